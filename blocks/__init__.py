@@ -1,0 +1,22 @@
+"""What a network is: units, backbones, and the ArchSpec that names one network."""
+
+from __future__ import annotations
+
+from blocks.backbones import BACKBONES
+from blocks.build import build
+from blocks.errors import InvalidInput
+from blocks.spec import ArchSpec
+from blocks.unit_spec import UnitOverride, UnitSpec
+from blocks.units import UNITS, SelectiveKernel, SqueezeExcitation
+
+__all__ = [
+    "BACKBONES",
+    "UNITS",
+    "ArchSpec",
+    "InvalidInput",
+    "SelectiveKernel",
+    "SqueezeExcitation",
+    "UnitOverride",
+    "UnitSpec",
+    "build",
+]

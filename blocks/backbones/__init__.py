@@ -1,0 +1,16 @@
+"""The backbones that an ArchSpec can name. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry
+from blocks.backbones.mobilenet import MOBILENET_V2, MOBILENET_V3_LARGE, MOBILENET_V3_SMALL
+from blocks.backbones.shufflenet_v2 import ShuffleNetV2
+from blocks.registry import Registry
+
+BACKBONES: Registry[Backbone] = Registry("backbone")
+BACKBONES.register("shufflenet_v2", ShuffleNetV2())
+BACKBONES.register("mobilenet_v2", MOBILENET_V2)
+BACKBONES.register("mobilenet_v3_small", MOBILENET_V3_SMALL)
+BACKBONES.register("mobilenet_v3_large", MOBILENET_V3_LARGE)
+
+__all__ = ["BACKBONES", "SMALL_INPUT", "Backbone", "Geometry"]

@@ -1,0 +1,55 @@
+"""From an ArchSpec to a torch module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from blocks.backbones import BACKBONES
+from blocks.pretrained import load_plain_weights
+from blocks.spec import ArchSpec
+from blocks.units import UNITS
+
+
+def build(
+    spec: ArchSpec,
+    *,
+    start: Literal["fresh", "plain"] = "fresh",
+    pretrained: Path | None = None,
+) -> nn.Module:
+    """Build the network that ``spec`` names; equal keys give equal modules.
+
+    With ``unit.kind: none`` the module is torchvision's own, to the name of every weight. A unit takes
+    the place of a depthwise convolution (and its BatchNorm); every other layer keeps its name.
+
+    Args:
+        spec: The network.
+        start: "fresh": units start from their own initialisation, or, when there are pretrained weights,
+            from the depthwise weights they replace. "plain": units start so that the whole network
+            computes what the plain one computes; they differ from it once they learn.
+        pretrained: A file of weights of the plain network (torchvision's, or a checkpoint of a plain
+            network trained here). A classifier for other classes is left fresh, and a stem for colour
+            is summed up for grey images.
+
+    Returns:
+        A module from (B, in_channels, input_size, input_size) to (B, num_classes) logits. Random weights
+        come from torch's global generator.
+
+    Raises:
+        InvalidInput: The weights do not fit, or ``start="plain"`` is impossible for this unit.
+    """
+    model = BACKBONES[spec.backbone].make(spec.geometry)
+    if pretrained is not None:
+        load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
+    plain = spec.survey
+    fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
+    for pair, site in zip(plain.pairs, plain.sites, strict=True):
+        unit = spec.unit.at(site.stage)
+        parent = model.get_submodule(pair.parent)
+        assert isinstance(parent, nn.Sequential)
+        UNITS[unit.kind].install(
+            parent, pair, unit, site, "plain" if start == "plain" else fallback
+        )
+    return model

@@ -1,0 +1,106 @@
+"""ArchSpec: one network, as a value that needs no torch module to be read, compared or stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blocks.backbones import Geometry
+from blocks.errors import InvalidInput
+from blocks.survey import Survey, survey
+from blocks.unit_spec import UnitSpec
+from blocks.units import UNITS
+from blocks.yaml_files import dump_yaml, parse, read_yaml
+
+
+class ArchSpec(BaseModel):
+    """A network: a backbone, its geometry, and the unit in place of its depthwise convolutions.
+
+    Attributes:
+        backbone: Name in the registry of backbones.
+        width: Width multiplier of the backbone.
+        num_classes: Outputs of the classifier.
+        in_channels: Channels of the image.
+        input_size: Side of the square image, in pixels.
+        stem_stride: Of the first convolution: 2 as published, 1 for small images.
+        unit: What stands in place of the depthwise convolutions.
+
+    Raises:
+        InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
+            the backbone does not have, a stage it does not have, a group width that does not divide.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str
+    width: Annotated[float, Field(gt=0, le=10)] = 1.0
+    num_classes: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    in_channels: Annotated[int, Field(ge=1, le=64)] = 3
+    input_size: Annotated[int, Field(ge=4, le=2048)] = 224
+    stem_stride: Literal[1, 2] = 2
+    unit: UnitSpec = UnitSpec()
+
+    @model_validator(mode="after")
+    def _check_against_backbone(self) -> ArchSpec:
+        channels = self.survey.channels
+        for stage, _ in self.unit.stages:
+            if stage not in channels:
+                allowed = ", ".join(map(str, channels))
+                raise InvalidInput(
+                    f"unit.stages.{stage}: {self.backbone} has no such stage; allowed: {allowed}"
+                )
+        for stage, widths in channels.items():
+            unit = self.unit.at(stage)
+            for width in widths:
+                try:
+                    UNITS[unit.kind].check(unit, width)
+                except InvalidInput as error:
+                    raise InvalidInput(f"unit in stage {stage}: {error}") from None
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        """What the plain network under the units depends on."""
+        return Geometry(
+            self.width, self.num_classes, self.in_channels, self.input_size, self.stem_stride
+        )
+
+    @property
+    def survey(self) -> Survey:
+        """The plain network's sites and counts."""
+        return survey(self.backbone, self.geometry)
+
+    @cached_property
+    def key(self) -> str:
+        """Canonical name, 16 hex digits: equal exactly when the same network is built.
+
+        Fields without effect do not enter (r and L when d comes out the same, the order of the branches,
+        a unit's fields under ``kind: none``): the key is taken of what each site comes to.
+        """
+        plain = self.survey
+        units = [
+            (site.stage, UNITS[unit.kind].resolve(unit, site), count)
+            for stage, group in plain.groups
+            for unit in [self.unit.at(stage)]
+            for site, count in group
+        ]
+        whole = [self.backbone, *vars(self.geometry).values(), units]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> ArchSpec:
+        """Read a spec from a YAML file.
+
+        Raises:
+            InvalidInput: One line with the file, the field and what is allowed.
+        """
+        return parse(cls, read_yaml(path), str(path))
+
+    def to_yaml(self) -> str:
+        """The spec as YAML text; reading it gives an equal spec."""
+        return dump_yaml(self)

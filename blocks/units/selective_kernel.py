@@ -1,0 +1,266 @@
+"""Selective Kernel units: SKNet, Li et al., CVPR 2019, Sec. 3.1, equations 1 to 6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from blocks.backbones.base import Pair
+from blocks.counting import Counts, conv_bn, pointwise
+from blocks.errors import InvalidInput
+from blocks.survey import Site
+from blocks.unit_spec import Kernel, UnitSpec
+from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain, replace_children
+
+
+class SelectiveKernel(nn.Module):
+    """Split into branches of different receptive field, fuse, select between them channel by channel.
+
+    Split: each branch is a grouped convolution, BatchNorm and (``branch_act``) ReLU.
+    Fuse: ``U = sum of the branches`` (eq. 1), ``s = spatial mean of U`` (eq. 2),
+    ``z = ReLU(BN(W s))`` with d outputs (eq. 3), ``d = max(C // r, L)`` (eq. 4).
+    Select: per channel a softmax over the branches (eq. 5) weighs them (eq. 6).
+    No layer has a bias, as in the authors' network. With one branch the softmax is 1 and neither fuse
+    nor select exists.
+
+    ``U`` is never formed: the mean of a sum is the sum of the means, exactly.
+
+    Shapes:
+        input (B, C, H, W) -> output (B, C, ceil(H / stride), ceil(W / stride)).
+
+    Args:
+        channels: C, input and output channels.
+        dilations: One per branch [D]; default (1, 2), the paper's K3 and K5.
+        kernel: "dilated" (default): 3x3 kernels with these dilations; "real": (2d+1)x(2d+1) kernels.
+        group_width: Channels per group; default 1, depthwise. The paper's G is C / group_width.
+        reduction: r, default 16.
+        min_dim: L, default 32.
+        branch_act: The ReLU at the end of each branch, default True as in the paper.
+        stride: Of the branch convolutions, default 1.
+
+    Raises:
+        InvalidInput: No branch, a figure below 1, or a group width that does not divide the channels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        dilations: Sequence[int] = (1, 2),
+        *,
+        kernel: Kernel = "dilated",
+        group_width: int = 1,
+        reduction: int = 16,
+        min_dim: int = 32,
+        branch_act: bool = True,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        if not dilations:
+            raise InvalidInput(
+                "dilations: empty; a Selective Kernel unit needs at least one branch"
+            )
+        figures = {
+            "channels": channels,
+            "dilations": min(dilations),
+            "reduction": reduction,
+            "min_dim": min_dim,
+            "stride": stride,
+        }
+        for name, value in figures.items():
+            if value < 1:
+                raise InvalidInput(f"{name}: {value} is below 1")
+        check_group_width(channels, group_width)
+        self.branches = nn.ModuleList(
+            _branch(channels, dilation, kernel, group_width, branch_act, stride)
+            for dilation in dilations
+        )
+        if len(dilations) == 1:
+            return
+        hidden = fuse_dim(channels, reduction, min_dim)
+        self.fuse = nn.Sequential(
+            nn.Conv2d(channels, hidden, 1, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU(inplace=True),
+        )
+        self.select = nn.Conv2d(hidden, len(dilations) * channels, 1, bias=False)
+        # The authors' initialisation: the unit starts close to the mean of its branches.
+        nn.init.normal_(self.select.weight, std=0.01)
+
+    def attention(self, maps: Sequence[Tensor]) -> Tensor:
+        """Weights of the branches (eqs. 1 to 5).
+
+        Args:
+            maps: M branch outputs, each (B, C, H, W).
+
+        Returns:
+            (B, M, C, 1, 1), positive, summing to 1 over M.
+        """
+        squeezed = maps[0].mean((2, 3), keepdim=True)
+        for branch in maps[1:]:
+            squeezed = squeezed + branch.mean((2, 3), keepdim=True)
+        logits = self.select(self.fuse(squeezed))
+        return logits.unflatten(1, (len(maps), -1)).softmax(dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the unit to ``x`` (B, C, H, W)."""
+        maps = [branch(x) for branch in self.branches]
+        if len(maps) == 1:
+            return maps[0]
+        weights = self.attention(maps)
+        selected = maps[0] * weights[:, 0]
+        for index, branch in enumerate(maps[1:], start=1):
+            selected = torch.addcmul(selected, branch, weights[:, index])
+        return selected
+
+
+class SelectiveKernelUnit(Unit):
+    """``kind: sk``: a SelectiveKernel in place of the depthwise convolution and its BatchNorm."""
+
+    def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
+        check_group_width(channels, unit.group_width)
+
+    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
+        shapes = sorted(_kernel_shape(d, unit.kernel) for d in unit.dilations)
+        one_plain_branch = shapes == [(site.kernel, 1)] and not unit.branch_act
+        if one_plain_branch and unit.group_width == 1:
+            return PLAIN
+        several = len(shapes) > 1
+        hidden = fuse_dim(site.channels, unit.reduction, unit.min_dim) if several else None
+        return ("sk", tuple(shapes), unit.group_width, hidden, unit.branch_act)
+
+    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
+        channels, width = site.channels, unit.group_width
+        total = Counts()
+        for dilation in unit.dilations:
+            size, _ = _kernel_shape(dilation, unit.kernel)
+            total = total + conv_bn(channels, width, size, site.side)
+        branches = len(unit.dilations)
+        if branches == 1:
+            return total
+        hidden = fuse_dim(channels, unit.reduction, unit.min_dim)
+        fuse = pointwise(channels, hidden) + Counts(params=2 * hidden)
+        return total + fuse + pointwise(hidden, branches * channels)
+
+    def install(  # noqa: D102
+        self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
+    ) -> None:
+        if self.resolve(unit, site) == PLAIN:
+            return
+        module = SelectiveKernel(
+            site.channels,
+            sorted(unit.dilations),
+            kernel=unit.kernel,
+            group_width=unit.group_width,
+            reduction=unit.reduction,
+            min_dim=unit.min_dim,
+            branch_act=unit.branch_act,
+            stride=site.stride,
+        )
+        conv, norm = parent.get_submodule(pair.conv), parent.get_submodule(pair.norm)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        if start != "fresh":
+            _inherit(module, conv, norm)
+        if start == "plain":
+            _compute_plain(module, unit, site)
+        replace_children(parent, {pair.conv: {pair.conv: module}, pair.norm: {}})
+
+
+def fuse_dim(channels: int, reduction: int, min_dim: int) -> int:
+    """Width of the squeezed vector: d = max(C // r, L), eq. 4."""
+    return max(channels // reduction, min_dim)
+
+
+def check_group_width(channels: int, group_width: int) -> None:
+    """Raise InvalidInput when groups of ``group_width`` channels do not fill ``channels``."""
+    if group_width < 1 or channels % group_width:
+        raise InvalidInput(
+            f"group_width: {group_width} does not divide {channels} channels; "
+            "allowed: a divisor of the channels of every unit"
+        )
+
+
+def _kernel_shape(dilation: int, kernel: Kernel) -> tuple[int, int]:
+    """(taps along a side, dilation) of a branch. A branch of dilation 1 is 3x3 in both forms."""
+    return (3, dilation) if kernel == "dilated" else (2 * dilation + 1, 1)
+
+
+def _branch(
+    channels: int, dilation: int, kernel: Kernel, group_width: int, act: bool, stride: int
+) -> nn.Sequential:
+    size, spread = _kernel_shape(dilation, kernel)
+    layers: list[nn.Module] = [
+        nn.Conv2d(
+            channels,
+            channels,
+            size,
+            stride=stride,
+            padding=spread * (size // 2),
+            dilation=spread,
+            groups=channels // group_width,
+            bias=False,
+        ),
+        nn.BatchNorm2d(channels),
+    ]
+    if act:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+@torch.no_grad()
+def _inherit(module: SelectiveKernel, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Start every branch from the depthwise convolution and the BatchNorm it replaces.
+
+    Equal kernel sizes copy tap by tap; a larger kernel holds the plain one in its middle; a smaller one
+    takes the middle taps. Beyond the diagonal of its group a branch starts at zero.
+    """
+    for branch in module.branches:
+        assert isinstance(branch, nn.Sequential)
+        target, target_norm = branch[0], branch[1]
+        assert isinstance(target, nn.Conv2d)
+        assert isinstance(target_norm, nn.BatchNorm2d)
+        resized = _resize_kernel(conv.weight, target.kernel_size[0])
+        channels = torch.arange(conv.out_channels)
+        target.weight.zero_()
+        target.weight[channels, channels % target.weight.shape[1]] = resized[:, 0]
+        target_norm.load_state_dict(norm.state_dict())
+        target_norm.eps, target_norm.momentum = norm.eps, norm.momentum
+
+
+def _resize_kernel(weight: Tensor, size: int) -> Tensor:
+    """Pad with zeros or crop (C, 1, k, k) around its middle to (C, 1, size, size)."""
+    margin = (size - weight.shape[-1]) // 2
+    return nn.functional.pad(weight, (margin, margin, margin, margin))
+
+
+@torch.no_grad()
+def _compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
+    """Scale an inherited unit so that it computes what the plain convolution computed.
+
+    One branch holds the plain kernel; its BatchNorm is scaled by M, the others' by zero, and zero select
+    weights make every attention 1 / M.
+    """
+    if unit.branch_act:
+        # Even where a ReLU follows anyway, a branch that starts at zero behind its own ReLU would never
+        # get a gradient: the start would be exact and the unit dead.
+        raise refuse_plain(
+            site, "the ReLU inside the branches changes the function; allowed: branch_act: false"
+        )
+    shapes = sorted(_kernel_shape(d, unit.kernel) for d in unit.dilations)
+    holders = [i for i, (size, spread) in enumerate(shapes) if spread == 1 and size >= site.kernel]
+    if not holders:
+        raise refuse_plain(
+            site,
+            f"no branch holds an undilated {site.kernel}x{site.kernel} kernel; add one to dilations",
+        )
+    for index, branch in enumerate(module.branches):
+        assert isinstance(branch, nn.Sequential)
+        norm = branch[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        scale = len(shapes) if index == holders[0] else 0
+        norm.weight.mul_(scale)
+        norm.bias.mul_(scale)
+    if len(shapes) > 1:
+        module.select.weight.zero_()

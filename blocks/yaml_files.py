@@ -1,0 +1,76 @@
+"""YAML in and out, with errors that name the file and the field in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from blocks.errors import InvalidInput
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """Load one YAML document, safely.
+
+    Raises:
+        InvalidInput: The file is missing, unreadable, not text, or not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path}: not a text file") from None
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # PyYAML lets ValueError through for, say, a month 13 in a date.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise InvalidInput(f"{path}: not valid YAML{where}: {problem}") from None
+
+
+def parse(model: type[M], data: Any, where: str) -> M:
+    """Validate ``data`` as ``model``.
+
+    Raises:
+        InvalidInput: One line with ``where``, the path of the first offending field, and the reason.
+    """
+    if not isinstance(data, dict):
+        raise InvalidInput(f"{where}: expected a mapping of fields, got {type(data).__name__}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown field; allowed: {', '.join(_fields(model, first['loc']))}"
+        elif first["type"] not in ("missing", "value_error"):
+            reason = f"{reason}, got {first['input']!r:.80}"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        prefix = f"{where}: {field}: " if field else f"{where}: "
+        raise InvalidInput(f"{prefix}{reason}{more}") from None
+
+
+def dump_yaml(model: BaseModel) -> str:
+    """``model`` as YAML text, fields in the order they are defined."""
+    return yaml.safe_dump(
+        model.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100
+    )
+
+
+def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Names of the fields that exist where ``location`` points one level too deep."""
+    current: type[BaseModel] = model
+    for part in location[:-1]:
+        field = current.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            current = annotation
+    return list(current.model_fields)

@@ -1,0 +1,1 @@
+"""The program: costs, data, training, search, front, export and the command line."""

@@ -1,0 +1,9 @@
+"""Data sets: loading, splitting, augmenting and batching."""
+
+from __future__ import annotations
+
+from nas.data.config import DataConfig
+from nas.data.interface import Batches, Data, DataInfo
+from nas.data.registry import DATASETS, load_data
+
+__all__ = ["DATASETS", "Batches", "Data", "DataConfig", "DataInfo", "load_data"]

@@ -1,0 +1,38 @@
+"""What the user can say about the data."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class DataConfig(BaseModel, frozen=True, extra="forbid"):
+    """Choice of data set and of its training augmentation.
+
+    Attributes:
+        name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
+            holds train/ and val/ with one folder of images per class.
+        data_dir: Folder looked at first, and the one downloads go to; downloads go to
+            ~/.cache/sknas when it is None. Not used by digits and imagefolder.
+        flip: Whether training images are mirrored left to right with probability 1/2. None takes
+            the default of the set: False for digits, True for all others.
+        crop_padding: Black pixels added on each side before a random crop of the original size.
+            None takes the default of the set: digits 1, fashion_mnist 2, cifar 4. Must be None
+            for imagefolder, which crops at random scales instead.
+        scale_jitter: Lowest scale, in (0, 1]. Each image is pasted at a random scale in
+            [scale_jitter, 1] and a random place on a black canvas of its own size. Scales and
+            places are new in each training epoch, and fixed for the validation and test images:
+            objects of many scales are a property of the task. None turns it off.
+        input_size: Side of the image crop in pixels, for imagefolder only; None means 224.
+        limit: Use only the first images of the training split, in its fixed order; None, or more
+            than there are, means all. Held-out validation images are not counted.
+        workers: Processes that read images, for imagefolder only; 0 reads in the main process.
+    """
+
+    name: str
+    data_dir: str | None = None
+    flip: bool | None = None
+    crop_padding: int | None = Field(default=None, ge=0)
+    scale_jitter: float | None = Field(default=None, gt=0, le=1)
+    input_size: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=2, ge=0)

@@ -1,0 +1,148 @@
+"""Data sets small enough to lie on the device as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from blocks.errors import InvalidInput
+from nas.data.augment import pad_images
+from nas.data.config import DataConfig
+from nas.data.draws import Augmentation
+from nas.data.in_memory_batches import InMemoryEvalBatches, InMemoryTrainBatches
+from nas.data.interface import DataInfo
+from nas.data.labelled import LabelledImages, view
+from nas.data.split import hold_out, shares
+from nas.data.statistics import Statistics, pixel_statistics
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a data set besides its images.
+
+    Attributes:
+        class_names: One name per class, in the order of the labels.
+        val_images: Images to hold out of the training set, balanced over the classes.
+        flip: Default of the training augmentation.
+        crop_padding: Default of the training augmentation, in pixels.
+    """
+
+    class_names: tuple[str, ...]
+    val_images: int
+    flip: bool
+    crop_padding: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The images of each split.
+
+    Attributes:
+        train: Training images after any limit, in their fixed order.
+        val: Validation images as they are when trained on.
+        val_view: Validation images as they are when evaluated on.
+        test_view: Test images as they are when evaluated on.
+    """
+
+    train: LabelledImages
+    val: LabelledImages
+    val_view: LabelledImages
+    test_view: LabelledImages
+
+
+class InMemoryData:
+    """A data set held as tensors, copied once to each device it is asked for on.
+
+    Args:
+        info: Facts about the set.
+        parts: The images of each split.
+        augmentation: Training augmentation.
+    """
+
+    def __init__(self, info: DataInfo, parts: Parts, augmentation: Augmentation) -> None:
+        self.info = info
+        self._augmentation = augmentation
+        self._val = parts.val_view
+        self._test = parts.test_view
+        # Training images first, so that training without the validation images is training on
+        # the front of the same tensor.
+        images = torch.cat([parts.train.images, parts.val.images])
+        labels = torch.cat([parts.train.labels, parts.val.labels])
+        self._train = LabelledImages(pad_images(images, augmentation.crop_padding), labels)
+        self._on_device: dict[tuple[str, torch.device], LabelledImages] = {}
+
+    def train_batches(
+        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+    ) -> InMemoryTrainBatches:
+        """Shuffled and augmented training batches; see `Data.train_batches`."""
+        padded = self._moved("train", self._train, device)
+        images = len(padded) if full else self.info.train_images
+        return InMemoryTrainBatches(
+            padded, images, Statistics.of(self.info, device), self._augmentation, batch_size, seed
+        )
+
+    def val_batches(self, batch_size: int, device: torch.device) -> InMemoryEvalBatches:
+        """All validation images; see `Data.val_batches`."""
+        source = self._moved("val", self._val, device)
+        return InMemoryEvalBatches(source, Statistics.of(self.info, device), batch_size)
+
+    def test_batches(self, batch_size: int, device: torch.device) -> InMemoryEvalBatches:
+        """All test images; see `Data.test_batches`."""
+        source = self._moved("test", self._test, device)
+        return InMemoryEvalBatches(source, Statistics.of(self.info, device), batch_size)
+
+    def _moved(self, part: str, images: LabelledImages, device: torch.device) -> LabelledImages:
+        key = (part, device)
+        if key not in self._on_device:
+            self._on_device[key] = images.to(device)
+        return self._on_device[key]
+
+
+def in_memory_data(
+    config: DataConfig, recipe: Recipe, train: LabelledImages, test: LabelledImages
+) -> InMemoryData:
+    """Split off the validation images and apply the user's choices.
+
+    Mean and standard deviation are those of the training split before any limit and jitter, so
+    that they are the same for every trial on the set.
+
+    Args:
+        config: The user's choices.
+        recipe: Defaults of the set.
+        train: Published training images, validation images included.
+        test: Published test images.
+
+    Raises:
+        InvalidInput: If input_size is given; the size of these images is fixed.
+    """
+    if config.input_size is not None:
+        raise InvalidInput(
+            f"input_size is {config.input_size} for the data set {config.name}, whose images have"
+            f" {train.images.shape[-1]} pixels a side; it applies to imagefolder:PATH only"
+        )
+    augmentation = Augmentation(
+        flip=recipe.flip if config.flip is None else config.flip,
+        crop_padding=recipe.crop_padding if config.crop_padding is None else config.crop_padding,
+        scale_jitter=config.scale_jitter,
+    )
+    split = hold_out(train.labels, shares(train.labels, recipe.val_images))
+    val = train.select(split.held_out)
+    kept = train.select(split.kept)
+    mean, std = pixel_statistics(kept.images)
+    used = train.select(split.kept[: config.limit])
+    info = DataInfo(
+        name=config.name,
+        num_classes=len(recipe.class_names),
+        in_channels=train.images.shape[1],
+        input_size=train.images.shape[-1],
+        class_names=recipe.class_names,
+        mean=mean,
+        std=std,
+        train_images=len(used),
+        val_images=len(val),
+        test_images=len(test),
+    )
+    jitter = config.scale_jitter
+    parts = Parts(used, val, view(val, jitter), view(test, jitter))
+    return InMemoryData(info, parts, augmentation)

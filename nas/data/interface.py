@@ -1,0 +1,126 @@
+"""What the rest of the program knows about a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """Facts about a loaded data set.
+
+    Attributes:
+        name: Name the set was asked for by.
+        num_classes: Number of classes; labels run from 0 to num_classes - 1.
+        in_channels: Channels of an image.
+        input_size: Side of the square images, in pixels.
+        class_names: One name per class, in the order of the labels.
+        mean: Mean of each channel over the training split, in [0, 1] pixel units.
+        std: Standard deviation of each channel, in [0, 1] pixel units.
+        train_images: Images in the training split, after any limit, without validation images.
+        val_images: Images held out of the training set for validation.
+        test_images: Images in the test set.
+    """
+
+    name: str
+    num_classes: int
+    in_channels: int
+    input_size: int
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train_images: int
+    val_images: int
+    test_images: int
+
+
+class TakesEpoch(Protocol):
+    """Something that must be told which epoch is about to start."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration yields, counted from 0."""
+        ...
+
+
+class Batches(Protocol):
+    """The batches of one pass over a split.
+
+    An iteration yields pairs (images, labels): images are float32 of shape (B, C, H, W),
+    normalised and laid out channels last; labels are int64 of shape (B,). Both are on the device
+    asked for. The epoch changes only through `set_epoch`: iterating twice without it yields the
+    same batches twice.
+    """
+
+    @property
+    def sampler(self) -> TakesEpoch:
+        """The object to tell the epoch to; training loops look for it under this name."""
+        ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration yields, counted from 0."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Iterate over the batches of the chosen epoch."""
+        ...
+
+
+class Data(Protocol):
+    """A data set with a training, a validation and a test split that share no image."""
+
+    @property
+    def info(self) -> DataInfo:
+        """Facts about the set."""
+        ...
+
+    def train_batches(
+        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+    ) -> Batches:
+        """Shuffled and augmented training batches.
+
+        The content of an epoch follows from the seed and the number of the epoch alone. The last
+        incomplete batch is dropped, unless it is the only one.
+
+        Args:
+            batch_size: Images per batch.
+            seed: Seed of the run.
+            device: Where the batches are wanted.
+            full: Also train on the validation images, as the final training does.
+
+        Raises:
+            InvalidInput: If batch_size is below 1.
+        """
+        ...
+
+    def val_batches(self, batch_size: int, device: torch.device) -> Batches:
+        """All validation images, in a fixed order and without training augmentation.
+
+        Args:
+            batch_size: Images per batch; the last batch may be smaller.
+            device: Where the batches are wanted.
+
+        Raises:
+            InvalidInput: If batch_size is below 1.
+        """
+        ...
+
+    def test_batches(self, batch_size: int, device: torch.device) -> Batches:
+        """All test images, in a fixed order and without training augmentation.
+
+        Args:
+            batch_size: Images per batch; the last batch may be smaller.
+            device: Where the batches are wanted.
+
+        Raises:
+            InvalidInput: If batch_size is below 1.
+        """
+        ...
