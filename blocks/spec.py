@@ -89,7 +89,7 @@ class ArchSpec(BaseModel):
             for unit in [self.unit.at(stage)]
             for site, count in group
         ]
-        whole = [self.backbone, *vars(self.geometry).values(), units]
+        whole = [self.backbone, plain.signature, self.input_size, units]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     @classmethod

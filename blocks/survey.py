@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,6 +50,7 @@ class Survey:
         groups: Equal sites together: (stage, ((site, how many), ...)), stages ascending.
         rest: Counts of everything but the sites.
         channels: Stage -> channel counts of its sites, ascending.
+        signature: Digest of every layer's shapes; two widths that round to one network share it.
     """
 
     pairs: tuple[Pair, ...]
@@ -55,6 +58,7 @@ class Survey:
     groups: tuple[tuple[int, tuple[tuple[Site, int], ...]], ...]
     rest: Counts
     channels: dict[int, tuple[int, ...]]
+    signature: str
 
 
 @lru_cache(maxsize=256)
@@ -98,6 +102,7 @@ def survey(backbone: str, geometry: Geometry) -> Survey:
         ),
         rest=rest,
         channels={s: tuple(sorted({x.channels for x in sites if x.stage == s})) for s in stages},
+        signature=_signature(model, layers),
     )
 
 
@@ -113,6 +118,14 @@ def _shapes(model: nn.Module, geometry: Geometry) -> dict[str, Tensor]:
     with torch.no_grad():
         model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
     return outputs
+
+
+def _signature(model: nn.Module, layers: dict[str, Tensor]) -> str:
+    shapes = [
+        (path, list(model.get_submodule(path).weight.shape), list(output.shape))
+        for path, output in layers.items()
+    ]
+    return hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16]
 
 
 def _layer(module: nn.Module, output: Tensor) -> Counts:

@@ -100,12 +100,12 @@ class SelectiveKernel(nn.Module):
         squeezed = maps[0].mean((2, 3), keepdim=True)
         for branch in maps[1:]:
             squeezed = squeezed + branch.mean((2, 3), keepdim=True)
-        logits = self.select(self.fuse(squeezed))
+        logits: Tensor = self.select(self.fuse(squeezed))
         return logits.unflatten(1, (len(maps), -1)).softmax(dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the unit to ``x`` (B, C, H, W)."""
-        maps = [branch(x) for branch in self.branches]
+        maps: list[Tensor] = [branch(x) for branch in self.branches]
         if len(maps) == 1:
             return maps[0]
         weights = self.attention(maps)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from nas.data.config import DataConfig
-from nas.data.in_memory import InMemoryData, LabelledImages, Recipe, in_memory_data
+from nas.data.in_memory import InMemoryData, Recipe, in_memory_data
+from nas.data.labelled import LabelledImages
 from nas.data.split import hold_out, shares
 
 # The published images have 8 x 8 pixels, too few for the four stages of a network.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torchvision.datasets import FashionMNIST  # type: ignore[import-untyped]
+from torchvision.datasets import FashionMNIST
 
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
 from nas.data.idx import read_idx
-from nas.data.in_memory import InMemoryData, LabelledImages, Recipe, in_memory_data
+from nas.data.in_memory import InMemoryData, Recipe, in_memory_data
+from nas.data.labelled import LabelledImages
 from nas.data.places import DOWNLOAD_ERRORS, search_roots
 
 # Where the Debian package dataset-fashion-mnist puts the files.
@@ -36,6 +37,7 @@ RECIPE = Recipe(
     flip=True,
     crop_padding=2,
 )
+
 
 def load(config: DataConfig) -> InMemoryData:
     """Load Fashion-MNIST: 50,000 training, 10,000 validation and 10,000 test images.

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import RandomResizedCrop  # type: ignore[import-untyped]
+from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as image_functional
 
 # Light networks underfit: they get a smaller range of areas than the usual (0.08, 1).

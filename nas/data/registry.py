@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
 
 from blocks.errors import InvalidInput
-from nas.data import cifar, digits, fashion_mnist, image_folder
 from nas.data.config import DataConfig
 from nas.data.interface import Data
 
-# A name that ends in ":PATH" stands for all names that have a path there.
-LOADERS: Mapping[str, Callable[[DataConfig], Data]] = MappingProxyType(
+# The module of each set has a function `load(config)`. It is imported when the set is asked for,
+# because torchvision and scikit-learn take seconds to import. A name that ends in ":PATH" stands
+# for all names that have a path there.
+MODULES: Mapping[str, str] = MappingProxyType(
     {
-        "digits": digits.load,
-        "fashion_mnist": fashion_mnist.load,
-        "cifar10": cifar.load_cifar10,
-        "cifar100": cifar.load_cifar100,
-        "imagefolder:PATH": image_folder.load,
+        "digits": "nas.data.digits",
+        "fashion_mnist": "nas.data.fashion_mnist",
+        "cifar10": "nas.data.cifar",
+        "cifar100": "nas.data.cifar",
+        "imagefolder:PATH": "nas.data.image_folder",
     }
 )
 
-DATASETS = tuple(LOADERS)
+DATASETS = tuple(MODULES)
 
 
 def load_data(config: DataConfig) -> Data:
@@ -36,6 +38,7 @@ def load_data(config: DataConfig) -> Data:
     """
     kind, colon, path = config.name.partition(":")
     key = f"{kind}:PATH" if colon and path else config.name
-    if key not in LOADERS:
+    if key not in MODULES:
         raise InvalidInput(f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}")
-    return LOADERS[key](config)
+    load: Callable[[DataConfig], Data] = import_module(MODULES[key]).load
+    return load(config)
