@@ -122,7 +122,7 @@ def _shapes(model: nn.Module, geometry: Geometry) -> dict[str, Tensor]:
 
 def _signature(model: nn.Module, layers: dict[str, Tensor]) -> str:
     shapes = [
-        (path, list(model.get_submodule(path).weight.shape), list(output.shape))
+        (path, list(model.get_parameter(f"{path}.weight").shape), list(output.shape))
         for path, output in layers.items()
     ]
     return hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
@@ -88,7 +89,7 @@ def depthwise_pairs(model: nn.Module) -> Iterator[Pair]:
         if not isinstance(module, nn.Sequential):
             continue
         children = list(module.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:], strict=False):
+        for (conv_name, conv), (norm_name, norm) in pairwise(children):
             if (
                 isinstance(conv, nn.Conv2d)
                 and conv.groups == conv.in_channels > 1

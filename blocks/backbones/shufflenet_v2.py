@@ -22,10 +22,13 @@ class ShuffleNetV2(Backbone):
     widths = tuple(CHANNELS)
 
     def make(self, geometry: Geometry) -> nn.Module:  # noqa: D102
-        model = TorchvisionShuffleNetV2(REPEATS, CHANNELS[geometry.width], geometry.num_classes)
-        adapt_stem(model.conv1, geometry)
+        channels = CHANNELS[geometry.width]
+        model: nn.Module = TorchvisionShuffleNetV2(REPEATS, channels, geometry.num_classes)
+        stem = model.get_submodule("conv1")
+        assert isinstance(stem, nn.Sequential)
+        adapt_stem(stem, geometry)
         if geometry.input_size <= SMALL_INPUT:
-            model.maxpool = nn.Identity()
+            model.set_submodule("maxpool", nn.Identity())
         return model
 
     def stem(self) -> str:  # noqa: D102

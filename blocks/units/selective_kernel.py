@@ -101,7 +101,8 @@ class SelectiveKernel(nn.Module):
         for branch in maps[1:]:
             squeezed = squeezed + branch.mean((2, 3), keepdim=True)
         logits: Tensor = self.select(self.fuse(squeezed))
-        return logits.unflatten(1, (len(maps), -1)).softmax(dim=1)
+        batch, _, _, _ = logits.shape
+        return logits.view(batch, len(maps), -1, 1, 1).softmax(dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the unit to ``x`` (B, C, H, W)."""

@@ -11,7 +11,7 @@ from nas.data.config import DataConfig
 from nas.data.interface import Data
 
 # The module of each set has a function `load(config)`. It is imported when the set is asked for,
-# because torchvision and scikit-learn take seconds to import. A name that ends in ":PATH" stands
+# because some sets need libraries that take seconds to import. A name that ends in ":PATH" stands
 # for all names that have a path there.
 MODULES: Mapping[str, str] = MappingProxyType(
     {
