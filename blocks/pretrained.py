@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,15 @@ def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None
     state = _read_state(path)
     wanted = model.state_dict()
     classifier, stem = f"{backbone.classifier()}.", f"{backbone.stem()}.weight"
-    if stem in state and stem in wanted and state[stem].shape[1] != wanted[stem].shape[1]:
-        channels = wanted[stem].shape[1]
+    channels = wanted[stem].shape[1]
+    if stem in state and state[stem].ndim == 4 and state[stem].shape[1] != channels:
         state[stem] = (state[stem].sum(1, keepdim=True) / channels).expand(-1, channels, -1, -1)
     for name in [name for name in state if name.startswith(classifier)]:
         if name in wanted and state[name].shape != wanted[name].shape:
             state[name] = wanted[name]
+    for name in wanted:
+        if name.endswith(".num_batches_tracked"):  # files of before torch 0.4.1 have none
+            state.setdefault(name, wanted[name])
     unknown = [name for name in state if name not in wanted]
     missing = [name for name in wanted if name not in state]
     reshaped = [n for n in wanted if n in state and state[n].shape != wanted[n].shape]
@@ -49,11 +51,15 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0][:120]
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
+    except Exception as error:  # a damaged file makes torch raise almost anything, often wordless
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise InvalidInput(f"{path}: not a file of weights: {reason}") from None
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise InvalidInput(f"{path}: not a file of weights: no table of tensors in it")
     return dict(content)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -91,6 +92,15 @@ class ArchSpec(BaseModel):
         ]
         whole = [self.backbone, plain.signature, self.input_size, units]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> ArchSpec:
+        """A copy with other values for the fields in ``update``, checked like any other spec.
+
+        Pydantic's own copy would take a stored ``key`` along to the changed spec, and check nothing.
+        """
+        return type(self).model_validate({**dict(self), **(update or {})})
 
     @classmethod
     def from_yaml(cls, path: Path) -> ArchSpec:

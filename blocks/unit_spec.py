@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, field_serializer
+from pydantic_core import core_schema
 
 MAX_BRANCHES = 16
 
@@ -26,6 +27,33 @@ class UnitOverride(BaseModel):
     reduction: Annotated[int, Field(ge=1)] | None = None
     min_dim: Annotated[int, Field(ge=1)] | None = None
     branch_act: bool | None = None
+
+
+def _one_entry_a_stage(value: Any) -> Any:
+    """Take a tuple of pairs, as the field itself is, for a mapping; refuse a stage that comes twice."""
+    if isinstance(value, tuple) and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+        pairs = list(value)
+    elif isinstance(value, dict):
+        pairs = list(value.items())
+    else:
+        return value
+    stages = [str(stage) for stage, _ in pairs]
+    for stage in stages:
+        if stages.count(stage) > 1:
+            raise ValueError(f"stage {stage} comes twice")
+    return dict(pairs)
+
+
+def _mapping_to_pairs(_source: Any, handler: Any) -> core_schema.CoreSchema:
+    # Read as a mapping, so that an error names the stage; kept as pairs, so that the spec is hashable.
+    mapping = handler(dict[int, UnitOverride])
+    checked = core_schema.no_info_before_validator_function(_one_entry_a_stage, mapping)
+    return core_schema.no_info_after_validator_function(
+        lambda stages: tuple(sorted(stages.items())), checked
+    )
+
+
+Stages = Annotated[tuple[tuple[int, UnitOverride], ...], GetPydanticSchema(_mapping_to_pairs)]
 
 
 class UnitSpec(BaseModel):
@@ -51,12 +79,7 @@ class UnitSpec(BaseModel):
     reduction: Annotated[int, Field(ge=1)] = 16
     min_dim: Annotated[int, Field(ge=1)] = 32
     branch_act: bool = True
-    stages: tuple[tuple[int, UnitOverride], ...] = ()
-
-    @field_validator("stages", mode="before")
-    @classmethod
-    def _from_mapping(cls, value: Any) -> Any:
-        return tuple(sorted(value.items())) if isinstance(value, dict) else value
+    stages: Stages = ()
 
     @field_serializer("stages")
     def _to_mapping(self, value: tuple[tuple[int, UnitOverride], ...]) -> dict[int, Any]:
@@ -66,6 +89,6 @@ class UnitSpec(BaseModel):
         """The unit as it stands in ``stage``, with that stage's overrides applied."""
         for number, override in self.stages:
             if number == stage:
-                changes = {k: v for k, v in override if v is not None}
+                changes = {k: v for k, v in vars(override).items() if v is not None}
                 return self.model_copy(update={**changes, "stages": ()})
         return self

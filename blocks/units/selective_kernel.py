@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from blocks.backbones.base import Pair
-from blocks.counting import Counts, conv_bn, pointwise
+from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.survey import Site
 from blocks.unit_spec import Kernel, UnitSpec
 from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain, replace_children
+from blocks.units.depthwise import BranchConv2d
 
 
 class SelectiveKernel(nn.Module):
@@ -41,7 +44,8 @@ class SelectiveKernel(nn.Module):
         stride: Of the branch convolutions, default 1.
 
     Raises:
-        InvalidInput: No branch, a figure below 1, or a group width that does not divide the channels.
+        InvalidInput: No branch, an unknown form of kernel, a figure below 1, or a group width that does
+            not divide the channels.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class SelectiveKernel(nn.Module):
             raise InvalidInput(
                 "dilations: empty; a Selective Kernel unit needs at least one branch"
             )
+        if kernel not in get_args(Kernel):
+            raise InvalidInput(f"kernel: {kernel!r}; allowed: {', '.join(get_args(Kernel))}")
         figures = {
             "channels": channels,
             "dilations": min(dilations),
@@ -132,17 +138,21 @@ class SelectiveKernelUnit(Unit):
         return ("sk", tuple(shapes), unit.group_width, hidden, unit.branch_act)
 
     def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
-        channels, width = site.channels, unit.group_width
-        total = Counts()
-        for dilation in unit.dilations:
-            size, _ = _kernel_shape(dilation, unit.kernel)
-            total = total + conv_bn(channels, width, size, site.side)
-        branches = len(unit.dilations)
+        # One sum in plain numbers: the search counts tens of thousands of units a second.
+        channels, branches = site.channels, len(unit.dilations)
+        pixels = site.side * site.side
+        weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel)
+        norms = 2 * channels * branches
+        maps = channels * branches * pixels
         if branches == 1:
-            return total
+            return Counts(weights + norms, weights * pixels, maps)
         hidden = fuse_dim(channels, unit.reduction, unit.min_dim)
-        fuse = pointwise(channels, hidden) + Counts(params=2 * hidden)
-        return total + fuse + pointwise(hidden, branches * channels)
+        fuse, select = channels * hidden, hidden * branches * channels
+        return Counts(
+            weights + norms + fuse + 2 * hidden + select,
+            weights * pixels + fuse + select,
+            maps + hidden + branches * channels,
+        )
 
     def install(  # noqa: D102
         self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
@@ -162,6 +172,7 @@ class SelectiveKernelUnit(Unit):
         conv, norm = parent.get_submodule(pair.conv), parent.get_submodule(pair.norm)
         assert isinstance(conv, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
+        _keep_norm_settings(module, norm)
         if start != "fresh":
             _inherit(module, conv, norm)
         if start == "plain":
@@ -188,12 +199,18 @@ def _kernel_shape(dilation: int, kernel: Kernel) -> tuple[int, int]:
     return (3, dilation) if kernel == "dilated" else (2 * dilation + 1, 1)
 
 
+@lru_cache(maxsize=4096)
+def _taps(dilations: tuple[int, ...], kernel: Kernel) -> int:
+    """Weights of one channel of a depthwise kernel, all branches together."""
+    return sum(size * size for size, _ in (_kernel_shape(d, kernel) for d in dilations))
+
+
 def _branch(
     channels: int, dilation: int, kernel: Kernel, group_width: int, act: bool, stride: int
 ) -> nn.Sequential:
     size, spread = _kernel_shape(dilation, kernel)
     layers: list[nn.Module] = [
-        nn.Conv2d(
+        BranchConv2d(
             channels,
             channels,
             size,
@@ -208,6 +225,13 @@ def _branch(
     if act:
         layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
+
+
+def _keep_norm_settings(module: SelectiveKernel, norm: nn.BatchNorm2d) -> None:
+    """Give every BatchNorm the settings of the family (MobileNetV3 has eps 1e-3 and momentum 0.01)."""
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eps, layer.momentum = norm.eps, norm.momentum
 
 
 @torch.no_grad()
@@ -227,7 +251,6 @@ def _inherit(module: SelectiveKernel, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> 
         target.weight.zero_()
         target.weight[channels, channels % target.weight.shape[1]] = resized[:, 0]
         target_norm.load_state_dict(norm.state_dict())
-        target_norm.eps, target_norm.momentum = norm.eps, norm.momentum
 
 
 def _resize_kernel(weight: Tensor, size: int) -> Tensor:

@@ -1,0 +1,8 @@
+"""A run on disk: which file lies where, and how it is written so that a crash cannot tear it."""
+
+from __future__ import annotations
+
+from nas.runs.atomic import replace_file, write_text
+from nas.runs.folder import RunFolder, TrialFolder
+
+__all__ = ["RunFolder", "TrialFolder", "replace_file", "write_text"]

@@ -1,0 +1,137 @@
+"""Where everything of a run lies. Other parts ask here instead of gluing paths together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.errors import InvalidInput
+
+RUNS = Path("runs")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The files of one training: a trial of a search, or the full training of a chosen network."""
+
+    path: Path
+
+    @property
+    def arch(self) -> Path:
+        """The network, as YAML."""
+        return self.path / "arch.yaml"
+
+    @property
+    def job(self) -> Path:
+        """What the training process was asked to do, as JSON."""
+        return self.path / "job.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last good state."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def error(self) -> Path:
+        """The traceback of a failed training."""
+        return self.path / "error.txt"
+
+    @property
+    def output(self) -> Path:
+        """What the training process printed."""
+        return self.path / "output.txt"
+
+    @property
+    def result(self) -> Path:
+        """The figures of a full training on the test set, as JSON."""
+        return self.path / "result.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write here."""
+        return self.path / ".lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/NAME/``."""
+
+    path: Path
+
+    @classmethod
+    def named(cls, name: str) -> RunFolder:
+        """The folder of the run ``name``, which need not exist.
+
+        Raises:
+            InvalidInput: The name could not be a folder name, or would lie outside ``runs/``.
+        """
+        name = name.rstrip("/").removeprefix(f"{RUNS}/")
+        if not NAME.fullmatch(name):
+            raise InvalidInput(
+                f"run name {name[:60]!r}: allowed are letters, digits, '.', '_' and '-', at most 100, "
+                "the first a letter or digit"
+            )
+        return cls(RUNS / name)
+
+    @classmethod
+    def existing(cls, name: str) -> RunFolder:
+        """The folder of a run that a search has made.
+
+        Raises:
+            InvalidInput: There is none of this name.
+        """
+        run = cls.named(name)
+        if not run.config.is_file():
+            found = sorted(p.parent.name for p in RUNS.glob("*/search.yaml"))
+            hint = f"runs there are: {', '.join(found)}" if found else "there are no runs yet"
+            raise InvalidInput(f"{run.path}: no such run; {hint}")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "search.yaml"
+
+    @property
+    def study(self) -> Path:
+        """The Optuna study, unless another storage was asked for."""
+        return self.path / "study.db"
+
+    @property
+    def pareto(self) -> Path:
+        """The front, as JSON."""
+        return self.path / "pareto.json"
+
+    @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.path / "report.html"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one parent that may write the study."""
+        return self.path / ".lock"
+
+    def trial(self, number: int) -> TrialFolder:
+        """Files of a trial of the search."""
+        return TrialFolder(self.path / "trials" / f"{number:04d}")
+
+    def full_training(self, label: str) -> TrialFolder:
+        """Files of the full training of a chosen network."""
+        return TrialFolder(self.path / "train" / label)
+
+    def export(self, label: str) -> Path:
+        """The deployment bundle of a chosen network."""
+        return self.path / "export" / label

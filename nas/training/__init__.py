@@ -1,0 +1,23 @@
+"""Training of one network: recipes, checkpoints, and the job that a process is given."""
+
+from __future__ import annotations
+
+from nas.training.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, read_info
+from nas.training.fit import fit
+from nas.training.job import EpochMetrics, TestResult, TrainJob
+from nas.training.progress import read_metrics
+from nas.training.recipe import RECIPES, Recipe
+
+__all__ = [
+    "RECIPES",
+    "Checkpoint",
+    "CheckpointInfo",
+    "EpochMetrics",
+    "Recipe",
+    "TestResult",
+    "TrainJob",
+    "fit",
+    "load_checkpoint",
+    "read_info",
+    "read_metrics",
+]

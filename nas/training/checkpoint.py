@@ -1,0 +1,140 @@
+"""Checkpoints: everything that training needs to go on, and everything that export needs."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import nn
+
+from blocks import ArchSpec, build
+from blocks.errors import InvalidInput
+from nas.data import DataConfig
+from nas.runs import replace_file
+from nas.training.job import EpochMetrics
+from nas.training.recipe import Recipe
+
+FORMAT = 1
+
+
+class CheckpointInfo(BaseModel):
+    """What a checkpoint says of itself, beside the tensors.
+
+    Attributes:
+        format: Version of this layout.
+        spec: The network; nothing else is needed to rebuild it.
+        data: The images it was trained on.
+        recipe: How.
+        seed: Of the training.
+        full: Whether the held-out images were trained on too.
+        history: The epochs so far.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    spec: ArchSpec
+    data: DataConfig
+    recipe: Recipe
+    seed: int
+    full: bool
+    history: tuple[EpochMetrics, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint: the network with its averaged weights in eval mode, and its description."""
+
+    model: nn.Module
+    info: CheckpointInfo
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's checkpoints, written whole or not at all and read without executing anything."""
+
+    def save_checkpoint(  # noqa: D102
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        with replace_file(Path(path)) as file:
+            torch.save(checkpoint, file)
+
+    def load_checkpoint(  # noqa: D102
+        self,
+        path: Any,
+        map_location: Callable[..., Any] | None = None,
+        weights_only: bool | None = True,
+    ) -> dict[str, Any]:
+        return _load(Path(path))
+
+
+def describe(checkpoint: dict[str, Any], info: CheckpointInfo) -> None:
+    """Add the description to a checkpoint that Lightning is about to write.
+
+    ``model`` names the averaged weights by the network's own names; they share memory, and so bytes in
+    the file, with Lightning's ``state_dict``.
+    """
+    checkpoint["sknas"] = info.model_dump(mode="json")
+    checkpoint["model"] = {
+        name.removeprefix("net."): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith("net.")
+    }
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """What the checkpoint at ``path`` says of itself.
+
+    Raises:
+        InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
+    """
+    return _info(_load(path), path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Rebuild the network of a checkpoint, ready for evaluation or export.
+
+    Raises:
+        InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
+    """
+    content = _load(path)
+    info = _info(content, path)
+    model = build(info.spec)
+    try:
+        model.load_state_dict(content["model"])
+    except (KeyError, RuntimeError, TypeError, AttributeError):
+        raise InvalidInput(f"{path}: the weights are not those of the network it names") from None
+    return Checkpoint(model.eval(), info)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InvalidInput(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InvalidInput(f"{path}: a folder, not a checkpoint") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        raise InvalidInput(f"{path}: not a checkpoint, or a damaged one") from None
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path}: not a checkpoint of this program")
+    return content
+
+
+def _info(content: dict[str, Any], path: Path) -> CheckpointInfo:
+    description = content.get("sknas")
+    if not isinstance(description, dict):
+        raise InvalidInput(f"{path}: not a checkpoint of this program")
+    if description.get("format") != FORMAT:
+        raise InvalidInput(
+            f"{path}: format {description.get('format')}; this version of sknas reads {FORMAT}"
+        )
+    try:
+        return CheckpointInfo.model_validate(description)
+    except ValidationError:
+        raise InvalidInput(f"{path}: the description in the checkpoint is damaged") from None

@@ -1,0 +1,156 @@
+"""Run one training job in this process."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from blocks import build
+from blocks.errors import InvalidInput
+from nas.data import Batches, Data, load_data
+from nas.errors import WorkFailed
+from nas.runs import TrialFolder, write_text
+from nas.training.averaging import WarmAveraging
+from nas.training.checkpoint import AtomicCheckpointIO, read_info
+from nas.training.job import EpochMetrics, TestResult, TrainJob
+from nas.training.module import Classifier
+from nas.training.progress import EpochCloser, write_metrics
+
+LOGS = Path("lightning_logs")
+EVALUATION_BATCH = 500
+
+
+def fit(job: TrainJob) -> tuple[EpochMetrics, ...]:
+    """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
+
+    Training 3 epochs and then 3 more gives the weights of training 6.
+
+    Returns:
+        All epochs of the trial so far. With ``job.full`` result.json is written as well.
+
+    Raises:
+        InvalidInput: The data are missing, or the job does not fit them.
+        FloatingPointError: The loss is not finite.
+    """
+    _quieten()
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    folder = TrialFolder(job.folder)
+    data = load_data(job.data)
+    _check(job, data)
+    write_text(folder.arch, job.spec.to_yaml())
+    history = _trained_so_far(job, folder)
+    write_metrics(folder, history)
+    last = job.stop_epoch or job.recipe.epochs
+    torch.manual_seed(job.seed)
+    net = build(job.spec, start=job.start, pretrained=job.pretrained)
+    closer = EpochCloser(job, history)
+    trainer = _trainer(job, last, closer)
+    train, val = _batches(job, data, trainer.strategy.root_device)
+    module = Classifier(net, job.recipe, data.info.num_classes, len(train))
+    if len(history) < last:
+        trainer.fit(
+            module,
+            train,
+            val,
+            ckpt_path=str(folder.checkpoint) if history else None,
+            weights_only=True,
+        )
+    if job.full and len(closer.history) == job.recipe.epochs:
+        _test(job, module, data, closer.history)
+    return closer.history
+
+
+def _check(job: TrainJob, data: Data) -> None:
+    info, spec = data.info, job.spec
+    for field in ("num_classes", "in_channels", "input_size"):
+        have, want = getattr(spec, field), getattr(info, field)
+        if have != want:
+            raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
+
+
+def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
+    """The history of the checkpoint to go on from; empty when there is none that can be used."""
+    if not folder.checkpoint.exists():
+        return ()
+    try:
+        info = read_info(folder.checkpoint)
+    except InvalidInput as error:
+        # Ours are written whole; this one was damaged from outside. The trial can be trained anew.
+        logging.getLogger("nas").warning("%s; training starts over", error)
+        return ()
+    if (info.spec.key, info.recipe, info.seed) != (job.spec.key, job.recipe, job.seed):
+        raise InvalidInput(
+            f"{folder.checkpoint}: belongs to another training (network, recipe or seed differ)"
+        )
+    return info.history
+
+
+def _batches(job: TrainJob, data: Data, device: torch.device) -> tuple[Batches, Batches | None]:
+    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=job.full)
+    return train, None if job.full else data.val_batches(EVALUATION_BATCH, device)
+
+
+def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
+    callbacks: list[Callback] = [closer]
+    if job.recipe.ema_decay > 0:
+        callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
+    return pl.Trainer(
+        accelerator="auto",
+        devices=[job.device] if job.device is not None else 1,
+        precision=job.recipe.precision,
+        max_epochs=last,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        logger=TensorBoardLogger(LOGS, name=job.log_name, version=job.log_version),
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1_000_000,
+    )
+
+
+def _test(
+    job: TrainJob, module: Classifier, data: Data, history: tuple[EpochMetrics, ...]
+) -> None:
+    """Read the test set once, with the weights of the last epoch's checkpoint."""
+    folder = TrialFolder(job.folder)
+    tester = pl.Trainer(
+        accelerator="auto",
+        devices=[job.device] if job.device is not None else 1,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
+        plugins=[AtomicCheckpointIO()],
+    )
+    batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
+    figures = tester.test(
+        module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False
+    )
+    if not figures:
+        raise WorkFailed(f"{folder.path}: the test gave no figures")
+    info = data.info
+    result = TestResult(
+        test_error=round(figures[0]["test_error"], 7),
+        test_loss=figures[0]["test_loss"],
+        test_images=info.test_images,
+        train_images=info.train_images + info.val_images,
+        epochs=len(history),
+        seed=job.seed,
+    )
+    write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+
+
+def _quieten() -> None:
+    """Keep Lightning's banners and hints about DataLoaders out of a sweep's output."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="lightning_fabric")

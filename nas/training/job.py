@@ -1,0 +1,83 @@
+"""What a training process is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks import ArchSpec
+from nas.data import DataConfig
+from nas.training.recipe import Recipe
+
+
+class EpochMetrics(BaseModel):
+    """One line of metrics.jsonl.
+
+    Attributes:
+        epoch: Counted from 1.
+        train_loss: Mean over the epoch, with label smoothing.
+        val_error: Share of validation images named wrongly, 0 to 1, by the averaged weights; None when
+            there are no validation images (a full training).
+        val_loss: Cross entropy there, without smoothing.
+        seconds: Wall-clock time of the epoch, evaluation included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    train_loss: float
+    val_error: float | None = None
+    val_loss: float | None = None
+    seconds: float
+
+
+class TestResult(BaseModel):
+    """The figures of a full training, read once from the test set."""
+
+    __test__ = False  # not a class of tests, whatever its name looks like to pytest
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    test_error: float
+    test_loss: float
+    test_images: int
+    train_images: int
+    epochs: int
+    seed: int
+
+
+class TrainJob(BaseModel):
+    """Train ``spec`` on ``data`` after ``recipe`` up to ``stop_epoch``, from the folder's checkpoint.
+
+    Attributes:
+        spec: The network.
+        data: The images.
+        recipe: How; its ``epochs`` are the length of the schedule.
+        stop_epoch: Where this job ends; None: at the end of the schedule.
+        seed: Of the weights, the order of the images and their augmentation.
+        folder: Where checkpoint, metrics and errors go.
+        log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
+        log_version: See there.
+        full: Train on all training images, the held-out ones too, and read the test set at the end.
+        start: Where the units' weights come from; see ``blocks.build``.
+        pretrained: Weights of the plain network to start from.
+        threads: CPU threads; None: torch's choice.
+        device: Index of the accelerator to use; None: whatever there is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spec: ArchSpec
+    data: DataConfig
+    recipe: Recipe
+    stop_epoch: Annotated[int, Field(ge=1)] | None = None
+    seed: int
+    folder: Path
+    log_name: str
+    log_version: str
+    full: bool = False
+    start: Literal["fresh", "plain"] = "fresh"
+    pretrained: Path | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    device: Annotated[int, Field(ge=0)] | None = None

@@ -1,0 +1,113 @@
+"""The one LightningModule: an image classifier trained after a recipe."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from nas.training.recipe import Recipe
+
+
+class Classifier(pl.LightningModule):
+    """Trains ``net`` with cross entropy.
+
+    Args:
+        net: From (B, C, H, W) images to (B, num_classes) logits.
+        recipe: How.
+        num_classes: Classes.
+        steps_per_epoch: Batches an epoch; with the recipe's epochs, the length of the schedule.
+    """
+
+    def __init__(
+        self, net: nn.Module, recipe: Recipe, num_classes: int, steps_per_epoch: int
+    ) -> None:
+        super().__init__()
+        # Convolutions of small channel counts run faster channels last, on the CPU and on a GPU.
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe = recipe
+        self.steps_per_epoch = steps_per_epoch
+        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.train_loss = MeanMetric()
+        self.eval_loss = MeanMetric()
+        self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of ``images``."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
+        images, labels = batch
+        loss: Tensor = self.loss(self(images), labels)
+        self.train_loss.update(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:  # noqa: D102
+        loss = self.train_loss.compute()
+        self.train_loss.reset()
+        self.log("train_loss", loss)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the training loss is {loss.item()} in epoch {self.current_epoch + 1}"
+            )
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
+        images, labels = batch
+        logits = self(images)
+        # Without smoothing, so that losses of different recipes compare.
+        loss = nn.functional.cross_entropy(logits, labels)
+        self.eval_loss.update(loss, weight=len(labels))
+        self.eval_accuracy.update(logits, labels)
+
+    def _log_evaluation(self, split: str) -> None:
+        self.log(f"{split}_error", 1 - self.eval_accuracy.compute())
+        self.log(f"{split}_loss", self.eval_loss.compute())
+        self.eval_accuracy.reset()
+        self.eval_loss.reset()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: D102
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:  # noqa: D102
+        self._log_evaluation("val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:  # noqa: D102
+        self._evaluate(batch)
+
+    def on_test_epoch_end(self) -> None:  # noqa: D102
+        self._log_evaluation("test")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:  # noqa: D102
+        recipe = self.recipe
+        decayed = [p for p in self.parameters() if p.ndim > 1]
+        others = [p for p in self.parameters() if p.ndim <= 1]
+        optimizer = torch.optim.SGD(
+            [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.momentum > 0,
+        )
+        schedule = _schedule(optimizer, recipe, self.steps_per_epoch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """The whole schedule of the recipe, however many of its epochs this process will train."""
+    steps = recipe.epochs * steps_per_epoch
+    if recipe.schedule == "one_cycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=recipe.lr, total_steps=max(steps, 2), cycle_momentum=False
+        )
+    warmup = min(recipe.warmup_epochs * steps_per_epoch, steps - 1)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps - warmup)
+    if warmup == 0:
+        return cosine
+    linear = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=warmup)
+    return torch.optim.lr_scheduler.SequentialLR(optimizer, [linear, cosine], milestones=[warmup])

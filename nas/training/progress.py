@@ -1,0 +1,101 @@
+"""The callback that closes an epoch: metrics written, state saved."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+
+from nas.runs import TrialFolder, write_text
+from nas.training.checkpoint import CheckpointInfo, describe
+from nas.training.job import EpochMetrics, TrainJob
+
+
+class EpochCloser(Checkpoint):
+    """At the end of an epoch writes the checkpoint, then the epoch's line of metrics.jsonl.
+
+    The checkpoint carries the whole history, so that a process killed between the two loses nothing:
+    the next one writes metrics.jsonl anew from the checkpoint. It derives from Lightning's Checkpoint
+    because those run after all other callbacks.
+
+    Args:
+        job: What is trained.
+        history: The epochs that an earlier process trained.
+    """
+
+    def __init__(self, job: TrainJob, history: tuple[EpochMetrics, ...]) -> None:
+        self.job = job
+        self.history = history
+        self._started = 0.0
+
+    def on_train_epoch_start(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> None:
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> None:
+        logged = trainer.callback_metrics
+        metrics = EpochMetrics(
+            epoch=trainer.current_epoch + 1,
+            train_loss=float(logged["train_loss"]),
+            val_error=None if self.job.full else round(float(logged["val_error"]), 7),
+            val_loss=None if self.job.full else float(logged["val_loss"]),
+            seconds=round(time.perf_counter() - self._started, 3),
+        )
+        self.history = (*self.history, metrics)
+        folder = TrialFolder(self.job.folder)
+        trainer.save_checkpoint(folder.checkpoint)
+        write_metrics(folder, self.history)
+
+    def on_save_checkpoint(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        job = self.job
+        info = CheckpointInfo(
+            spec=job.spec,
+            data=job.data,
+            recipe=job.recipe,
+            seed=job.seed,
+            full=job.full,
+            history=self.history,
+        )
+        describe(checkpoint, info)
+        checkpoint["rng"] = torch.get_rng_state()
+
+    def on_load_checkpoint(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        self._rng = checkpoint["rng"]
+
+    def on_train_start(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> None:
+        # Last of all restores, right before the first batch: dropout goes on where it stopped.
+        if self.history:
+            torch.set_rng_state(self._rng)
+
+
+def write_metrics(folder: TrialFolder, history: tuple[EpochMetrics, ...]) -> None:
+    """Write metrics.jsonl anew; a few hundred short lines at most."""
+    lines = [epoch.model_dump_json(exclude_none=True) for epoch in history]
+    write_text(folder.metrics, "".join(f"{line}\n" for line in lines))
+
+
+def read_metrics(folder: TrialFolder) -> list[EpochMetrics]:
+    """The epochs in metrics.jsonl; none when there is no file. A torn last line is left out."""
+    try:
+        lines = folder.metrics.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return []
+    epochs = []
+    for line in lines:
+        try:
+            epochs.append(EpochMetrics.model_validate_json(line))
+        except ValueError:
+            break
+    return epochs

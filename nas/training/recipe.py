@@ -1,0 +1,70 @@
+"""Recipes: how a network is trained, as values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blocks.registry import Registry
+
+
+class Recipe(BaseModel):
+    """Optimisation with SGD and Nesterov momentum.
+
+    Attributes:
+        epochs: Length of the schedule.
+        batch_size: Images a step.
+        lr: Peak learning rate, for ``batch_size`` images.
+        momentum: Of SGD.
+        weight_decay: Of the weights of convolutions and linear layers; BatchNorm and biases have none.
+        schedule: ``one_cycle``: up over the first 30 % and down to nothing; ``cosine``: a linear warm-up,
+            then half a cosine.
+        warmup_epochs: Of the cosine schedule.
+        label_smoothing: Of the cross entropy.
+        ema_decay: Of the moving average of weights and BatchNorm statistics that is evaluated and
+            exported; its start is shortened, so that few steps are enough. 0: no average.
+        precision: Lightning's name of the arithmetic.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Annotated[int, Field(ge=2, le=65_536)]
+    lr: Annotated[float, Field(gt=0, le=100)]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    schedule: Literal["one_cycle", "cosine"]
+    warmup_epochs: Annotated[int, Field(ge=0)] = 0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+
+RECIPES: Registry[Recipe] = Registry("recipe")
+# Short trainings of small images; the peak rate is high since the schedule is short.
+PROXY = RECIPES.register(
+    "proxy",
+    Recipe(
+        epochs=6,
+        batch_size=128,
+        lr=0.3,
+        weight_decay=5e-4,
+        schedule="one_cycle",
+        label_smoothing=0.1,
+        ema_decay=0.998,
+    ),
+)
+# The later light-model recipe of SKNet's first author (his own PyTorch code; docs: paper facts 1.11).
+RECIPES.register(
+    "imagenet_light",
+    Recipe(
+        epochs=300,
+        batch_size=1024,
+        lr=0.4,
+        weight_decay=4e-5,
+        schedule="cosine",
+        warmup_epochs=5,
+        label_smoothing=0.1,
+    ),
+)
