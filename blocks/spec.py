@@ -100,7 +100,8 @@ class ArchSpec(BaseModel):
 
         Pydantic's own copy would take a stored ``key`` along to the changed spec, and check nothing.
         """
-        return type(self).model_validate({**dict(self), **(update or {})})
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**fields, **(update or {})})
 
     @classmethod
     def from_yaml(cls, path: Path) -> ArchSpec:

@@ -92,3 +92,20 @@ class UnitSpec(BaseModel):
                 changes = {k: v for k, v in vars(override).items() if v is not None}
                 return self.model_copy(update={**changes, "stages": ()})
         return self
+
+    @property
+    def label(self) -> str:
+        """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
+        if self.kind == "none":
+            words = ["none"]
+        elif self.kind == "se":
+            words = [f"se r{self.reduction}"]
+        else:
+            words = [
+                self.kind,
+                f"{'d' if self.kernel == 'dilated' else 'real '}{','.join(map(str, self.dilations))}",
+                f"w{self.group_width} r{self.reduction} L{self.min_dim}",
+                "act" if self.branch_act else "no act",
+            ]
+        words += [f"[stage {stage}: differs]" for stage, _ in self.stages]
+        return " ".join(words)

@@ -29,7 +29,7 @@ class BranchConv2d(nn.Conv2d):
         )
 
     def _trains_dense(self) -> bool:
-        depthwise = self.weight.shape[1] == 1
+        depthwise = self.groups == self.in_channels
         worth_it = self.dilation[0] == 2 or self.stride[0] > 1
         return self.training and depthwise and self.dilation[0] > 1 and worth_it
 

@@ -22,6 +22,9 @@ class EpochBatches(ABC):
         InvalidInput: If batch_size is below 1.
     """
 
+    batch_sampler = None
+    """Lightning reads it wherever there is a sampler."""
+
     def __init__(self, images: int, batch_size: int, *, drop_last: bool) -> None:
         if batch_size < 1:
             raise InvalidInput(f"batch_size is {batch_size}; it must be at least 1")

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from nas.runs.atomic import replace_file, write_text
 from nas.runs.folder import RunFolder, TrialFolder
+from nas.runs.records import Outcome, TrialRecord
 
-__all__ = ["RunFolder", "TrialFolder", "replace_file", "write_text"]
+__all__ = ["Outcome", "RunFolder", "TrialFolder", "TrialRecord", "replace_file", "write_text"]

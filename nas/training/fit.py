@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -26,10 +27,16 @@ LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
 
 
-def fit(job: TrainJob) -> tuple[EpochMetrics, ...]:
+def fit(
+    job: TrainJob, on_epoch: Callable[[EpochMetrics], None] | None = None
+) -> tuple[EpochMetrics, ...]:
     """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
 
     Training 3 epochs and then 3 more gives the weights of training 6.
+
+    Args:
+        job: What to train.
+        on_epoch: Called at the end of every epoch.
 
     Returns:
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
@@ -50,7 +57,7 @@ def fit(job: TrainJob) -> tuple[EpochMetrics, ...]:
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
     net = build(job.spec, start=job.start, pretrained=job.pretrained)
-    closer = EpochCloser(job, history)
+    closer = EpochCloser(job, history, on_epoch)
     trainer = _trainer(job, last, closer)
     train, val = _batches(job, data, trainer.strategy.root_device)
     module = Classifier(net, job.recipe, data.info.num_classes, len(train))
@@ -103,7 +110,7 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
     return pl.Trainer(
         accelerator="auto",
-        devices=[job.device] if job.device is not None else 1,
+        devices=1,
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
@@ -116,14 +123,12 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
     )
 
 
-def _test(
-    job: TrainJob, module: Classifier, data: Data, history: tuple[EpochMetrics, ...]
-) -> None:
+def _test(job: TrainJob, module: Classifier, data: Data, history: tuple[EpochMetrics, ...]) -> None:
     """Read the test set once, with the weights of the last epoch's checkpoint."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
         accelerator="auto",
-        devices=[job.device] if job.device is not None else 1,
+        devices=1,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -63,7 +63,6 @@ class TrainJob(BaseModel):
         start: Where the units' weights come from; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
         threads: CPU threads; None: torch's choice.
-        device: Index of the accelerator to use; None: whatever there is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,4 +79,3 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
-    device: Annotated[int, Field(ge=0)] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -27,7 +29,7 @@ class Classifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         # Convolutions of small channel counts run faster channels last, on the CPU and on a GPU.
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
@@ -85,8 +87,12 @@ class Classifier(pl.LightningModule):
         recipe = self.recipe
         decayed = [p for p in self.parameters() if p.ndim > 1]
         others = [p for p in self.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed},
+            {"params": others, "weight_decay": 0.0},
+        ]
         optimizer = torch.optim.SGD(
-            [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+            groups,
             lr=recipe.lr,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,

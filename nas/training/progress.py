@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,11 +25,18 @@ class EpochCloser(Checkpoint):
     Args:
         job: What is trained.
         history: The epochs that an earlier process trained.
+        on_epoch: Told of every epoch when it is safe on disk.
     """
 
-    def __init__(self, job: TrainJob, history: tuple[EpochMetrics, ...]) -> None:
+    def __init__(
+        self,
+        job: TrainJob,
+        history: tuple[EpochMetrics, ...],
+        on_epoch: Callable[[EpochMetrics], None] | None = None,
+    ) -> None:
         self.job = job
         self.history = history
+        self._on_epoch = on_epoch
         self._started = 0.0
 
     def on_train_epoch_start(  # noqa: D102
@@ -51,6 +59,8 @@ class EpochCloser(Checkpoint):
         folder = TrialFolder(self.job.folder)
         trainer.save_checkpoint(folder.checkpoint)
         write_metrics(folder, self.history)
+        if self._on_epoch is not None:
+            self._on_epoch(metrics)
 
     def on_save_checkpoint(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -18,8 +18,8 @@ class Recipe(BaseModel):
         lr: Peak learning rate, for ``batch_size`` images.
         momentum: Of SGD.
         weight_decay: Of the weights of convolutions and linear layers; BatchNorm and biases have none.
-        schedule: ``one_cycle``: up over the first 30 % and down to nothing; ``cosine``: a linear warm-up,
-            then half a cosine.
+        schedule: ``one_cycle``: up over the first 30 % and down to nothing; ``cosine``: a linear
+            warm-up, then half a cosine.
         warmup_epochs: Of the cosine schedule.
         label_smoothing: Of the cross entropy.
         ema_decay: Of the moving average of weights and BatchNorm statistics that is evaluated and
@@ -42,20 +42,18 @@ class Recipe(BaseModel):
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")
-# Short trainings of small images; the peak rate is high since the schedule is short.
+# A trial of a search on small images: short, so the order of the networks shows soon.
 PROXY = RECIPES.register(
     "proxy",
     Recipe(
-        epochs=6,
-        batch_size=128,
-        lr=0.3,
-        weight_decay=5e-4,
-        schedule="one_cycle",
-        label_smoothing=0.1,
-        ema_decay=0.998,
+        epochs=3, batch_size=128, lr=0.1, weight_decay=5e-4, schedule="one_cycle", ema_decay=0.998
     ),
 )
-# The later light-model recipe of SKNet's first author (his own PyTorch code; docs: paper facts 1.11).
+# The same for sets of some hundred images, which need small batches to give enough steps.
+RECIPES.register("tiny", PROXY.model_copy(update={"epochs": 10, "batch_size": 32, "lr": 0.05}))
+# The full training of a chosen network on small images.
+RECIPES.register("full", PROXY.model_copy(update={"epochs": 30}))
+# The later light-model recipe of SKNet's first author (github.com/implus/PytorchInsight).
 RECIPES.register(
     "imagenet_light",
     Recipe(
@@ -65,6 +63,5 @@ RECIPES.register(
         weight_decay=4e-5,
         schedule="cosine",
         warmup_epochs=5,
-        label_smoothing=0.1,
     ),
 )

@@ -1,0 +1,32 @@
+# The two commands of the README, and the checks. Everything happens in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+NAME ?= quickstart
+
+.PHONY: search test lint clean
+
+search: .venv/installed
+	@if [ -f runs/$(NAME)/search.yaml ]; then \
+	    $(BIN)/nas search --resume $(NAME); \
+	else \
+	    $(BIN)/nas search --space quickstart --data digits --recipe tiny --trials 12 --workers 2 --seed 0 --name $(NAME); \
+	fi
+	$(BIN)/nas export $(NAME) --pick knee --targets onnx
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# Takes the pins from constraints.txt; done again when a list of dependencies changes.
+.venv/installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (about two minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""The command line ``nas``: one file a command."""

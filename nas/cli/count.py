@@ -1,0 +1,54 @@
+"""``nas count``: what a network costs, by closed form and by fvcore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from blocks import ArchSpec
+from nas.cli.console import AsJson, console, print_json, say
+from nas.cost import count as count_closed_form
+from nas.cost import fvcore_count
+from nas.errors import WorkFailed
+
+
+def count(
+    arch: Annotated[Path, typer.Argument(help="YAML file of an ArchSpec.")],
+    as_json: AsJson = False,
+) -> None:
+    """Count params, MFLOPs (multiply-adds) and activations of a network.
+
+    Example: nas count runs/first/trials/0007/arch.yaml
+    """
+    spec = ArchSpec.from_yaml(arch)
+    ours, referee = count_closed_form(spec), fvcore_count(spec)
+    figures = {
+        "params": (ours.params, referee.params),
+        "mflops": (ours.mflops, referee.mflops),
+        "activations": (ours.activations, referee.activations),
+    }
+    if as_json:
+        print_json(
+            {
+                "key": spec.key,
+                "closed_form": {name: pair[0] for name, pair in figures.items()},
+                "fvcore": {name: pair[1] for name, pair in figures.items()},
+                "fvcore_mflops_with_norm": referee.mflops_with_norm,
+                "fvcore_uncounted": dict(referee.uncounted),
+            }
+        )
+    else:
+        table = Table("", "closed form", "fvcore")
+        for name, (mine, theirs) in figures.items():
+            table.add_row(name, f"{mine:,}", f"{theirs:,}")
+        console.print(table)
+        say(f"fvcore with BatchNorm and pooling: {referee.mflops_with_norm:,} mflops")
+        listed = ", ".join(f"{name} ({times})" for name, times in referee.uncounted)
+        say(f"fvcore did not count: {listed or 'nothing'}")
+    if any(mine != theirs for mine, theirs in figures.values()):
+        raise WorkFailed(
+            f"{arch}: the closed form and fvcore disagree: a bug"
+        )

@@ -1,0 +1,64 @@
+"""Entry point: commands in, exit codes out.
+
+0: done. 1: the work failed, or was interrupted. 2: the request was wrong; one line says what, where and
+what is allowed. A traceback is a bug.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from blocks.errors import InvalidInput
+from nas.cli import count, export, pareto, report, search, train
+from nas.errors import WorkFailed
+
+app = typer.Typer(
+    name="nas",
+    help="Search lightweight networks made of Selective-Kernel units, and export the one you pick.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (search, pareto, count, train, export, report):
+    app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except InvalidInput as error:
+        return _complain(str(error), 2)
+    except typer.TyperException as error:
+        return _complain(error.format_message(), 2)
+    except WorkFailed as error:
+        return _complain(str(error), 1)
+    except FloatingPointError as error:
+        return _complain(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("interrupted", 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror or error}", 1)
+    except SQLAlchemyError as error:
+        return _complain(f"the study: {getattr(error, 'orig', None) or error}", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"nas: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def run() -> None:
+    """The ``nas`` command."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,53 @@
+"""``nas pareto``: the front of a run, and the network to take."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli.console import (
+    AsJson,
+    MaxActivations,
+    MaxMflops,
+    MaxParams,
+    Pick,
+    choose,
+    make_budgets,
+    print_json,
+    say,
+)
+from nas.cli.tables import print_front
+from nas.runs import RunFolder, write_text
+from nas.search import read_front
+
+
+def pareto(
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    pick: Pick = None,
+    max_mflops: MaxMflops = None,
+    max_params: MaxParams = None,
+    max_activations: MaxActivations = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the front of a run, finished or not, and pick a network from it.
+
+    Example: nas pareto first --max-mflops 8
+    """
+    budgets = make_budgets(max_mflops, max_params, max_activations)
+    folder = RunFolder.existing(run)
+    front = read_front(folder)
+    wants_pick = pick is not None or not budgets.is_empty
+    picked = choose(front, pick, budgets) if wants_pick else None
+    write_text(folder.pareto, front.to_json())
+    if as_json:
+        document: dict[str, Any] = json.loads(front.to_json())
+        if picked is not None:
+            document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
+        print_json(document)
+        return
+    print_front(front)
+    if picked is not None:
+        say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
+        say(picked.spec.to_yaml().rstrip())

@@ -1,0 +1,109 @@
+"""From the options of ``nas search`` and a file of settings to a SearchConfig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from blocks.errors import InvalidInput
+from blocks.yaml_files import parse, read_yaml
+from nas.data import DATASETS
+from nas.search import SearchConfig
+from search_spaces import SPACES
+
+# Option -> where its value goes in a SearchConfig.
+PLACES: dict[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "space": ("space",),
+    "trials": ("trials",),
+    "objectives": ("objectives",),
+    "sampler": ("sampler",),
+    "seed": ("seed",),
+    "workers": ("workers",),
+    "threads": ("threads",),
+    "executor": ("executor",),
+    "storage": ("storage",),
+    "data": ("data", "name"),
+    "data_dir": ("data", "data_dir"),
+    "limit": ("data", "limit"),
+    "scale_jitter": ("data", "scale_jitter"),
+    "recipe": ("recipe", "name"),
+    "epochs": ("recipe", "epochs"),
+    "batch_size": ("recipe", "batch_size"),
+    "lr": ("recipe", "lr"),
+    "max_mflops": ("budgets", "max_mflops"),
+    "max_params": ("budgets", "max_params"),
+    "max_activations": ("budgets", "max_activations"),
+}
+CHANGEABLE = ("trials", "workers", "threads")
+DEFAULT_TRIALS = 40
+
+
+def search_config(given: dict[str, Any]) -> SearchConfig:
+    """The configuration that options (by parameter name) and their ``config`` file make.
+
+    Options win over the file.
+
+    Raises:
+        InvalidInput: A field is missing, unknown or out of range; named as the user wrote it.
+    """
+    path = given.get("config")
+    fields = _read_settings(path) if path is not None else {}
+    for option, value in given.items():
+        if option in PLACES:
+            _set(fields, PLACES[option], value.split(",") if option == "objectives" else value)
+    for field, names in (("space", SPACES), ("data", DATASETS)):
+        if not fields.get(field):
+            raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
+    fields.setdefault("trials", DEFAULT_TRIALS)
+    fields.setdefault("name", _default_name(fields))
+    return parse(SearchConfig, fields, str(path) if path is not None else "nas search")
+
+
+def resume_changes(given: dict[str, Any]) -> dict[str, int]:
+    """The options that may differ when a search goes on.
+
+    Raises:
+        InvalidInput: One that decides what the search is was given again, or a figure is below 1.
+    """
+    changes: dict[str, int] = {}
+    for option, value in given.items():
+        if option == "resume":
+            continue
+        if option not in CHANGEABLE:
+            allowed = ", ".join(f"--{name}" for name in CHANGEABLE)
+            raise InvalidInput(
+                f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: {allowed}"
+            )
+        if value < 1:
+            raise InvalidInput(f"--{option} {value}: allowed: 1 or more")
+        changes[option] = value
+    return changes
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    fields = read_yaml(path)
+    if not isinstance(fields, dict):
+        raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
+    return fields
+
+
+def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    if len(place) == 1:
+        fields[place[0]] = value
+        return
+    outer, inner = place
+    current = fields.get(outer)
+    # A plain name in the file stands for a table with that name in it.
+    table = {"name": current} if isinstance(current, str) else dict(current or {})
+    table[inner] = value
+    fields[outer] = table
+
+
+def _default_name(fields: dict[str, Any]) -> str:
+    space, data = fields["space"], fields["data"]
+    names = (
+        Path(space).stem if isinstance(space, str) else str(space.get("name")),
+        data if isinstance(data, str) else str(data.get("name")),
+    )
+    return "-".join(name.replace(":", "-").replace("/", "-") for name in names)

@@ -1,0 +1,132 @@
+"""``nas train``: the full training of one network, and its error on the test set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from blocks.yaml_files import parse
+from nas.cli.console import (
+    AsJson,
+    Pick,
+    Trial,
+    choose,
+    is_file_argument,
+    make_budgets,
+    print_json,
+    say,
+    trained_trial,
+)
+from nas.data import DataConfig
+from nas.errors import WorkFailed
+from nas.runs import RunFolder, TrialFolder
+from nas.search import read_config, read_front
+from nas.search.view import duration
+from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob, fit
+
+
+def train(
+    what: Annotated[str, typer.Argument(metavar="ARCH.yaml|RUN", help="A network, or a run.")],
+    trial: Trial = None,
+    pick: Pick = None,
+    data: Annotated[
+        str | None, typer.Option(help="Images; for a run, those of the search.")
+    ] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="For a network: its folder is runs/NAME.")
+    ] = None,
+    pretrained: Annotated[
+        Path | None, typer.Option(help="Weights of the plain network to start from.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="Units start fresh, or compute what the plain network does: plain.")
+    ] = "fresh",
+    as_json: AsJson = False,
+) -> None:
+    """Train a network on all training images, then read the test set once.
+
+    Stopped and started again with the same options, it goes on from its checkpoint.
+
+    Example: nas train first --pick knee --epochs 30
+    """
+    if start not in ("fresh", "plain"):
+        raise InvalidInput(f"--start {start}: allowed: fresh, plain")
+    changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
+    given = {key: value for key, value in changes.items() if value is not None}
+    chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train")
+    spec, images, folder, label = _subject(what, trial, pick, data, data_dir, name)
+    job = TrainJob(
+        spec=spec,
+        data=images,
+        recipe=chosen,
+        seed=seed,
+        folder=folder.path,
+        log_name=label,
+        log_version="full",
+        full=True,
+        start="plain" if start == "plain" else "fresh",
+        pretrained=pretrained,
+        threads=threads,
+    )
+    try:
+        fit(job, None if as_json else _say_epoch)
+    except KeyboardInterrupt:
+        raise WorkFailed("interrupted; the same command goes on from the last epoch") from None
+    result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
+    if as_json:
+        print_json(result.model_dump() | {"checkpoint": str(folder.checkpoint), "key": spec.key})
+        return
+    say(
+        f"test error {100 * result.test_error:.2f} % ({result.test_images:,} images; trained on "
+        f"{result.train_images:,} images, {result.epochs} epochs, seed {result.seed})"
+    )
+    say(f"checkpoint: {folder.checkpoint}")
+    say(f"next:       nas export {folder.checkpoint} --targets onnx")
+
+
+def _subject(
+    what: str,
+    trial: int | None,
+    pick: str | None,
+    data: str | None,
+    data_dir: str | None,
+    name: str | None,
+) -> tuple[ArchSpec, DataConfig, TrialFolder, str]:
+    """The network, its images, the folder to train in, and the name of the logs."""
+    if is_file_argument(what):
+        path = Path(what)
+        spec = ArchSpec.from_yaml(path)
+        if trial is not None or pick is not None:
+            raise InvalidInput("--trial and --pick choose from a run; a network was given")
+        if data is None:
+            raise InvalidInput(
+                "--data is missing: a network alone does not say what to train it on"
+            )
+        run = RunFolder.named(name or path.stem)
+        images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas train")
+        return spec, images, run.full_training(spec.key), run.name
+    run = RunFolder.existing(what)
+    config = read_config(run)
+    if trial is None:
+        trial = choose(read_front(run), pick, make_budgets(None, None, None)).trial
+    spec = ArchSpec.from_yaml(trained_trial(run, trial).arch)
+    overrides: dict[str, Any] = {"name": data, "data_dir": data_dir}
+    fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
+    # A limit made the search's trainings short; the full training is full.
+    images = parse(DataConfig, fields | {"limit": None}, "nas train")
+    return spec, images, run.full_training(f"{trial:04d}"), f"{run.name}/trial_{trial:04d}"
+
+
+def _say_epoch(epoch: EpochMetrics) -> None:
+    say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}  ({duration(epoch.seconds)})")

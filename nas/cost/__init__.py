@@ -1,0 +1,22 @@
+"""What a network costs before it is trained: closed form first, fvcore as its referee."""
+
+from __future__ import annotations
+
+from blocks.counting import Counts
+from nas.cost.closed_form import count
+from nas.cost.fvcore_referee import FvcoreReferee, RefereeError, fvcore_count
+from nas.cost.fvcore_trace import FvcoreCount
+from nas.cost.measures import COSTS, Budgets, Cost, Violation
+
+__all__ = [
+    "COSTS",
+    "Budgets",
+    "Cost",
+    "Counts",
+    "FvcoreCount",
+    "FvcoreReferee",
+    "RefereeError",
+    "Violation",
+    "count",
+    "fvcore_count",
+]

@@ -1,0 +1,8 @@
+"""The last step of the walk: a folder with a file that runs on the device."""
+
+from __future__ import annotations
+
+from nas.export.bundle import TARGETS, export_bundle
+from nas.export.manifest import Artifact, Manifest, Parity
+
+__all__ = ["TARGETS", "Artifact", "Manifest", "Parity", "export_bundle"]

@@ -1,0 +1,106 @@
+"""The Pareto front of trained networks, and its hypervolume."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna._hypervolume import compute_hypervolume
+
+from blocks import ArchSpec
+from nas.runs import Outcome, TrialRecord
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A network that no other trained network beats in every objective.
+
+    Attributes:
+        trial: Number of the trial that trained it.
+        key: Canonical key of the network.
+        spec: The network.
+        values: One figure per objective, in the front's order.
+    """
+
+    trial: int
+    key: str
+    spec: ArchSpec
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Front:
+    """A Pareto front.
+
+    Attributes:
+        objectives: Names, all minimised.
+        reference: The worst corner of the box; see ``Candidates.reference``.
+        points: Ascending in the last objective, each network once.
+    """
+
+    objectives: tuple[str, ...]
+    reference: tuple[float, ...]
+    points: tuple[FrontPoint, ...]
+
+    @property
+    def hypervolume(self) -> float:
+        """Share of the box between the origin and the reference that the front dominates, 0 to 1."""
+        return hypervolume([point.values for point in self.points], self.reference)
+
+    def to_json(self) -> str:
+        """The front as pareto.json keeps it."""
+        document = {
+            "objectives": list(self.objectives),
+            "hypervolume": self.hypervolume,
+            "front": [
+                {
+                    "trial": point.trial,
+                    "key": point.key,
+                    "values": dict(zip(self.objectives, point.values, strict=True)),
+                    "arch": point.spec.model_dump(mode="json"),
+                }
+                for point in self.points
+            ],
+        }
+        return json.dumps(document, indent=2) + "\n"
+
+
+def make_front(
+    records: Sequence[TrialRecord], objectives: tuple[str, ...], reference: tuple[float, ...]
+) -> Front:
+    """The front of all trained networks.
+
+    A network with a figure that is not finite is left out. Of networks with equal figures all stay;
+    each network stands once, under the trial that trained it.
+    """
+    trained = [
+        one
+        for one in records
+        if one.outcome is Outcome.TRAINED and all(math.isfinite(value) for value in one.values)
+    ]
+    points = [
+        FrontPoint(one.number, one.key, one.spec, one.values)
+        for one in trained
+        if not any(_dominates(other.values, one.values) for other in trained)
+    ]
+    points.sort(key=lambda point: (point.values[::-1], point.trial))
+    return Front(objectives, reference, tuple(points))
+
+
+def hypervolume(values: Sequence[Sequence[float]], reference: Sequence[float]) -> float:
+    """Share of the box [0, reference] that ``values`` dominate, by Optuna's exact algorithm.
+
+    Points beyond the reference count as far as they reach into the box.
+    """
+    if not values:
+        return 0.0
+    scaled = np.minimum(np.asarray(values, dtype=float) / np.asarray(reference, dtype=float), 1.0)
+    return float(compute_hypervolume(scaled, np.ones(len(reference))))
+
+
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether ``one`` is nowhere worse than ``other`` and somewhere better."""
+    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)

@@ -1,0 +1,51 @@
+"""Which network of a front to take."""
+
+from __future__ import annotations
+
+import math
+
+from blocks.errors import InvalidInput
+from nas.cost import Budgets
+from nas.front.front import Front, FrontPoint
+
+
+def pick_knee(front: Front) -> FrontPoint:
+    """The point where the front bends most.
+
+    Every objective is scaled to [0, 1] over the front; the knee is the point farthest below the plane
+    through the extremes, that is, of the least sum. Of equals the cheapest.
+
+    Raises:
+        InvalidInput: The front is empty.
+    """
+    if not front.points:
+        raise InvalidInput("the front is empty: no trial of this run has been trained yet")
+    columns = list(zip(*(point.values for point in front.points), strict=True))
+    spans = [(min(column), (max(column) - min(column)) or 1.0) for column in columns]
+
+    def height(point: FrontPoint) -> float:
+        scaled = zip(point.values, spans, strict=True)
+        return math.fsum((value - low) / span for value, (low, span) in scaled)
+
+    return min(front.points, key=height)
+
+
+def pick_within(front: Front, budgets: Budgets) -> FrontPoint:
+    """The point of the least error among those that keep ``budgets``.
+
+    Raises:
+        InvalidInput: No point does; the message names the limit that the nearest one breaks.
+    """
+    fitting = [point for point in front.points if budgets.fits(point.spec)]
+    if fitting:
+        return min(fitting, key=lambda point: point.values[front.objectives.index("error")])
+    if not front.points:
+        raise InvalidInput("the front is empty: no trial of this run has been trained yet")
+    nearest = min(
+        (max(budgets.violations(point.spec), key=lambda v: v.excess) for point in front.points),
+        key=lambda violation: violation.excess,
+    )
+    raise InvalidInput(
+        f"no point of the front keeps max_{nearest.cost} {nearest.limit:g}; "
+        f"the nearest has {nearest.value:g}"
+    )

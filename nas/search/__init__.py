@@ -1,0 +1,15 @@
+"""The search: proposals, gates, executors, and the loop that ties them."""
+
+from __future__ import annotations
+
+from nas.search.config import SearchConfig
+from nas.search.run import read_config, read_front, read_run, resume_search, start_search
+
+__all__ = [
+    "SearchConfig",
+    "read_config",
+    "read_front",
+    "read_run",
+    "resume_search",
+    "start_search",
+]

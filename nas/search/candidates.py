@@ -1,0 +1,81 @@
+"""The networks of a space that a search may train: whether there are any, and which are left."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from nas.cost import COSTS, Budgets
+from nas.search.config import ERROR
+from search_spaces import SearchSpace
+
+ENUMERATE_UP_TO = 20_000
+SAMPLES = 5_000
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Networks of a space that keep the budgets.
+
+    Attributes:
+        specs: By key; all of them when ``complete``, a large seeded sample otherwise.
+        complete: Whether the space was small enough to look at every network.
+    """
+
+    specs: dict[str, ArchSpec]
+    complete: bool
+
+    def reference(self, objectives: tuple[str, ...]) -> tuple[float, ...]:
+        """The worst corner of the box the search works in, one figure per objective.
+
+        It is fixed before the first training, so that hypervolumes of different moments compare: error 1
+        and the largest cost of any candidate.
+        """
+        return tuple(
+            1.0 if name == ERROR else max(COSTS[name](spec) for spec in self.specs.values())
+            for name in objectives
+        )
+
+
+def find_candidates(space: SearchSpace, budgets: Budgets, seed: int) -> Candidates:
+    """Look through ``space`` (bound to its data) for networks within ``budgets``.
+
+    Raises:
+        InvalidInput: No network fits; the message names the tightest budget and the least there is.
+    """
+    size = space.size()
+    complete = size is not None and size <= ENUMERATE_UP_TO
+    if complete:
+        networks = {spec.key: spec for spec in space.enumerate()}
+    else:
+        rng = random.Random(seed)
+        networks = {spec.key: spec for spec in (space.sample(rng) for _ in range(SAMPLES))}
+    fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec)}
+    if not fitting:
+        raise InvalidInput(_nothing_fits(list(networks.values()), budgets, space, complete))
+    return Candidates(fitting, complete)
+
+
+def _nothing_fits(
+    specs: list[ArchSpec], budgets: Budgets, space: SearchSpace, complete: bool
+) -> str:
+    least = {
+        name: min(COSTS[name](spec) for spec in specs)
+        for name in COSTS
+        if getattr(budgets, f"max_{name}") is not None
+    }
+    ratios = {name: value / getattr(budgets, f"max_{name}") for name, value in least.items()}
+    tightest = max(ratios, key=lambda name: ratios[name])
+    limit = getattr(budgets, f"max_{tightest}")
+    looked = f"{len(specs)} networks" if complete else f"{len(specs)} sampled networks"
+    why = (
+        f"the smallest has {least[tightest]:.6g}"
+        if ratios[tightest] > 1
+        else "each budget alone can be kept, but not all at once"
+    )
+    return (
+        f"no network of space {space.definition.name} fits the budgets ({looked} looked at); "
+        f"the tightest is max_{tightest} {limit:g}: {why}"
+    )

@@ -1,0 +1,102 @@
+"""SearchConfig: everything that decides what a search does, as one value kept beside the run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from blocks.errors import InvalidInput
+from nas.cost import COSTS, Budgets
+from nas.data import DataConfig
+from nas.search.samplers import SAMPLERS
+from nas.training import RECIPES, Recipe
+from search_spaces import SpaceDefinition, load_space
+
+ERROR = "error"
+"""The objective that training gives: the share of validation images named wrongly, 0 to 1."""
+
+
+class SearchConfig(BaseModel):
+    """The resolved configuration of a search, written to search.yaml.
+
+    In a file, ``space``, ``data`` and ``recipe`` may be plain names; a recipe may also be a name with
+    changes, such as ``{name: proxy, epochs: 3}``.
+
+    Attributes:
+        name: Of the run; its folder is runs/<name>.
+        space: What may vary.
+        data: The images.
+        recipe: How a trial is trained.
+        trials: Networks to train; refused and replayed proposals do not count.
+        objectives: ``error`` and any costs, all minimised.
+        budgets: Hard limits; a network over one is never trained.
+        sampler: Who proposes.
+        seed: Of proposals and trainings.
+        workers: Trainings at a time.
+        threads: CPU threads of a training; None: the machine's cores shared out among the workers.
+        executor: Where trainings run.
+        storage: URL of the study's database; None: SQLite in the run's folder.
+        reference: The worst corner of the box that hypervolumes are measured in, one figure per
+            objective; None: found when the search starts (see ``Candidates.reference``).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    space: SpaceDefinition
+    data: DataConfig
+    recipe: Recipe = RECIPES["proxy"]
+    trials: Annotated[int, Field(ge=1, le=1_000_000)]
+    objectives: tuple[str, ...] = (ERROR, "mflops")
+    budgets: Budgets = Budgets()
+    sampler: str = "tpe"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    executor: Literal["local"] = "local"
+    storage: str | None = None
+    reference: tuple[float, ...] | None = None
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _space_by_name(cls, value: Any) -> Any:
+        return load_space(value).definition if isinstance(value, str) else value
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _data_by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _recipe_by_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return RECIPES[value]
+        if isinstance(value, dict):
+            changes = dict(value)
+            return RECIPES[changes.pop("name", "proxy")].model_dump() | changes
+        return value
+
+    @field_validator("sampler")
+    @classmethod
+    def _known_sampler(cls, value: str) -> str:
+        if value not in SAMPLERS:
+            raise InvalidInput(f"unknown sampler {value!r}; allowed: {', '.join(SAMPLERS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_objectives(self) -> SearchConfig:
+        allowed = (ERROR, *COSTS)
+        for objective in self.objectives:
+            if objective not in allowed:
+                raise InvalidInput(
+                    f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}"
+                )
+        if len(set(self.objectives)) != len(self.objectives):
+            raise InvalidInput("objectives: the same one twice")
+        if ERROR not in self.objectives:
+            raise InvalidInput(
+                f"objectives: {ERROR!r} is missing; without it nothing is trained for"
+            )
+        return self

@@ -1,0 +1,150 @@
+"""Begin a search, or take one up again: everything from a configuration to a front on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from blocks.errors import InvalidInput
+from blocks.yaml_files import dump_yaml, parse, read_yaml
+from nas.data import load_data
+from nas.front import Front, make_front
+from nas.runs import RunFolder, TrialRecord, write_text
+from nas.search.candidates import Candidates, find_candidates
+from nas.search.config import SearchConfig
+from nas.search.executors import make_executor
+from nas.search.loop import Search
+from nas.search.proposer import Proposer
+from nas.search.samplers import derive_seed
+from nas.search.study import open_study, read_records
+from nas.search.view import View
+from search_spaces import SearchSpace
+
+
+def start_search(config: SearchConfig, view: View) -> Front:
+    """Run a new search.
+
+    Raises:
+        InvalidInput: The run exists, the data are missing, no network fits the budgets, ...: found out
+            before anything is written.
+        WorkFailed: The first trainings have all failed.
+    """
+    run = RunFolder.named(config.name)
+    if run.config.exists():
+        raise InvalidInput(
+            f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
+        )
+    if run.path.exists() and any(run.path.iterdir()):
+        raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
+    space = bound_space(config)
+    candidates = _candidates(config, space)
+    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    created = not run.path.exists()
+    run.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with _only_parent(run):
+            write_text(run.config, dump_yaml(config))
+            open_study(config, run, create=True)
+            return _search(config, run, space, candidates, view)
+    except InvalidInput:
+        # A study that cannot be made leaves nothing behind that would block the name.
+        if created and not (run.path / "trials").exists():
+            shutil.rmtree(run.path)
+        raise
+
+
+def resume_search(run: RunFolder, view: View, changes: dict[str, int]) -> Front:
+    """Go on with a search that was ended, however it was ended.
+
+    Args:
+        run: Of the search.
+        view: Shows it.
+        changes: New figures for ``trials``, ``workers`` or ``threads``.
+
+    Raises:
+        InvalidInput: Another process runs it, or its files are damaged.
+        WorkFailed: The first trainings have all failed.
+    """
+    config = read_config(run)
+    if changes:
+        config = config.model_copy(update=changes)
+    space = bound_space(config)
+    candidates = _candidates(config, space)
+    with _only_parent(run):
+        write_text(run.config, dump_yaml(config))
+        return _search(config, run, space, candidates, view)
+
+
+def read_config(run: RunFolder) -> SearchConfig:
+    """The configuration of a run.
+
+    Raises:
+        InvalidInput: search.yaml is damaged.
+    """
+    config = parse(SearchConfig, read_yaml(run.config), str(run.config))
+    if config.reference is None or len(config.reference) != len(config.objectives):
+        raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
+    return config
+
+
+def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
+    """A run's configuration and all its proposals; writes nothing.
+
+    Raises:
+        InvalidInput: The files are damaged.
+    """
+    config = read_config(run)
+    return config, read_records(open_study(config, run, create=False))
+
+
+def read_front(run: RunFolder) -> Front:
+    """The front of a run as it stands, finished or not."""
+    config, records = read_run(run)
+    return make_front(records, config.objectives, config.reference or ())
+
+
+def bound_space(config: SearchConfig) -> SearchSpace:
+    """The search space for the images of the search."""
+    info = load_data(config.data).info
+    return SearchSpace(config.space).bind(
+        num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
+    )
+
+
+def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:
+    return find_candidates(space, config.budgets, derive_seed(config.seed, "candidates"))
+
+
+def _search(
+    config: SearchConfig,
+    run: RunFolder,
+    space: SearchSpace,
+    candidates: Candidates,
+    view: View,
+) -> Front:
+    study = open_study(config, run, create=False)
+    search = Search(
+        config=config,
+        run=run,
+        proposer=Proposer(study, config, space, candidates),
+        executor=make_executor(config.executor, config.workers, config.threads),
+        view=view,
+        reference=config.reference or candidates.reference(config.objectives),
+    )
+    with view:
+        front = search()
+    write_text(run.pareto, front.to_json())
+    return front
+
+
+@contextmanager
+def _only_parent(run: RunFolder) -> Iterator[None]:
+    """Hold the run; a lock of the operating system, so that it goes with the process."""
+    try:
+        with FileLock(run.lock, timeout=0):
+            yield
+    except Timeout:
+        raise InvalidInput(f"{run.path}: another process is running this search") from None

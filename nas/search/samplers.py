@@ -1,0 +1,40 @@
+"""Optuna's samplers by name, each made anew for every proposal from a seed of its own.
+
+A sampler that lives as long as the process would have a random state that a resumed search cannot know.
+Made anew from the search's seed and the number of the proposal, the same history gives the same
+proposal, whether or not the process was restarted in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+from optuna.samplers import (
+    BaseSampler,
+    GPSampler,
+    NSGAIIISampler,
+    NSGAIISampler,
+    RandomSampler,
+    TPESampler,
+)
+
+from blocks.registry import Registry
+
+MakeSampler: TypeAlias = Callable[[int], BaseSampler]
+
+SAMPLERS: Registry[MakeSampler] = Registry("sampler")
+SAMPLERS.register("tpe", lambda seed: TPESampler(seed=seed))
+SAMPLERS.register("nsga2", lambda seed: NSGAIISampler(seed=seed, population_size=20))
+SAMPLERS.register("nsga3", lambda seed: NSGAIIISampler(seed=seed, population_size=20))
+SAMPLERS.register("gp", lambda seed: GPSampler(seed=seed))
+SAMPLERS.register("random", lambda seed: RandomSampler(seed=seed))
+# Every network of the space once, in a seeded order: the proposer deals them out, the sampler is idle.
+SAMPLERS.register("grid", lambda seed: RandomSampler(seed=seed))
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A seed below 2**32 for one purpose, from the search's seed and what names the purpose."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big")

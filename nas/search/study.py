@@ -1,0 +1,90 @@
+"""The Optuna study of a run: opened by one parent, and read as plain records by everyone else."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.search.config import SearchConfig
+
+# Trial attributes. The proposal is written in one piece: a trial has it whole or was not proposed.
+PROPOSAL = "proposal"
+REPLAY_OF = "replay_of"
+REFUSED = "refused"
+FAILURE = "failure"
+
+
+def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.Study:
+    """Open the run's study; only the parent of a search writes to it.
+
+    Args:
+        config: Of the run.
+        run: Its folder.
+        create: Make the study; otherwise it must exist.
+
+    Raises:
+        InvalidInput: The database cannot be opened, is damaged, or has no (or has another) such study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    url = config.storage or f"sqlite:///{run.study}"
+    where = config.storage or str(run.study)
+    if not create and config.storage is None and not run.study.is_file():
+        raise InvalidInput(f"{where}: no such file; the study of this run is gone")
+    try:
+        storage = optuna.storages.RDBStorage(url)
+        if create:
+            return optuna.create_study(
+                storage=storage,
+                study_name=config.name,
+                directions=["minimize"] * len(config.objectives),
+            )
+        study = optuna.load_study(storage=storage, study_name=config.name)
+        study.get_trials(deepcopy=False)
+        return study
+    except optuna.exceptions.DuplicatedStudyError:
+        raise InvalidInput(f"{where}: holds a study named {config.name!r} already") from None
+    except KeyError:
+        raise InvalidInput(f"{where}: holds no study named {config.name!r}") from None
+    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0][:120]
+        raise InvalidInput(f"{where}: not a readable study: {reason}") from None
+
+
+def read_records(study: optuna.Study) -> list[TrialRecord]:
+    """All proposals of the study, in order. A trial cut off before it was a proposal is left out."""
+    trials = study.get_trials(deepcopy=False)
+    return [record(trial) for trial in trials if PROPOSAL in trial.user_attrs]
+
+
+def record(trial: FrozenTrial) -> TrialRecord:
+    """One of Optuna's trials as a record; it must have been proposed."""
+    attributes: dict[str, Any] = trial.user_attrs
+    proposal = attributes[PROPOSAL]
+    replayed = attributes.get(REPLAY_OF)
+    if trial.state == TrialState.COMPLETE:
+        outcome = Outcome.TRAINED if replayed is None else Outcome.REPLAYED
+    elif trial.state == TrialState.PRUNED:
+        outcome = Outcome.REFUSED
+    elif trial.state == TrialState.FAIL:
+        outcome = Outcome.FAILED if replayed is None else Outcome.REPLAYED
+    else:
+        outcome = Outcome.RUNNING
+    note = attributes.get(REFUSED) or attributes.get(FAILURE) or ""
+    if replayed is not None:
+        note = f"same network as trial {replayed}"
+    return TrialRecord(
+        number=trial.number,
+        key=proposal["key"],
+        spec=ArchSpec.model_validate(proposal["arch"]),
+        outcome=outcome,
+        values=tuple(trial.values or ()),
+        note=note,
+    )

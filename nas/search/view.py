@@ -1,0 +1,142 @@
+"""What a person sees of a running search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Status:
+    """Figures of a search at one moment.
+
+    Attributes:
+        wanted: Networks to train.
+        trained: Trained.
+        running: Numbers of the trials in training.
+        refused: Proposals over a budget.
+        replayed: Proposals of a network known already.
+        failed: Trainings that failed.
+        front_size: Points of the front.
+        hypervolume: Of the front, 0 to 1.
+        seconds_left: Estimate; None before the first training ends.
+    """
+
+    wanted: int
+    trained: int
+    running: tuple[int, ...]
+    refused: int
+    replayed: int
+    failed: int
+    front_size: int
+    hypervolume: float
+    seconds_left: float | None
+
+
+class View(Protocol):
+    """Shows a search while it runs."""
+
+    def __enter__(self) -> View:
+        """Begin to show."""
+        ...
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the last state on the screen."""
+        ...
+
+    def status(self, status: Status) -> None:
+        """The figures have changed."""
+        ...
+
+    def event(self, text: str) -> None:
+        """One thing has happened."""
+        ...
+
+
+class PlainView:
+    """One line an event, for files, pipes and logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> View:
+        """Begin to show."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to clear."""
+
+    def status(self, status: Status) -> None:
+        """Figures are shown with the events."""
+
+    def event(self, text: str) -> None:
+        """Print the line."""
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+class LiveView:
+    """A table at the foot of the terminal, events scrolling above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("trained"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._live = Live(console=console, refresh_per_second=4)
+
+    def __enter__(self) -> View:
+        """Begin to show."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the last state on the screen."""
+        self._live.stop()
+
+    def status(self, status: Status) -> None:
+        """Draw the table anew."""
+        if self._task is None:
+            self._task = self._progress.add_task("trained", total=status.wanted)
+        self._progress.update(self._task, completed=status.trained, total=status.wanted)
+        self._live.update(_table(status, self._progress))
+
+    def event(self, text: str) -> None:
+        """Print the line above the table."""
+        self._live.console.print(text, highlight=False, markup=False)
+
+
+def make_view(console: Console) -> View:
+    """A live table on a terminal, plain lines elsewhere."""
+    return LiveView(console) if console.is_terminal else PlainView(console)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42s, 3m10s, 2h05m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    return f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def _table(status: Status, progress: RenderableType) -> Table:
+    left = "-" if status.seconds_left is None else duration(status.seconds_left)
+    running = ", ".join(map(str, status.running)) or "none"
+    table = Table.grid(padding=(0, 3))
+    table.add_row(progress, f"running: {running}", f"left: {left}")
+    table.add_row(
+        f"refused {status.refused}, replayed {status.replayed}, failed {status.failed}",
+        f"front: {status.front_size} points",
+        f"hypervolume {status.hypervolume:.4f}",
+    )
+    return table

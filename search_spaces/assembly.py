@@ -1,0 +1,107 @@
+"""From the values of single fields to a network, and whether all of them come to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from blocks import BACKBONES, ArchSpec, InvalidInput, UnitOverride, UnitSpec
+from blocks.backbones import SMALL_INPUT, Geometry
+from blocks.survey import survey
+from blocks.yaml_files import parse
+from search_spaces.assignments import upstream, walk
+from search_spaces.fields import DATA_FIELDS, Value, Values, field_at
+from search_spaces.mending import mend
+from search_spaces.variables import Variable
+
+
+def base_values(
+    variables: Sequence[Variable], fixed: dict[str, Value], data: dict[str, Value]
+) -> Values:
+    """What every field of the space is before anything is chosen.
+
+    Args:
+        variables: What varies; each has its default.
+        fixed: What the space fixes.
+        data: What the data set fixes, of DATA_FIELDS.
+
+    Returns:
+        All fields of the network, and those of the unit that the space mentions. ``stem_stride`` is 1 up
+        to SMALL_INPUT pixels, unless fixed.
+
+    Raises:
+        InvalidInput: The data set's value is impossible, or is not the one that the space fixes.
+    """
+    values: Values = {
+        path: field_at(path).default for path in ArchSpec.model_fields if path != "unit"
+    }
+    values |= {variable.path: variable.field.default for variable in variables}
+    for path, value in data.items():
+        field_at(path).check(value, path)
+        if fixed.get(path, value) != value:
+            raise InvalidInput(f"{path}: the space fixes {fixed[path]}, the data set has {value}")
+    values |= {**data, **{path: fixed[path] for path in DATA_FIELDS if path in fixed}}
+    side = values["input_size"]
+    assert isinstance(side, int)
+    values["stem_stride"] = 1 if side <= SMALL_INPUT else 2
+    return {**values, **fixed}
+
+
+def assemble(values: Values) -> ArchSpec:
+    """The network with these values, its group widths mended; unset fields take their defaults.
+
+    Raises:
+        InvalidInput: There is no such network.
+    """
+    network: dict[str, Any] = {}
+    unit: dict[str, Any] = {}
+    stages: dict[int, dict[str, Any]] = {}
+    for path, value in values.items():
+        if value is None:
+            continue
+        field = field_at(path)
+        if field.stage is not None:
+            stages.setdefault(field.stage, {})[field.name] = value
+        elif field.owner is ArchSpec:
+            network[field.name] = value
+        else:
+            unit[field.name] = value
+    overrides = tuple((stage, UnitOverride(**own)) for stage, own in sorted(stages.items()))
+    channels = survey(network["backbone"], _geometry(network)).channels
+    mended = mend(UnitSpec(**unit, stages=overrides), channels)
+    return parse(ArchSpec, {**network, "unit": mended}, "network")
+
+
+def check_buildable(variables: Sequence[Variable], base: Values) -> None:
+    """Make sure that every combination has a backbone, a width it comes in and the stages named.
+
+    What is left to go wrong is mended. The checks go field by field, for the combinations of those
+    fields alone that decide, so that large spaces are as quick as small ones.
+
+    Raises:
+        InvalidInput: One line with the field and the combination.
+    """
+    varied = {variable.path for variable in variables}
+    for values in walk(upstream(variables, ["backbone", "width"]), base, Variable.probes):
+        if values["backbone"] is None:
+            raise InvalidInput("vary.backbone: no entry is in force and there is no default")
+        try:
+            BACKBONES[str(values["backbone"])].check(_geometry(values))
+        except InvalidInput as error:
+            part = "vary" if "width" in varied else "fixed"
+            raise InvalidInput(f"{part}.{error} (backbone {values['backbone']})") from None
+    for path in (path for path in base if field_at(path).stage is not None):
+        deciding = upstream(variables, ["backbone", "width", path])
+        for values in walk(deciding, base, Variable.probes):
+            stages = survey(str(values["backbone"]), _geometry(values)).channels
+            if values[path] is not None and field_at(path).stage not in stages:
+                part = "vary" if path in varied else "fixed"
+                allowed = ", ".join(map(str, stages))
+                raise InvalidInput(
+                    f"{part}.{path}: {values['backbone']} has no such stage; allowed: {allowed}"
+                )
+
+
+def _geometry(values: dict[str, Any]) -> Geometry:
+    fields = ("width", *DATA_FIELDS, "stem_stride")
+    return Geometry(**{name: values[name] for name in fields})

@@ -1,0 +1,64 @@
+"""Walking through the assignments of a space: one value for every varied field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from search_spaces.fields import Value, Values
+from search_spaces.variables import Variable
+
+Options: TypeAlias = Callable[[Variable, Values], Sequence[Value | None]]
+"""What a variable may be, given the values of those before it."""
+
+
+def walk(
+    variables: Sequence[Variable], start: Values, options: Options = Variable.options
+) -> Iterator[Values]:
+    """Visit every assignment once, the last variable changing fastest.
+
+    Args:
+        variables: In an order in which each follows those it depends on.
+        start: Values of all other fields, and the defaults of the varied ones.
+        options: What to try for each variable; default: all it may be.
+
+    Raises:
+        InvalidInput: A range in force has no end.
+    """
+    if not variables:
+        yield start
+        return
+    first, rest = variables[0], variables[1:]
+    for value in options(first, start):
+        yield from walk(rest, {**start, first.path: value}, options)
+
+
+def count(variables: Sequence[Variable], start: Values) -> int:
+    """Count what ``walk`` would visit, walking only through what conditions look at.
+
+    Raises:
+        InvalidInput: A range in force has no end.
+    """
+    steering = [variable for variable in variables if variable.path in watched(variables)]
+    free = [variable for variable in variables if variable.path not in watched(variables)]
+    return sum(
+        math.prod(len(variable.options(values)) for variable in free)
+        for values in walk(steering, start)
+    )
+
+
+def watched(variables: Iterable[Variable]) -> set[str]:
+    """The paths that some condition looks at."""
+    return {path for variable in variables for path in variable.depends}
+
+
+def upstream(variables: Sequence[Variable], paths: Iterable[str]) -> list[Variable]:
+    """The variables at ``paths`` and all that decide whether those are in force, in order."""
+    wanted = set(paths)
+    found: list[Variable] = []
+    for variable in reversed(variables):
+        if variable.path in wanted:
+            wanted.update(variable.depends)
+            found.append(variable)
+    return found[::-1]

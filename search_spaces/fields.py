@@ -1,0 +1,122 @@
+"""The fields of an ArchSpec that a space can fix or vary, each by its dotted path."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, TypeAlias, cast
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticUndefined
+
+from blocks import BACKBONES, UNITS, ArchSpec, InvalidInput, UnitOverride, UnitSpec
+
+Scalar: TypeAlias = bool | int | float | str
+Value: TypeAlias = Scalar | tuple[int, ...]
+Values: TypeAlias = dict[str, Value | None]
+"""Path of a field -> its value; None where the field is left unset."""
+
+DATA_FIELDS = ("num_classes", "in_channels", "input_size")
+"""What the data set decides: a space may assume it, never vary it."""
+
+
+@dataclass(frozen=True)
+class SpecField:
+    """One addressable field.
+
+    Attributes:
+        path: ``width``, ``unit.kind`` or ``unit.stages.4.kind``.
+        name: Its last part, the name in ``owner``.
+        owner: ArchSpec, or UnitSpec for a field of the unit (in one stage or in all).
+        stage: The stage it overrides; None when it holds everywhere.
+    """
+
+    path: str
+    name: str
+    owner: type[BaseModel]
+    stage: int | None = None
+
+    @property
+    def default(self) -> Value | None:
+        """What holds when a space says nothing: None for an override and for the backbone."""
+        default = self.owner.model_fields[self.name].default
+        unset = self.stage is not None or default is PydanticUndefined
+        return None if unset else cast(Value, default)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether "at most" and "at least" mean something for it."""
+        default = self.owner.model_fields[self.name].default
+        return isinstance(default, int | float) and not isinstance(default, bool)
+
+    def read(self, spec: ArchSpec) -> Value | None:
+        """The field's value in ``spec``; None for an override that is not there."""
+        if self.owner is ArchSpec:
+            return cast(Value, getattr(spec, self.name))
+        if self.stage is None:
+            return cast(Value, getattr(spec.unit, self.name))
+        override = dict(spec.unit.stages).get(self.stage, UnitOverride())
+        return cast("Value | None", getattr(override, self.name))
+
+    def check(self, raw: object, where: str) -> Value:
+        """Validate a value as it stands in a YAML file.
+
+        Returns:
+            The value in the field's own type; dilations ascending, since their order means nothing.
+
+        Raises:
+            InvalidInput: One line with ``where``, what is wrong and the value.
+        """
+        try:
+            # JSON is the mode in which pydantic can be strict ("4" is no number) and still take a list.
+            value = _adapter(self.owner, self.name).validate_json(json.dumps(raw), strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join([where, *map(str, first["loc"])])
+            raise InvalidInput(f"{place}: {first['msg']}, got {first['input']!r:.80}") from None
+        except (TypeError, ValueError):
+            raise InvalidInput(f"{where}: not a value of a field, got {raw!r:.80}") from None
+        if self.name in ("backbone", "kind"):
+            registry = BACKBONES if self.name == "backbone" else UNITS
+            if value not in registry:
+                allowed = ", ".join(registry)
+                raise InvalidInput(
+                    f"{where}: unknown {registry.what} {value!r}; allowed: {allowed}"
+                )
+        return tuple(sorted(value)) if isinstance(value, tuple) else cast(Value, value)
+
+
+@lru_cache(maxsize=1024)
+def field_at(path: str) -> SpecField:
+    """Find the field that ``path`` names.
+
+    Raises:
+        InvalidInput: There is no such field.
+    """
+    of_network = [name for name in ArchSpec.model_fields if name != "unit"]
+    of_unit = list(UnitOverride.model_fields)
+    match path.split("."):
+        case [name] if name in of_network:
+            return SpecField(path, name, ArchSpec)
+        case ["unit", name] if name in of_unit:
+            return SpecField(path, name, UnitSpec)
+        # Written in one way only: 4 and 04 would be two paths to one field.
+        case ["unit", "stages", stage, name] if name in of_unit and _is_plain_number(stage):
+            return SpecField(path, name, UnitSpec, int(stage))
+    units = [f"unit.{name}" for name in of_unit]
+    raise InvalidInput(
+        f"unknown field; allowed: {', '.join(of_network + units)}, and unit.stages.N.kind and so on "
+        "for stage N"
+    )
+
+
+def _is_plain_number(text: str) -> bool:
+    return text.isdecimal() and str(int(text)) == text
+
+
+@lru_cache(maxsize=64)
+def _adapter(owner: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    info = owner.model_fields[name]
+    annotation: Any = info.annotation
+    return TypeAdapter(Annotated[annotation, info])

@@ -1,0 +1,37 @@
+"""The spaces that come with the program, and any other from its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blocks import InvalidInput
+from blocks.yaml_files import parse, read_yaml
+from search_spaces.definition import SpaceDefinition
+from search_spaces.space import SearchSpace
+
+_FOLDER = Path(__file__).parent / "spaces"
+
+SPACES: tuple[str, ...] = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
+"""Names of the shipped spaces."""
+
+
+def load_space(name_or_path: str) -> SearchSpace:
+    """Read a space.
+
+    Args:
+        name_or_path: A name in SPACES, or a path: it has a "/" in it or ends in .yaml or .yml.
+
+    Raises:
+        InvalidInput: No such space or file, or an error in the file; one line with the place in it.
+    """
+    is_path = "/" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
+    if not is_path and name_or_path not in SPACES:
+        raise InvalidInput(
+            f"unknown space {name_or_path!r}; allowed: {', '.join(SPACES)}, or a path to a YAML file"
+        )
+    path = Path(name_or_path) if is_path else _FOLDER / f"{name_or_path}.yaml"
+    definition = parse(SpaceDefinition, read_yaml(path), name_or_path)
+    try:
+        return SearchSpace(definition)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name_or_path}: {error}") from None
