@@ -114,7 +114,9 @@ class SelectiveKernel(nn.Module):
         """Apply the unit to ``x`` (B, C, H, W)."""
         maps: list[Tensor] = [branch(x) for branch in self.branches]
         if len(maps) == 1:
-            return maps[0]
+            # Torchvision's activations work in place and would overwrite what the ReLU of the branch
+            # has kept for its backward pass.
+            return maps[0].clone() if self.training else maps[0]
         weights = self.attention(maps)
         selected = maps[0] * weights[:, 0]
         for index, branch in enumerate(maps[1:], start=1):

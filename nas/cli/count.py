@@ -49,6 +49,4 @@ def count(
         listed = ", ".join(f"{name} ({times})" for name, times in referee.uncounted)
         say(f"fvcore did not count: {listed or 'nothing'}")
     if any(mine != theirs for mine, theirs in figures.values()):
-        raise WorkFailed(
-            f"{arch}: the closed form and fvcore disagree: a bug"
-        )
+        raise WorkFailed(f"{arch}: the closed form and fvcore disagree: a bug")

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from nas.cli.console import console, say
 from nas.front import Front, pick_knee
-from nas.search.config import ERROR
+from nas.runs import ERROR
 
 
 def print_front(front: Front) -> None:

@@ -7,6 +7,7 @@ import math
 from blocks.errors import InvalidInput
 from nas.cost import Budgets
 from nas.front.front import Front, FrontPoint
+from nas.runs import ERROR
 
 
 def pick_knee(front: Front) -> FrontPoint:
@@ -38,7 +39,7 @@ def pick_within(front: Front, budgets: Budgets) -> FrontPoint:
     """
     fitting = [point for point in front.points if budgets.fits(point.spec)]
     if fitting:
-        return min(fitting, key=lambda point: point.values[front.objectives.index("error")])
+        return min(fitting, key=lambda point: point.values[front.objectives.index(ERROR)])
     if not front.points:
         raise InvalidInput("the front is empty: no trial of this run has been trained yet")
     nearest = min(

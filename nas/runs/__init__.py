@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from nas.runs.atomic import replace_file, write_text
 from nas.runs.folder import RunFolder, TrialFolder
-from nas.runs.records import Outcome, TrialRecord
+from nas.runs.records import ERROR, Outcome, TrialRecord
 
-__all__ = ["Outcome", "RunFolder", "TrialFolder", "TrialRecord", "replace_file", "write_text"]
+__all__ = [
+    "ERROR",
+    "Outcome",
+    "RunFolder",
+    "TrialFolder",
+    "TrialRecord",
+    "replace_file",
+    "write_text",
+]

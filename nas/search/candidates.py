@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.cost import COSTS, Budgets
-from nas.search.config import ERROR
+from nas.runs import ERROR
 from search_spaces import SearchSpace
 
 ENUMERATE_UP_TO = 20_000

@@ -9,12 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from blocks.errors import InvalidInput
 from nas.cost import COSTS, Budgets
 from nas.data import DataConfig
+from nas.runs import ERROR
 from nas.search.samplers import SAMPLERS
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
-
-ERROR = "error"
-"""The objective that training gives: the share of validation images named wrongly, 0 to 1."""
 
 
 class SearchConfig(BaseModel):

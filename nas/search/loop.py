@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from nas.cost import COSTS
 from nas.errors import WorkFailed
 from nas.front import Front, make_front
-from nas.runs import Outcome, RunFolder, TrialRecord
-from nas.search.config import ERROR, SearchConfig
+from nas.runs import ERROR, Outcome, RunFolder, TrialRecord
+from nas.search.config import SearchConfig
 from nas.search.executors import Executor, Finished
 from nas.search.proposer import Proposer
 from nas.search.samplers import derive_seed

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arch_strategies import arch_specs
+from hypothesis import given, settings
+from pydantic import ValidationError
+
+from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec
+from blocks.yaml_files import parse
+
+
+@settings(max_examples=60, deadline=None)
+@given(arch_specs())
+def test_yaml_and_json_give_back_an_equal_spec(
+    tmp_path_factory: pytest.TempPathFactory, spec: ArchSpec
+) -> None:
+    path = tmp_path_factory.mktemp("specs") / "arch.yaml"
+    path.write_text(spec.to_yaml(), encoding="utf-8")
+    back = ArchSpec.from_yaml(path)
+    assert back == spec
+    assert back.key == spec.key
+    assert hash(back) == hash(spec)
+    assert ArchSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_published_layout_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "arch.yaml"
+    path.write_text(
+        "backbone: shufflenet_v2\nwidth: 0.5\nunit:\n  dilations: [1, 3]\n"
+        "  stages: {4: {kind: none}, 2: {dilations: [1, 2, 3], branch_act: false}}\n"
+    )
+    spec = ArchSpec.from_yaml(path)
+    unit = UnitSpec(
+        dilations=(1, 3),
+        stages=(
+            (2, UnitOverride(dilations=(1, 2, 3), branch_act=False)),
+            (4, UnitOverride(kind="none")),
+        ),
+    )
+    assert spec == ArchSpec(backbone="shufflenet_v2", width=0.5, unit=unit)
+    assert spec.unit.at(2) == UnitSpec(dilations=(1, 2, 3), branch_act=False)
+    assert spec.unit.at(3) is spec.unit
+
+
+def test_defaults_are_the_contract() -> None:
+    assert ArchSpec(backbone="shufflenet_v2").model_dump() == {
+        "backbone": "shufflenet_v2",
+        "width": 1.0,
+        "num_classes": 1000,
+        "in_channels": 3,
+        "input_size": 224,
+        "stem_stride": 2,
+        "unit": {
+            "kind": "sk",
+            "dilations": (1, 2),
+            "kernel": "dilated",
+            "group_width": 1,
+            "reduction": 16,
+            "min_dim": 32,
+            "branch_act": True,
+            "stages": {},
+        },
+    }
+
+
+def test_is_frozen_and_hashable() -> None:
+    spec = ArchSpec(backbone="shufflenet_v2")
+    with pytest.raises(ValidationError, match="frozen"):
+        spec.width = 0.5  # type: ignore[misc]
+    assert spec.key  # a stored key changes neither equality nor hash
+    assert {spec, ArchSpec(backbone="shufflenet_v2")} == {spec}
+
+
+def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
+    spec = ArchSpec(backbone="shufflenet_v2")
+    assert spec.key
+    copied = spec.model_copy(update={"input_size": 64})
+    assert copied.key == ArchSpec(backbone="shufflenet_v2", input_size=64).key != spec.key
+    with pytest.raises(ValidationError, match=r"width: 0\.7 does not exist"):
+        spec.model_copy(update={"width": 0.7})
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({}, "backbone: Field required"),
+        ({"backbone": "resnet"}, "unknown backbone 'resnet'; allowed: shufflenet_v2, "),
+        ({"backbone": 3}, "backbone: Input should be a valid string, got 3"),
+        ({"width": 0}, "width: Input should be greater than 0, got 0"),
+        ({"width": float("nan")}, "width: "),
+        ({"width": 11}, "width: Input should be less than or equal to 10"),
+        ({"width": 0.75}, "width: 0.75 does not exist here; allowed: 0.5, 1, 1.5, 2"),
+        ({"num_classes": 0}, "num_classes: "),
+        ({"num_classes": 1.5}, "num_classes: "),
+        ({"in_channels": 0}, "in_channels: "),
+        ({"input_size": 3}, "input_size: "),
+        ({"input_size": "big"}, "input_size: "),
+        ({"stem_stride": 3}, "stem_stride: Input should be 1 or 2, got 3"),
+        ({"depth": 3}, "depth: unknown field; allowed: backbone, width, num_classes"),
+        ({"unit": "sk"}, "unit: "),
+        ({"unit": {"kind": "gc"}}, "unit in stage 2: unknown unit 'gc'; allowed: none, se, sk"),
+        ({"unit": {"ratio": 3}}, "unit.ratio: unknown field; allowed: kind, dilations"),
+        ({"unit": {"dilations": []}}, "unit.dilations: "),
+        ({"unit": {"dilations": [1] * 17}}, "unit.dilations: "),
+        ({"unit": {"dilations": [1, 0]}}, "unit.dilations.1: "),
+        ({"unit": {"kernel": "huge"}}, "unit.kernel: Input should be 'dilated' or 'real'"),
+        ({"unit": {"group_width": 3}}, "unit in stage 2: group_width: 3 does not divide"),
+        ({"unit": {"reduction": 0}}, "unit.reduction: "),
+        ({"unit": {"min_dim": 0}}, "unit.min_dim: "),
+        ({"unit": {"branch_act": 7}}, "unit.branch_act: "),
+        ({"unit": {"stages": 3}}, "unit.stages: "),
+        ({"unit": {"stages": {"x": {}}}}, "unit.stages.x"),
+        ({"unit": {"stages": {None: {}, 2: {}}}}, "unit.stages.None"),
+        ({"unit": {"stages": {2: {}, "2": {}}}}, "unit.stages: stage 2 comes twice"),
+        ({"unit": {"stages": {2: 3}}}, "unit.stages.2: "),
+        ({"unit": {"stages": {2: {"dilations": [0]}}}}, "unit.stages.2.dilations.0: "),
+        (
+            {"unit": {"stages": {2: {"stages": {}}}}},
+            "unit.stages.2.stages: unknown field; allowed: kind, dilations, kernel, group_width, "
+            "reduction, min_dim, branch_act",
+        ),
+        (
+            {"unit": {"stages": {1: {"kind": "se"}}}},
+            "unit.stages.1: shufflenet_v2 has no such stage",
+        ),
+        ({"unit": {"stages": {3: {"group_width": 5}}}}, "unit in stage 3: group_width: 5"),
+    ],
+)
+def test_errors_are_one_line_with_the_path(fields: dict[str, Any], problem: str) -> None:
+    data = {"backbone": "shufflenet_v2", **fields} if fields else {}
+    with pytest.raises(InvalidInput) as caught:
+        parse(ArchSpec, data, "arch.yaml")
+    message = str(caught.value)
+    assert message.startswith(f"arch.yaml: {problem}")
+    assert "\n" not in message
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "expected a mapping of fields, got NoneType"),
+        (b"[1, 2]", "expected a mapping of fields, got list"),
+        (b"backbone: [", "not valid YAML at line 1"),
+        (b"backbone: !!python/object/apply:os.getcwd []", "not valid YAML at line 1, column 11"),
+        (b"\xff\xfe\x00\x01", "not "),
+        (b"when: 2020-13-45", "not valid YAML"),
+        (b"backbone: &a [*a]", ""),
+        (b"[" * 5000, "not valid YAML"),
+        (b"1: 2\nbackbone: shufflenet_v2", ""),
+    ],
+)
+def test_files_that_are_no_spec(content: bytes, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "arch.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput) as caught:
+        ArchSpec.from_yaml(path)
+    assert str(caught.value).startswith(f"{path}: {problem}")
+    assert "\n" not in str(caught.value)
+
+
+def test_paths_that_are_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no such file"):
+        ArchSpec.from_yaml(tmp_path / "none.yaml")
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        ArchSpec.from_yaml(tmp_path)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from blocks import BACKBONES, ArchSpec, UnitSpec
+from nas.cost import Counts, FvcoreCount, FvcoreReferee, count, fvcore_count
+from search_spaces import SPACES, load_space
+
+UNITS = {
+    "none": UnitSpec(kind="none"),
+    "se": UnitSpec(kind="se", reduction=4),
+    "sk": UnitSpec(dilations=(1, 2)),
+    "sk real": UnitSpec(dilations=(1, 2, 3), kernel="real", group_width=2, branch_act=False),
+    "sk one branch": UnitSpec(dilations=(2,), min_dim=8),
+}
+RANDOM_SPECS = 300
+
+
+@pytest.fixture(scope="module")
+def referee() -> Iterator[FvcoreReferee]:
+    with FvcoreReferee() as referee:
+        yield referee
+
+
+def counts(theirs: FvcoreCount) -> Counts:
+    return Counts(theirs.params, theirs.macs, theirs.activations)
+
+
+@pytest.mark.parametrize("unit", list(UNITS))
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_fvcore_agrees_on_every_backbone(backbone: str, unit: str, referee: FvcoreReferee) -> None:
+    spec = ArchSpec(backbone=backbone, input_size=32, num_classes=10, unit=UNITS[unit])
+    assert counts(referee.count(spec)) == count(spec)
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_fvcore_agrees_on_full_images(backbone: str, referee: FvcoreReferee) -> None:
+    spec = ArchSpec(backbone=backbone, input_size=224)
+    assert counts(referee.count(spec)) == count(spec)
+
+
+@pytest.mark.parametrize("size", [17, 65])
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_fvcore_agrees_on_odd_grey_images(backbone: str, size: int, referee: FvcoreReferee) -> None:
+    spec = ArchSpec(backbone=backbone, input_size=size, in_channels=1, stem_stride=1)
+    assert counts(referee.count(spec)) == count(spec)
+
+
+@pytest.mark.slow
+def test_fvcore_agrees_on_random_specs_of_all_shipped_spaces(referee: FvcoreReferee) -> None:
+    rng = random.Random(2019)
+    spaces = {
+        size: [
+            load_space(name).bind(num_classes=10, in_channels=3, input_size=size) for name in SPACES
+        ]
+        for size in (32, 224)
+    }
+    seen: set[str] = set()
+    # Some spaces are smaller than their share: all of them in turn, until there are enough.
+    for turn in range(100_000):
+        size = 224 if turn % 30 == 29 else 32
+        spec = spaces[size][turn % len(SPACES)].sample(rng)
+        if spec.key in seen:
+            continue
+        seen.add(spec.key)
+        assert counts(referee.count(spec)) == count(spec), spec.to_yaml()
+        if len(seen) == RANDOM_SPECS:
+            return
+    pytest.fail(f"the shipped spaces gave {len(seen)} different networks only")
+
+
+def test_totals_and_what_was_not_counted() -> None:
+    spec = ArchSpec(backbone="mobilenet_v2", input_size=32, unit=UnitSpec(kind="none"))
+    theirs = fvcore_count(spec)
+    assert theirs.mflops == theirs.macs / 1e6 == count(spec).mflops
+    # Every BatchNorm follows a convolution and costs two for each number; the pool sees 1280 numbers.
+    normed = theirs.activations - spec.num_classes
+    assert theirs.macs_with_norm == theirs.macs + 2 * normed + 1280 * 1
+    assert theirs.mflops_with_norm == theirs.macs_with_norm / 1e6
+    assert theirs.uncounted == (("aten::add", 10), ("aten::hardtanh_", 35))

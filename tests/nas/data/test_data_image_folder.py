@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from blocks.errors import InvalidInput
+from nas.data import Batches, Data, DataConfig, load_data
+
+CPU = torch.device("cpu")
+SIZE = 16
+CLASSES = ("cat", "dog", "emu")
+TRAIN_PER_CLASS = 12
+TEST_PER_CLASS = 2
+
+
+def write_image(path: Path, colour: tuple[int, int, int], size: tuple[int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(sum(map(ord, path.stem))).integers(0, 40, (*size, 3))
+    Image.fromarray((noise + colour).clip(0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Three classes whose images are mostly red, green or blue."""
+    for label, name in enumerate(CLASSES):
+        red, green, blue = (200 if channel == label else 10 for channel in range(3))
+        for number in range(TRAIN_PER_CLASS):
+            path = tmp_path / "train" / name / f"{number}.png"
+            write_image(path, (red, green, blue), (20 + number, 30))
+        for number in range(TEST_PER_CLASS):
+            path = tmp_path / "val" / name / f"{number}.png"
+            write_image(path, (red, green, blue), (40, 25))
+    return tmp_path
+
+
+def load(root: Path, **options: object) -> Data:
+    given = {"name": f"imagefolder:{root}", "input_size": SIZE, "workers": 0, **options}
+    return load_data(DataConfig.model_validate(given))
+
+
+def epoch(batches: Batches, number: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    batches.set_epoch(number)
+    images, labels = zip(*batches, strict=True)
+    return torch.cat(images), torch.cat(labels)
+
+
+def test_info(photographs: Path) -> None:
+    info = load(photographs).info
+    assert info.class_names == CLASSES
+    assert (info.num_classes, info.in_channels, info.input_size) == (3, 3, SIZE)
+    assert (info.train_images, info.val_images, info.test_images) == (33, 3, 6)
+    assert info.mean == (0.485, 0.456, 0.406)
+    assert load(photographs, input_size=None).info.input_size == 224
+
+
+def test_batches_have_the_promised_types_and_layout(photographs: Path) -> None:
+    images, labels = next(iter(load(photographs).train_batches(5, 0, CPU)))
+    assert images.shape == (5, 3, SIZE, SIZE)
+    assert images.dtype == torch.float32
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("split", ["train", "full", "val", "test"])
+def test_labels_belong_to_their_images_in_every_split(photographs: Path, split: str) -> None:
+    data = load(photographs)
+    batches = {
+        "train": data.train_batches(4, 0, CPU),
+        "full": data.train_batches(4, 0, CPU, full=True),
+        "val": data.val_batches(4, CPU),
+        "test": data.test_batches(4, CPU),
+    }[split]
+    images, labels = epoch(batches)
+    std, mean = torch.tensor(data.info.std), torch.tensor(data.info.mean)
+    brightness = images.mean((2, 3)) * std + mean
+    assert torch.equal(brightness.argmax(1), labels)
+    assert len(labels.unique()) == 3
+
+
+def test_validation_images_are_held_out_of_the_training_folder(photographs: Path) -> None:
+    # One image among the training images is black; it is in exactly one of the two splits.
+    for number in range(TRAIN_PER_CLASS):
+        black = photographs / "train" / "cat" / f"{number}.png"
+        original = black.read_bytes()
+        Image.new("RGB", (20, 20)).save(black)
+        data = load(photographs)
+        seen = [
+            int((epoch(batches)[0].amax((1, 2, 3)) < 0).sum())
+            for batches in (
+                data.train_batches(1, 0, CPU),
+                data.val_batches(1, CPU),
+                data.train_batches(1, 0, CPU, full=True),
+                data.test_batches(1, CPU),
+            )
+        ]
+        assert seen in ([1, 0, 1, 0], [0, 1, 1, 0])
+        black.write_bytes(original)
+
+
+def test_workers_do_not_change_the_batches(photographs: Path) -> None:
+    alone = epoch(load(photographs).train_batches(8, 5, CPU), 1)
+    helped = epoch(load(photographs, workers=2).train_batches(8, 5, CPU), 1)
+    assert torch.equal(alone[0], helped[0])
+    assert torch.equal(alone[1], helped[1])
+
+
+def test_an_epoch_is_the_same_after_a_restart_and_unlike_the_others(photographs: Path) -> None:
+    running = load(photographs).train_batches(8, 5, CPU)
+    epochs = [epoch(running, number)[0] for number in range(3)]
+    torch.manual_seed(99)
+    restarted = epoch(load(photographs).train_batches(8, 5, CPU), 2)[0]
+    assert torch.equal(restarted, epochs[2])
+    assert not torch.equal(epochs[0], epochs[1])
+    assert not torch.equal(epoch(load(photographs).train_batches(8, 6, CPU), 2)[0], restarted)
+
+
+def test_reading_leaves_the_global_generator_alone(photographs: Path) -> None:
+    data = load(photographs)
+    before = torch.random.get_rng_state()
+    epoch(data.train_batches(8, 0, CPU))
+    epoch(data.val_batches(8, CPU))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_crops_are_drawn_anew_each_epoch(photographs: Path) -> None:
+    batches = load(photographs, flip=False, limit=1).train_batches(1, 0, CPU)
+    crops = {epoch(batches, number)[0].numpy().tobytes() for number in range(4)}
+    assert len(crops) == 4
+
+
+def test_flip_can_be_turned_off(photographs: Path) -> None:
+    flipping = epoch(load(photographs).train_batches(33, 0, CPU))[0]
+    still = epoch(load(photographs, flip=False).train_batches(33, 0, CPU))[0]
+    same = (flipping == still).flatten(1).all(1)
+    mirrored = (flipping.flip(-1) == still).flatten(1).all(1)
+    assert bool((same | mirrored).all())
+    assert 5 < int(mirrored.sum()) < 28
+
+
+def test_evaluation_is_the_centre_crop(photographs: Path) -> None:
+    # A wide black image with a white ring in the middle, just where 224 of 256 pixels end.
+    for path in (photographs / "val").rglob("*.png"):
+        image = Image.new("RGB", (512, 128))
+        image.paste((255, 255, 255), (200, 8, 312, 120))
+        image.paste((0, 0, 0), (216, 24, 296, 104))
+        image.save(path)
+    images, _ = epoch(load(photographs).test_batches(6, CPU))
+    assert images.shape == (6, 3, SIZE, SIZE)
+    border = torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]])
+    assert float(border.min()) > 0
+    assert float(images[..., SIZE // 2, SIZE // 2].max()) < -1
+
+
+def test_limit_and_drop_last(photographs: Path) -> None:
+    data = load(photographs, limit=10)
+    assert data.info.train_images == 10
+    assert [len(labels) for _, labels in data.train_batches(4, 0, CPU)] == [4, 4]
+    assert [len(labels) for _, labels in data.train_batches(64, 0, CPU)] == [10]
+    assert [len(labels) for _, labels in data.test_batches(4, CPU)] == [4, 2]
+    assert len(data.train_batches(4, 0, CPU)) == 2
+    assert len(data.test_batches(4, CPU)) == 2
+
+
+def test_scale_jitter_is_fixed_for_evaluation_and_fresh_in_training(photographs: Path) -> None:
+    data = load(photographs, scale_jitter=0.5)
+    whole = epoch(data.test_batches(6, CPU))[0]
+    assert torch.allclose(epoch(data.test_batches(4, CPU), 3)[0], whole, atol=1e-5)
+    assert not torch.equal(epoch(load(photographs).test_batches(6, CPU))[0], whole)
+    batches = data.train_batches(33, 0, CPU)
+    # Black corners of the canvas, which no photograph has.
+    black = [(epoch(batches, number)[0].amax(1) < -1.7).sum() for number in range(2)]
+    assert black[0] > 0
+    assert black[0] != black[1]
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"absent does not exist; the folder must hold train/"):
+        load(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_missing_part(photographs: Path, part: str) -> None:
+    (photographs / part).rename(photographs / "elsewhere")
+    with pytest.raises(InvalidInput, match=f"has no folder {part}; the folder must hold train/"):
+        load(photographs)
+
+
+def test_no_class_folders(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        (tmp_path / part).mkdir()
+    with pytest.raises(InvalidInput, match=r"train cannot be used .*class folder") as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_class_folder_without_images(photographs: Path) -> None:
+    (photographs / "train" / "fox").mkdir()
+    with pytest.raises(InvalidInput, match=r"train cannot be used .*fox"):
+        load(photographs)
+
+
+@pytest.mark.parametrize(("here", "there"), [("train", "val"), ("val", "train")])
+def test_classes_that_differ(photographs: Path, here: str, there: str) -> None:
+    write_image(photographs / here / "fox" / "0.png", (1, 2, 3), (20, 20))
+    expected = rf"{here} has 1 class folders that {there} lacks \(fox\)"
+    with pytest.raises(InvalidInput, match=expected):
+        load(photographs)
+
+
+def test_too_few_images_for_validation(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_image(tmp_path / part / "cat" / "0.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match="validation needs at least two"):
+        load(tmp_path)
+
+
+def test_crop_padding_is_refused(photographs: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"crop_padding is 4 for imagefolder:.* leave"):
+        load(photographs, crop_padding=4)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_unreadable_image_is_named_in_one_line(
+    photographs: Path, workers: int, share: float
+) -> None:
+    damaged = photographs / "train" / "dog" / "7.png"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[: int(len(whole) * share)])
+    batches = load(photographs, workers=workers).train_batches(4, 0, CPU, full=True)
+    with pytest.raises(InvalidInput, match=r"dog/7\.png cannot be read .*replace or") as caught:
+        for _ in batches:
+            pass
+    assert "\n" not in str(caught.value)
+
+
+def test_text_under_the_name_of_an_image_is_named(photographs: Path) -> None:
+    (photographs / "val" / "emu" / "1.png").write_text("not an image")
+    with pytest.raises(InvalidInput, match=r"emu/1\.png cannot be read"):
+        epoch(load(photographs).test_batches(4, CPU))
