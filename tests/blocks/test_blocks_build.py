@@ -69,6 +69,15 @@ def test_logits_and_gradients(spec: ArchSpec) -> None:
     assert not lost
 
 
+@pytest.mark.parametrize("unit", [{"dilations": [1]}, {"dilations": [2], "branch_act": False}, {}])
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_units_train_before_an_activation_in_place(backbone: str, unit: dict[str, Any]) -> None:
+    # MobileNets activate the unit's output in place; a unit whose backward pass needs that output fails.
+    model = build(ArchSpec(backbone=backbone, num_classes=2, input_size=32, unit=UnitSpec(**unit)))
+    model(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 @pytest.mark.parametrize("kind", ["se", "sk"])
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_untouched_layers_keep_name_and_shape(backbone: str, kind: str) -> None:

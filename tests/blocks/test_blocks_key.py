@@ -101,7 +101,7 @@ def changed_spec(spec: ArchSpec, random: Any) -> ArchSpec:
     return spec.model_copy(update={"unit": unit.model_copy(update=random.choice(changes))})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(arch_specs(), st.randoms(use_true_random=False))
 def test_a_change_changes_the_key_exactly_when_it_changes_the_network(
     spec: ArchSpec, random: Any
@@ -179,12 +179,13 @@ def test_key_does_not_depend_on_the_process() -> None:
         "print(ArchSpec.model_validate_json(sys.argv[1]).key)"
     )
     spec, _ = GOLDEN["mixed"]
-    for seed in ("1", "2"):
-        answer = subprocess.run(
-            [sys.executable, "-c", code, spec.model_dump_json()],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert answer.stdout.strip() == spec.key
+    # Another seed of str's hash than this process has.
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, spec.model_dump_json()],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == spec.key

@@ -79,7 +79,7 @@ def test_computes_what_the_plain_network_computes(
     model = build(with_unit(spec, unit), start="plain", pretrained=tmp_path / "plain.pt").eval()
     image = torch.randn(4, 3, 32, 32)
     wanted = plain(image)
-    assert wanted.std() > 0.05
+    assert wanted.std() > 0.01
     # Thirds and the order of sums round in float32; the exact comparison is the one in float64 below.
     rounding = 1e-6 if len(unit.get("dilations", [])) != 3 else 2e-5
     torch.testing.assert_close(model(image), wanted, rtol=1e-5, atol=rounding)

@@ -1,0 +1,131 @@
+"""Error against cost: every trained network, the front among them, and the one to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import plotly.graph_objects as go
+
+from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make_figure
+from nas.report.material import Material
+from nas.report.networks import describe
+from nas.report.published import Published, published_beside
+from nas.report.quantities import digits, label, shown
+from nas.runs import ERROR, TrialRecord
+
+LOG_ABOVE = 10
+"""Span of a cost, largest by smallest, above which its axis is logarithmic."""
+
+Place: TypeAlias = Callable[[TrialRecord], float]
+
+
+def front_figures(material: Material) -> tuple[Figure, ...]:
+    """One figure for each cost; a search for the error alone is drawn over its trials."""
+    costs = [name for name in material.config.objectives if name != ERROR]
+    return tuple(_against_cost(material, cost) for cost in costs) or (_over_trials(material),)
+
+
+def _against_cost(material: Material, cost: str) -> Figure:
+    column = material.config.objectives.index(cost)
+
+    def place(one: TrialRecord) -> float:
+        return one.values[column]
+
+    # Between two members the front runs along the box they dominate. Of three objectives a plane shows
+    # a projection, in which there is no such line.
+    traces = _trials(material, place, line=len(material.config.objectives) == 2)
+    costs = [place(one) for one in material.trained]
+    if cost == "mflops":
+        rows = published_beside(material.config.data, material.records)
+        costs += [row.mflops for row in rows]
+        traces += [_published(rows)] if rows else []
+    return make_figure(
+        f"All trained networks: {label(ERROR)} against {label(cost)}",
+        traces,
+        x={"title": {"text": label(cost)}, **_scale(costs)},
+        y={"title": {"text": label(ERROR)}},
+        height=460,
+    )
+
+
+def _over_trials(material: Material) -> Figure:
+    return make_figure(
+        f"All trained networks: {label(ERROR)} by trial",
+        _trials(material, lambda one: one.number, line=False),
+        x={"title": {"text": "trial"}},
+        y={"title": {"text": label(ERROR)}},
+        height=460,
+    )
+
+
+def _trials(material: Material, place: Place, *, line: bool) -> list[Any]:
+    """The trained networks in three layers: those beaten, the front, the knee."""
+    members = {point.trial for point in material.front.points}
+    others = [one for one in material.trained if one.number not in members]
+    front = sorted((one for one in material.trained if one.number in members), key=place)
+    knee = [one for one in front if material.knee and one.number == material.knee.trial]
+    traces = [
+        _layer(material, others, place, name="other trials", marker={"color": MUTED, "size": 7}),
+        _layer(
+            material,
+            front,
+            place,
+            name="front",
+            mode="lines+markers" if line else "markers",
+            line={"shape": "hv", "color": ACCENT, "width": 2},
+            marker={"color": ACCENT, "size": 9},
+        ),
+    ]
+    ring = {"symbol": "circle-open", "color": INK, "size": 18, "line": {"width": 2.5}}
+    for one in knee:
+        name = f"knee: trial {one.number}"
+        # The ring lies over the point itself, whose hover text stays in reach.
+        traces.append(_layer(material, [one], place, name=name, marker=ring, hoverinfo="skip"))
+    return traces
+
+
+def _layer(
+    material: Material, records: Sequence[TrialRecord], place: Place, **style: Any
+) -> go.Scatter:
+    error = material.config.objectives.index(ERROR)
+    return go.Scatter(
+        x=[place(one) for one in records],
+        y=[shown(ERROR, one.values[error]) for one in records],
+        hovertext=[_hover(material, one) for one in records],
+        **{"mode": "markers", "hoverinfo": "text", **style},
+    )
+
+
+def _hover(material: Material, one: TrialRecord) -> str:
+    figures = zip(material.config.objectives, one.values, strict=True)
+    lines = [f"{label(name)}: {digits(name, value)}" for name, value in figures]
+    lines += [f"{field.label}: {field.text}" for field in describe(one.spec, material.config)]
+    return hover_text(f"trial {one.number}", [*lines, f"key: {one.key}"])
+
+
+def _published(rows: Sequence[Published]) -> go.Scatter:
+    return go.Scatter(
+        x=[row.mflops for row in rows],
+        y=[shown(ERROR, row.error) for row in rows],
+        name="published",
+        mode="markers",
+        marker={"symbol": "square-open", "color": INK, "size": 9},
+        hoverinfo="text",
+        hovertext=[
+            hover_text(
+                row.network, [f"error: {digits(ERROR, row.error)} %", f"MFLOPs: {row.mflops}"]
+            )
+            for row in rows
+        ],
+    )
+
+
+def _scale(costs: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis, marked at 1, 2 and 5 times powers of ten, for costs that span much."""
+    if not costs or min(costs) <= 0 or max(costs) / min(costs) <= LOG_ABOVE:
+        return {}
+    decades = range(math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs))) + 1)
+    marks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    return {"type": "log", "tickvals": marks, "ticktext": [f"{mark:,.12g}" for mark in marks]}

@@ -1,0 +1,90 @@
+"""Everything the page tells, read from a run once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from nas.front import Front, FrontPoint, make_front, pick_knee
+from nas.report.importance import Importance, measure_importance
+from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.search import SearchConfig, read_config
+from nas.search.study import open_study, read_records
+from nas.training import read_metrics
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is known of a run, finished or not.
+
+    Attributes:
+        name: Of the run, as the command line takes it.
+        config: Of its search.
+        records: All its proposals, in order.
+        curves: Number of a trial -> its validation error after each epoch; no entry without figures.
+        importance: How much each parameter matters for the error.
+    """
+
+    name: str
+    config: SearchConfig
+    records: tuple[TrialRecord, ...]
+    curves: Mapping[int, tuple[float, ...]]
+    importance: Importance
+
+    @cached_property
+    def trained(self) -> tuple[TrialRecord, ...]:
+        """The trained trials with finite figures: those that may be on the front."""
+        return tuple(
+            one
+            for one in self.records
+            if one.outcome is Outcome.TRAINED and all(map(math.isfinite, one.values))
+        )
+
+    @cached_property
+    def front(self) -> Front:
+        """The front as it stands."""
+        return make_front(self.records, self.config.objectives, self.config.reference or ())
+
+    @cached_property
+    def knee(self) -> FrontPoint | None:
+        """The point to take; None when nothing is trained."""
+        return pick_knee(self.front) if self.front.points else None
+
+    def count(self, outcome: Outcome) -> int:
+        """How many trials have come to ``outcome``."""
+        return sum(one.outcome is outcome for one in self.records)
+
+
+def read_material(run: RunFolder) -> Material:
+    """Read a run; writes nothing.
+
+    Raises:
+        InvalidInput: Its files are damaged.
+    """
+    config = read_config(run)
+    study = open_study(config, run, create=False)
+    records = tuple(read_records(study))
+    return Material(
+        name=run.name,
+        config=config,
+        records=records,
+        curves=_read_curves(run, records),
+        importance=measure_importance(study, config),
+    )
+
+
+def _read_curves(
+    run: RunFolder, records: tuple[TrialRecord, ...]
+) -> Mapping[int, tuple[float, ...]]:
+    curves: dict[int, tuple[float, ...]] = {}
+    for one in records:
+        if one.outcome in (Outcome.REFUSED, Outcome.REPLAYED):
+            continue  # never trained under this number
+        epochs = read_metrics(run.trial(one.number))
+        errors = tuple(epoch.val_error for epoch in epochs if epoch.val_error is not None)
+        if errors:
+            curves[one.number] = errors
+    return MappingProxyType(curves)

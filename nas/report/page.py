@@ -1,0 +1,84 @@
+"""The page, put together."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from nas.report import assets, figures, published, summary, tables
+from nas.report.material import Material, read_material
+from nas.report.quantities import digits, label
+from nas.runs import Outcome, RunFolder, write_text
+
+
+def write_report(run: RunFolder) -> Path:
+    """Write the page about a run, finished or not, and return where it is.
+
+    Raises:
+        InvalidInput: The run's files are damaged.
+    """
+    write_text(run.report, render_report(read_material(run)))
+    return run.report
+
+
+def render_report(material: Material) -> str:
+    """The page as HTML that needs nothing but itself."""
+    scripts = assets.scripts()
+    return assets.template().render(
+        scripts=scripts,
+        permitted=" ".join(script.permit for script in scripts),
+        style=assets.style(),
+        name=material.name,
+        **_head(material),
+        **_results(material),
+        **_course(material),
+    )
+
+
+def _head(material: Material) -> dict[str, Any]:
+    return {
+        "facts": summary.facts(material),
+        "outcomes": summary.outcomes(material),
+        "open_trainings": summary.open_trainings(material),
+        "trials": material.config.trials,
+        "epochs": material.config.recipe.epochs,
+        "hypervolume": f"{material.front.hypervolume:.4f}",
+        "box": summary.box(material),
+    }
+
+
+def _results(material: Material) -> dict[str, Any]:
+    """The front and the network to take; empty as long as nothing is trained."""
+    knee = material.knee
+    if knee is None:
+        return {"front": (), "knee": None, "columns": (), "rows": (), "published": None}
+    beside = published.published_beside(material.config.data, material.records)
+    return {
+        "front": figures.front_figures(material),
+        "published": published.SOURCE if beside else None,
+        "knee": knee,
+        "knee_figures": [
+            summary.Fact(label(name), digits(name, value))
+            for name, value in zip(material.front.objectives, knee.values, strict=True)
+        ],
+        "knee_yaml": knee.spec.to_yaml(),
+        "run": shlex.quote(material.name),
+        "columns": tables.front_columns(material),
+        "rows": tables.front_rows(material),
+    }
+
+
+def _course(material: Material) -> dict[str, Any]:
+    """What happened on the way."""
+    shares = material.importance.shares
+    return {
+        "growth": figures.hypervolume_figure(material) if material.trained else None,
+        "importance": figures.importance_figure(material.importance) if shares else None,
+        "importance_missing": material.importance.missing,
+        "curves": figures.curves_figure(material) if material.curves else None,
+        "failures": tables.failures(material),
+        "failed": material.count(Outcome.FAILED),
+        "refused": material.count(Outcome.REFUSED),
+        "budgets": summary.budgets(material),
+    }

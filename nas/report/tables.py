@@ -1,0 +1,107 @@
+"""The tables of the page, cell by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.front import FrontPoint
+from nas.report.material import Material
+from nas.report.networks import describe, short
+from nas.report.quantities import digits, label
+from nas.runs import Outcome
+
+SHOWN_FAILURES = 50
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table of the front.
+
+    Attributes:
+        label: Its head.
+        is_number: Whether its cells are set to the right.
+    """
+
+    label: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table of the front.
+
+    Attributes:
+        text: As it is shown.
+        order: What it is sorted by.
+    """
+
+    text: str
+    order: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point of the front.
+
+    Attributes:
+        trial: Its trial.
+        cells: One per column after the trial's.
+        picked: Whether it is the one to take.
+    """
+
+    trial: int
+    cells: tuple[Cell, ...]
+    picked: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A training that failed.
+
+    Attributes:
+        trial: Its trial.
+        network: The varied fields of its network.
+        note: Why, in one line.
+    """
+
+    trial: int
+    network: str
+    note: str
+
+
+def front_columns(material: Material) -> tuple[Column, ...]:
+    """The columns of the front's table: objectives, varied fields, key."""
+    figures = [Column(label(name), is_number=True) for name in material.front.objectives]
+    fields = [Column(short(path), is_number=False) for path in material.config.space.vary]
+    return (*figures, *fields, Column("key", is_number=False))
+
+
+def front_rows(material: Material) -> tuple[Row, ...]:
+    """The points of the front, in its order."""
+    return tuple(
+        Row(point.trial, _cells(point, material), picked=point == material.knee)
+        for point in material.front.points
+    )
+
+
+def failures(material: Material) -> tuple[Failure, ...]:
+    """The first failed trainings."""
+    failed = [one for one in material.records if one.outcome is Outcome.FAILED]
+    return tuple(
+        Failure(
+            one.number,
+            ", ".join(f"{part.label} {part.text}" for part in describe(one.spec, material.config)),
+            one.note,
+        )
+        for one in failed[:SHOWN_FAILURES]
+    )
+
+
+def _cells(point: FrontPoint, material: Material) -> tuple[Cell, ...]:
+    figures = zip(material.front.objectives, point.values, strict=True)
+    fields = describe(point.spec, material.config)
+    return (
+        *(Cell(digits(name, value), repr(value)) for name, value in figures),
+        *(Cell(field.text, field.text) for field in fields),
+        Cell(point.key, point.key),
+    )

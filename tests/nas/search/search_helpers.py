@@ -1,0 +1,141 @@
+"""A search whose trainings are answered from a formula, so that thousands of decisions take seconds.
+
+Everything else is real: the space, the samplers, the study in SQLite, the proposer, the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from nas.cost import count
+from nas.data import DataConfig
+from nas.front import Front
+from nas.runs import RunFolder, TrialFolder, TrialRecord, write_text
+from nas.search import SearchConfig
+from nas.search.candidates import find_candidates
+from nas.search.executors import Finished
+from nas.search.loop import Search
+from nas.search.proposer import Proposer
+from nas.search.study import open_study
+from nas.search.view import Status
+from nas.training import EpochMetrics, TrainJob
+from search_spaces import SearchSpace, load_space
+
+DATA = DataConfig(name="digits")
+
+
+class Crash(Exception):
+    """Stands for the end of the parent process."""
+
+
+class FormulaExecutor:
+    """Answers each job at once with an error made from the network's cost and key."""
+
+    def __init__(
+        self,
+        workers: int = 1,
+        *,
+        crash_after: int | None = None,
+        fails: Callable[[TrainJob], bool] = lambda job: False,
+    ) -> None:
+        self.workers = workers
+        self.crash_after = crash_after
+        self.fails = fails
+        self.started: list[str] = []
+        self._jobs: dict[int, TrainJob] = {}
+
+    @property
+    def free(self) -> int:
+        return self.workers - len(self._jobs)
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        return tuple(self._jobs)
+
+    def start(self, number: int, job: TrainJob) -> None:
+        if self.crash_after is not None and len(self.started) == self.crash_after:
+            raise Crash
+        self.started.append(job.spec.key)
+        self._jobs[number] = job
+
+    def wait(self, seconds: float) -> list[Finished]:
+        number = min(self._jobs)
+        job = self._jobs.pop(number)
+        if self.fails(job):
+            return [Finished(number, ended_well=False, reason="it did not work")]
+        metrics = EpochMetrics(
+            epoch=1, train_loss=1.0, val_error=formula_error(job), val_loss=1.0, seconds=1.0
+        )
+        write_text(TrialFolder(job.folder).metrics, metrics.model_dump_json() + "\n")
+        return [Finished(number, ended_well=True)]
+
+    def stop(self) -> None:
+        self._jobs.clear()
+
+
+def formula_error(job: TrainJob) -> float:
+    luck = int(job.spec.key, 16) % 1000 / 1000
+    return 0.5 * math.exp(-count(job.spec).mflops / 3) + 0.1 * luck
+
+
+class SilentView:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.statuses: list[Status] = []
+
+    def __enter__(self) -> SilentView:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def status(self, status: Status) -> None:
+        self.statuses.append(status)
+
+    def event(self, text: str) -> None:
+        self.events.append(text)
+
+
+def digits_space(name: str) -> SearchSpace:
+    return load_space(name).bind(num_classes=10, in_channels=1, input_size=16)
+
+
+def make_config(**fields: object) -> SearchConfig:
+    defaults: dict[str, object] = {
+        "name": "test",
+        "space": "quickstart",
+        "data": DATA,
+        "recipe": {"name": "tiny", "epochs": 1},
+        "trials": 10,
+        "sampler": "random",
+    }
+    return SearchConfig.model_validate(defaults | fields)
+
+
+def formula_search(
+    folder: Path,
+    config: SearchConfig,
+    executor: FormulaExecutor | None = None,
+    view: SilentView | None = None,
+) -> tuple[Front, list[TrialRecord]]:
+    """Begin the search in ``folder``, or go on with the one that is there."""
+    run = RunFolder(folder)
+    folder.mkdir(exist_ok=True)
+    study = open_study(config, run, create=not run.study.exists())
+    space = SearchSpace(config.space).bind(num_classes=10, in_channels=1, input_size=16)
+    candidates = find_candidates(space, config.budgets, config.seed)
+    proposer = Proposer(study, config, space, candidates)
+    search = Search(
+        config=config,
+        run=run,
+        proposer=proposer,
+        executor=executor or FormulaExecutor(config.workers),
+        view=view or SilentView(),
+        reference=candidates.reference(config.objectives),
+    )
+    front = search()
+    return front, proposer.records
