@@ -127,8 +127,11 @@ class Proposer:
         """
         violations = self.config.budgets.violations(proposed.spec)
         if violations:
+            told = trial.constraints
             for violation in violations:
-                trial.set_constraint(f"max_{violation.cost}", violation.excess)
+                # Judged again after a crash, a part may have been told already.
+                if f"max_{violation.cost}" not in told:
+                    trial.set_constraint(f"max_{violation.cost}", violation.excess)
             worst = max(violations, key=lambda violation: violation.excess)
             trial.set_user_attr(REFUSED, f"{worst.cost} {worst.value:g} > {worst.limit:g}")
             self.study.tell(trial, state=TrialState.PRUNED)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import random as random_module
+from itertools import pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ def test_front_is_what_nothing_dominates(values: list[tuple[float, ...]]) -> Non
 
 @given(points, st.randoms())
 def test_front_does_not_depend_on_the_order_of_arrival(
-    values: list[tuple[float, ...]], random: np.random.Generator
+    values: list[tuple[float, ...]], random: random_module.Random
 ) -> None:
     shuffled = list(values)
     random.shuffle(shuffled)
@@ -75,8 +76,8 @@ def test_hypervolume_of_two_objectives_is_the_area(values: list[tuple[float, ...
     ys = sorted({0.0, 1.0, *(y for _, y in values)})
     area = sum(
         (x1 - x0) * (y1 - y0)
-        for x0, x1 in zip(xs, xs[1:], strict=False)
-        for y0, y1 in zip(ys, ys[1:], strict=False)
+        for x0, x1 in pairwise(xs)
+        for y0, y1 in pairwise(ys)
         if any(x <= x0 and y <= y0 for x, y in values)
     )
     assert hypervolume(values, (1.0, 1.0)) == pytest.approx(area)
@@ -116,7 +117,9 @@ def test_knee_does_not_depend_on_units(
     scaled = pick_knee(front_of([(e * first, c * second) for e, c in values]))
     # Ties may fall either way in the last bit; the picked heights must agree.
     front = front_of(values)
-    spans = [(min(c), max(c) - min(c) or 1) for c in zip(*(p.values for p in front.points))]
+    spans = [
+        (min(c), max(c) - min(c) or 1) for c in zip(*(p.values for p in front.points), strict=True)
+    ]
 
     def height(trial: int) -> float:
         return sum((v - low) / span for v, (low, span) in zip(values[trial], spans, strict=True))

@@ -12,9 +12,14 @@ from nas.runs import RunFolder, replace_file, write_text
 def test_replace_file_keeps_the_old_content_when_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="torn"), replace_file(path) as file:
-        file.write(b"half of the new con")
-        raise RuntimeError("torn")
+
+    def write_half() -> None:
+        with replace_file(path) as file:
+            file.write(b"half of the new con")
+            raise RuntimeError("torn")
+
+    with pytest.raises(RuntimeError, match="torn"):
+        write_half()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 

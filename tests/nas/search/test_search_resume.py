@@ -59,48 +59,61 @@ class StopAt(Exception):
     """Stands for a kill at one write to the database."""
 
 
-@pytest.mark.parametrize("at", [0, 1, 3, 7, 12, 13, 14, 15, 20, 33, 34, 35, 47, 60])
-def test_a_kill_at_any_write_to_the_study_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    config = make_config(sampler="tpe", trials=6, budgets={"max_mflops": 3.0}, seed=1)
-    _, unbroken = formula_search(tmp_path / "unbroken", config)
-    # The study exists before the first kill, as it does in a search.
-    open_study(config, RunFolder(_folder(tmp_path / "broken")), create=True)
-    writes = 0
-    storage = optuna.storages.RDBStorage
+WRITES = (
+    "create_new_trial",
+    "set_trial_param",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    "set_trial_state_values",
+)
+SHORT = make_config(sampler="tpe", trials=3, budgets={"max_mflops": 3.0}, seed=1)
 
-    def killing(name: str) -> None:
-        original = getattr(storage, name)
 
-        def write(*args: object, **kwargs: object) -> object:
-            nonlocal writes
-            if writes == at:
-                writes += 1
+def kill_at(write: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the study's database raise instead of its write number ``write``; returns the count."""
+    done = [0]
+
+    def counted(name: str) -> None:
+        original = getattr(optuna.storages.RDBStorage, name)
+
+        def wrapped(*args: object, **kwargs: object) -> object:
+            done[0] += 1
+            if done[0] == write + 1:
                 raise StopAt
-            writes += 1
             return original(*args, **kwargs)
 
-        monkeypatch.setattr(storage, name, write)
+        monkeypatch.setattr(optuna.storages.RDBStorage, name, wrapped)
 
-    for name in (
-        "create_new_trial",
-        "set_trial_param",
-        "set_trial_user_attr",
-        "set_trial_system_attr",
-        "set_trial_state_values",
-    ):
-        killing(name)
-    with pytest.raises(StopAt):
-        formula_search(tmp_path / "broken", config)
-    monkeypatch.undo()
-    _, broken = formula_search(tmp_path / "broken", config)
-    assert decisions(broken) == decisions(unbroken)
+    for name in WRITES:
+        counted(name)
+    return done
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir()
-    return path
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Decision], int]:
+    """What the search decides when nothing happens, and how many writes that takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        writes = kill_at(-1, patch)
+        _, records = formula_search(tmp_path_factory.mktemp("unbroken"), SHORT)
+    return decisions(records), writes[0]
+
+
+@pytest.mark.parametrize("part", [n / 12 for n in range(12)])
+def test_a_kill_at_any_write_to_the_study_changes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unbroken: tuple[list[Decision], int],
+    part: float,
+) -> None:
+    expected, writes = unbroken
+    # The study exists before the first kill, as it does in a search.
+    open_study(SHORT, RunFolder(tmp_path), create=True)
+    with monkeypatch.context() as patch:
+        kill_at(int(part * writes), patch)
+        with pytest.raises(StopAt):
+            formula_search(tmp_path, SHORT)
+    _, broken = formula_search(tmp_path, SHORT)
+    assert decisions(broken) == expected
 
 
 def test_a_finished_search_that_is_resumed_trains_nothing(tmp_path: Path) -> None:
@@ -116,7 +129,5 @@ def test_a_search_can_go_on_for_more_trials(tmp_path: Path) -> None:
     config = make_config(trials=5)
     formula_search(tmp_path / "run", config)
     _, more = formula_search(tmp_path / "run", config.model_copy(update={"trials": 9}))
-    _, at_once = formula_search(
-        tmp_path / "other", config.model_copy(update={"trials": 9})
-    )
+    _, at_once = formula_search(tmp_path / "other", config.model_copy(update={"trials": 9}))
     assert decisions(more) == decisions(at_once)

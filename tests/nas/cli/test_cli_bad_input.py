@@ -1,0 +1,273 @@
+"""Wrong requests: one clear line on stderr, exit code 2 (or 1), and nothing that existed is lost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from blocks import ArchSpec
+from nas.cli.main import main
+
+ARCH = ArchSpec(
+    backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16, stem_stride=1
+)
+SEARCH = ["search", "--space", "quickstart", "--data", "digits", "--trials", "2", "--name", "new"]
+
+
+def nothing(folder: Path) -> None:
+    """The run as it is."""
+
+
+def write(name: str, text: str | bytes) -> Callable[[Path], None]:
+    def prepare(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    return prepare
+
+
+def arch(text: str = "", **changes: object) -> Callable[[Path], None]:
+    fields = ARCH.model_dump(mode="json") | changes
+    return write("a.yaml", yaml.safe_dump(fields) + text)
+
+
+def truncate(name: str, keep: float) -> Callable[[Path], None]:
+    def prepare(folder: Path) -> None:
+        path = folder / name
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * keep)])
+
+    return prepare
+
+
+def append(name: str, text: str) -> Callable[[Path], None]:
+    def prepare(folder: Path) -> None:
+        with (folder / name).open("a") as file:
+            file.write(text)
+
+    return prepare
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+CHECKPOINT = "runs/first/trials/0000/checkpoint.pt"
+# what is prepared, the command, the exit code, what the line must say
+CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
+    "unknown command": (nothing, ["serach"], 2, "serach"),
+    "unknown option": (nothing, [*SEARCH, "--trails", "3"], 2, "--trails"),
+    "space missing": (nothing, ["search", "--data", "digits"], 2, "--space is missing; allowed:"),
+    "data missing": (nothing, ["search", "--space", "quickstart"], 2, "--data is missing; allowed:"),
+    "space unknown": (nothing, [*SEARCH, "--space", "x"], 2, "unknown space 'x'; allowed:"),
+    "space file missing": (nothing, [*SEARCH, "--space", "x.yaml"], 2, "x.yaml: no such file"),
+    "space file is no YAML": (
+        write("x.yaml", "name: [1,"), [*SEARCH, "--space", "x.yaml"], 2, "not valid YAML at line",
+    ),
+    "space file is binary": (
+        write("x.yaml", b"\xff\xfe\x00"), [*SEARCH, "--space", "x.yaml"], 2, "not a text file",
+    ),
+    "space with an unknown field": (
+        write("x.yaml", "name: x\nabout: y\nfixed: {backbone: shufflenet_v2}\n"
+              "vary: {unit.dilation: {choice: [[1]]}}\n"),
+        [*SEARCH, "--space", "x.yaml"], 2, "unit.dilation",
+    ),
+    "data unknown": (nothing, [*SEARCH, "--data", "mnist"], 2, "mnist"),
+    "data folder missing": (nothing, [*SEARCH, "--data", "imagefolder:/no/such"], 2, "/no/such"),
+    "data folder without images": (nothing, [*SEARCH, "--data", "imagefolder:runs"], 2, "train"),
+    "workers 0": (nothing, [*SEARCH, "--workers", "0"], 2, "workers: "),
+    "workers -1": (nothing, [*SEARCH, "--workers", "-1"], 2, "workers: "),
+    "workers no number": (nothing, [*SEARCH, "--workers", "two"], 2, "two"),
+    "trials 0": (nothing, [*SEARCH, "--trials", "0"], 2, "trials: "),
+    "epochs 0": (nothing, [*SEARCH, "--epochs", "0"], 2, "recipe.epochs: "),
+    "batch size 1": (nothing, [*SEARCH, "--batch-size", "1"], 2, "recipe.batch_size: "),
+    "negative learning rate": (nothing, [*SEARCH, "--lr", "-0.1"], 2, "recipe.lr: "),
+    "learning rate not a number": (nothing, [*SEARCH, "--lr", "nan"], 2, "recipe.lr: "),
+    "seed below 0": (nothing, [*SEARCH, "--seed", "-1"], 2, "seed: "),
+    "scale jitter above 1": (nothing, [*SEARCH, "--scale-jitter", "2"], 2, "scale_jitter: "),
+    "limit 0": (nothing, [*SEARCH, "--limit", "0"], 2, "data.limit: "),
+    "unknown sampler": (nothing, [*SEARCH, "--sampler", "cma"], 2, "allowed: tpe, nsga2"),
+    "unknown recipe": (nothing, [*SEARCH, "--recipe", "x"], 2, "unknown recipe 'x'; allowed: proxy"),
+    "unknown executor": (nothing, [*SEARCH, "--executor", "slurm"], 2, "executor: "),
+    "unknown objective": (
+        nothing, [*SEARCH, "--objectives", "error,flops"], 2, "unknown objective 'flops'; allowed:",
+    ),
+    "objectives without error": (nothing, [*SEARCH, "--objectives", "mflops"], 2, "is missing"),
+    "objective twice": (nothing, [*SEARCH, "--objectives", "error,error"], 2, "twice"),
+    "impossible budget": (
+        nothing, [*SEARCH, "--max-mflops", "0.001"], 2, "tightest is max_mflops 0.001: the smallest",
+    ),
+    "impossible pair of budgets": (
+        nothing, [*SEARCH, "--max-mflops", "0.001", "--max-params", "9"], 2, "fits the budgets",
+    ),
+    "budget 0": (nothing, [*SEARCH, "--max-mflops", "0"], 2, "max_mflops"),
+    "budget not a number": (nothing, [*SEARCH, "--max-params", "nan"], 2, "max_params"),
+    "run name exists": (nothing, [*SEARCH, "--name", "first"], 2, "--resume first"),
+    "run name leaves runs": (nothing, [*SEARCH, "--name", "../x"], 2, "run name '../x'"),
+    "run name of a foreign folder": (
+        write("runs/mine/notes.txt", "x"), [*SEARCH, "--name", "mine"], 2, "is not a run",
+    ),
+    "config missing": (nothing, ["search", "--config", "c.yaml"], 2, "c.yaml: no such file"),
+    "config with an unknown field": (
+        write("c.yaml", "space: quickstart\ndata: digits\ntrial: 3\n"),
+        ["search", "--config", "c.yaml"], 2, "c.yaml: trial: unknown field; allowed: name, space",
+    ),
+    "config is a list": (write("c.yaml", "- 1\n"), ["search", "--config", "c.yaml"], 2, "mapping"),
+    "config with a wrong type": (
+        write("c.yaml", "space: quickstart\ndata: digits\ntrials: many\n"),
+        ["search", "--config", "c.yaml"], 2, "c.yaml: trials: ",
+    ),
+    "storage of an unknown kind": (
+        nothing, [*SEARCH, "--storage", "nosuchdb://x"], 2, "nosuchdb://x",
+    ),
+    "storage that is a folder": (nothing, [*SEARCH, "--storage", "sqlite:///runs"], 2, "sqlite"),
+    "resume of no run": (nothing, ["search", "--resume", "second"], 2, "runs there are: first"),
+    "resume with another space": (
+        nothing, ["search", "--resume", "first", "--space", "table4"], 2, "--space cannot change",
+    ),
+    "resume with workers 0": (
+        nothing, ["search", "--resume", "first", "--workers", "0"], 2, "--workers 0: allowed: 1",
+    ),
+    "resume with a damaged study": (
+        truncate("runs/first/study.db", 0.4), ["search", "--resume", "first"], 2, "not a readable",
+    ),
+    "resume with a study of text": (
+        write("runs/first/study.db", "hello"), ["search", "--resume", "first"], 2, "study.db",
+    ),
+    "resume with a damaged config": (
+        truncate("runs/first/search.yaml", 0.5), ["search", "--resume", "first"], 2, "search.yaml",
+    ),
+    "pareto of no run": (nothing, ["pareto", "second"], 2, "runs there are: first"),
+    "pareto without a study": (
+        remove("runs/first/study.db"), ["pareto", "first"], 2, "study.db: no such file",
+    ),
+    "pareto with an unknown pick": (nothing, ["pareto", "first", "--pick", "best"], 2, "knee"),
+    "pareto within too little": (
+        nothing, ["pareto", "first", "--max-mflops", "0.01"], 2, "the nearest has",
+    ),
+    "pareto of an emptied config": (write("runs/first/search.yaml", ""), ["pareto", "first"], 2,
+                                    "search.yaml"),
+    "count of no file": (nothing, ["count", "b.yaml"], 2, "b.yaml: no such file"),
+    "count of a folder": (nothing, ["count", "runs"], 2, "runs: cannot be read"),
+    "count with an unknown field": (
+        arch("colour: red\n"), ["count", "a.yaml"], 2, "a.yaml: colour: unknown field; allowed:",
+    ),
+    "count with an unknown unit field": (
+        write("a.yaml", "backbone: shufflenet_v2\nunit: {kind: sk, M: 2}\n"),
+        ["count", "a.yaml"], 2, "a.yaml: unit.M: unknown field; allowed: kind, dilations",
+    ),
+    "count of an unknown backbone": (
+        arch(backbone="vgg"), ["count", "a.yaml"], 2, "unknown backbone 'vgg'; allowed: shuffle",
+    ),
+    "count of an unknown unit": (
+        arch(unit={"kind": "sse"}), ["count", "a.yaml"], 2, "unknown unit 'sse'; allowed: none",
+    ),
+    "count of an unknown width": (
+        arch(width=0.75), ["count", "a.yaml"], 2, "width: 0.75 does not exist here; allowed: 0.5",
+    ),
+    "count of an indivisible group": (
+        arch(width=1.0, unit={"group_width": 4}), ["count", "a.yaml"], 2, "does not divide 58",
+    ),
+    "count of a stage that is not there": (
+        write("a.yaml", "backbone: shufflenet_v2\nunit: {stages: {9: {kind: none}}}\n"),
+        ["count", "a.yaml"], 2, "unit.stages.9: shufflenet_v2 has no such stage; allowed: 2, 3, 4",
+    ),
+    "count without branches": (
+        write("a.yaml", "backbone: shufflenet_v2\nunit: {dilations: []}\n"),
+        ["count", "a.yaml"], 2, "unit.dilations: ",
+    ),
+    "count of a dilation 0": (
+        write("a.yaml", "backbone: shufflenet_v2\nunit: {dilations: [0]}\n"),
+        ["count", "a.yaml"], 2, "unit.dilations.0: ",
+    ),
+    "train without data": (arch(), ["train", "a.yaml"], 2, "--data is missing"),
+    "train with the wrong classes": (
+        arch(num_classes=7), ["train", "a.yaml", "--data", "digits", "--epochs", "1"], 2,
+        "the network has num_classes 7, the data digits has 10",
+    ),
+    "train of a trial that is not there": (
+        nothing, ["train", "first", "--trial", "99"], 2, "no trained trial 99; there are: 0, 1",
+    ),
+    "train with missing weights": (
+        arch(), ["train", "a.yaml", "--data", "digits", "--pretrained", "w.pt"], 2, "w.pt: no such",
+    ),
+    "train with an unknown start": (
+        arch(), ["train", "a.yaml", "--data", "digits", "--start", "warm"], 2, "fresh, plain",
+    ),
+    "train with a start that is impossible": (
+        arch(), ["train", "a.yaml", "--data", "digits", "--start", "plain"], 2, "branch_act: false",
+    ),
+    "export of no file": (nothing, ["export", "w.pt"], 2, "w.pt: no such file"),
+    "export of a text file": (write("w.pt", "hello"), ["export", "w.pt"], 2, "w.pt: not a checkpoint"),
+    "export of a truncated checkpoint": (
+        truncate(CHECKPOINT, 0.7), ["export", CHECKPOINT], 2, "not a checkpoint, or a damaged one",
+    ),
+    "export to an unknown target": (
+        nothing, ["export", "first", "--targets", "onnx,tflite"], 2,
+        "unknown export target 'tflite'; allowed: onnx",
+    ),
+    "report of no run": (nothing, ["report", "second"], 2, "runs there are: first"),
+    "report with a damaged study": (
+        truncate("runs/first/study.db", 0.4), ["report", "first"], 2, "not a readable study",
+    ),
+}  # fmt: skip
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_a_wrong_request_gets_one_line_and_loses_nothing(
+    case: str, in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare, command, code, says = CASES[case]
+    prepare(in_run)
+    before = fingerprints(in_run)
+    assert main(command) == code
+    captured = capfd.readouterr()
+    assert "Traceback" not in captured.out + captured.err
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, captured.err
+    assert says in lines[0]
+    after = fingerprints(in_run)
+    lost = {name for name in before if after.get(name) != before[name]}
+    assert not lost
+    added = {name for name in after if name not in before and not name.startswith("lightning_logs")}
+    assert added <= {"runs/a/train/" + name.split("/train/")[-1] for name in added}
+
+
+def test_there_are_at_least_forty_cases() -> None:
+    assert len(CASES) >= 40
+
+
+def test_a_code_in_a_checkpoint_is_not_run(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import pickle
+
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (Path("touched"),))
+
+    Path("w.pt").write_bytes(pickle.dumps({"sknas": Hostile()}))
+    assert main(["export", "w.pt"]) == 2
+    assert not Path("touched").exists()
+    assert "not a checkpoint" in capfd.readouterr().err
+
+
+def test_a_second_parent_is_refused(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from filelock import FileLock
+
+    with FileLock(in_run / "runs/first/.lock"):
+        assert main(["search", "--resume", "first", "--trials", "3"]) == 2
+    assert "another process is running this search" in capfd.readouterr().err

@@ -1,0 +1,130 @@
+"""The walk of the user on real images: search, front, count, full training, export, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from blocks import ArchSpec
+from nas.cli.main import main
+from nas.data import DataConfig, load_data
+
+
+def json_of(capfd: pytest.CaptureFixture[str], command: list[str]) -> dict[str, object]:
+    capfd.readouterr()
+    assert main(command) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_a_finished_search_left_what_the_design_promises(in_run: Path) -> None:
+    run = in_run / "runs/first"
+    names = {path.name for path in run.iterdir()}
+    assert {"search.yaml", "study.db", "trials", "pareto.json", "report.html"} <= names
+    for number in ("0000", "0001"):
+        trial = run / "trials" / number
+        spec = ArchSpec.from_yaml(trial / "arch.yaml")
+        epochs = [json.loads(line) for line in (trial / "metrics.jsonl").read_text().splitlines()]
+        assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+        assert all(0 <= epoch["val_error"] <= 1 for epoch in epochs)
+        assert (trial / "checkpoint.pt").is_file()
+        assert not (trial / "error.txt").exists()
+        assert spec.num_classes == 10
+    front = json.loads((run / "pareto.json").read_text())
+    assert front["objectives"] == ["error", "mflops"]
+    assert front["front"]
+
+
+def test_logs_lie_one_folder_a_trial(finished_run: Path) -> None:
+    for trial in ("trial_0000", "trial_0001"):
+        assert list((finished_run / "lightning_logs/first" / trial).glob("events.out.*"))
+
+
+def test_pareto_prints_the_front_and_the_pick(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = json_of(capfd, ["pareto", "first", "--pick", "knee", "--json"])
+    assert document == json.loads((in_run / "runs/first/pareto.json").read_text()) | {
+        "pick": document["pick"]
+    }
+    assert document["pick"] in document["front"]
+    assert main(["pareto", "first"]) == 0
+    assert "knee" in capfd.readouterr().out
+
+
+def test_count_agrees_with_fvcore(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    document = json_of(capfd, ["count", "runs/first/trials/0000/arch.yaml", "--json"])
+    assert document["closed_form"] == document["fvcore"]
+    assert document["fvcore_mflops_with_norm"] > document["fvcore"]["mflops"]
+    assert "aten::add" in document["fvcore_uncounted"] or document["fvcore_uncounted"] == {}
+
+
+def test_train_then_export_gives_a_file_that_names_real_images(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trained = json_of(
+        capfd, ["train", "first", "--trial", "0", "--recipe", "tiny", "--epochs", "6", "--json"]
+    )
+    assert trained["train_images"] + trained["test_images"] == 1797
+    assert trained["test_error"] < 0.5
+    exported = json_of(capfd, ["export", "first", "--trial", "0", "--json"])
+    bundle = Path(str(exported["bundle"]))
+    assert bundle == Path("runs/first/export/0000")
+    assert exported["test_error"] == trained["test_error"]
+    (artifact,) = exported["artifacts"]
+    assert artifact["parity"]["top1_agreement"] == 1.0
+    path = bundle / artifact["file"]
+    assert path.stat().st_size == artifact["bytes"]
+    onnx.checker.check_model(onnx.load(path))
+    # What the file itself says of the test images is the test error that training reported.
+    data = load_data(DataConfig(name="digits"))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    wrong = total = 0
+    for images, labels in data.test_batches(100, torch.device("cpu")):
+        for image, label in zip(images.contiguous().numpy(), labels.numpy(), strict=True):
+            (logits,) = session.run(["logits"], {"image": image[None]})
+            wrong += int(np.argmax(logits) != label)
+            total += 1
+    assert total == trained["test_images"]
+    assert wrong / total == pytest.approx(trained["test_error"], abs=1 / total + 1e-9)
+
+
+def test_a_full_training_goes_on_where_it_stopped(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "first", "--trial", "1", "--recipe", "tiny", "--epochs", "2"]
+    assert main(command) == 0
+    assert "epoch   2" in capfd.readouterr().out
+    assert main(command) == 0
+    assert "epoch" not in capfd.readouterr().out.split("test error")[0]
+
+
+def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
+    assert main(["export", "first", "--trial", "0"]) == 0
+    bundle = in_run / "runs/first/export/0000"
+    (bundle / "old.txt").write_text("from an earlier export")
+    assert main(["export", "first", "--trial", "0"]) == 0
+    assert sorted(p.name for p in bundle.iterdir()) == ["arch.yaml", "manifest.json", "model.onnx"]
+    assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
+
+
+def test_report_is_written_again(in_run: Path) -> None:
+    page = in_run / "runs/first/report.html"
+    page.unlink()
+    assert main(["report", "first"]) == 0
+    assert "first" in page.read_text()
+
+
+@pytest.mark.parametrize("command", ["search", "pareto", "count", "train", "export", "report"])
+def test_help_shows_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    out = capfd.readouterr().out
+    assert f"Example: nas {command}" in out
+    assert "--json" in out

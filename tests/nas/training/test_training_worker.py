@@ -1,0 +1,152 @@
+"""The training process: its exit code, its error.txt, and that it ends with its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from blocks import ArchSpec, UnitSpec
+from nas.data import DataConfig
+from nas.runs import TrialFolder, write_text
+from nas.search.executors import LocalExecutor
+from nas.training import RECIPES, TrainJob, read_metrics
+
+SPEC = ArchSpec(
+    backbone="shufflenet_v2",
+    width=0.5,
+    num_classes=10,
+    in_channels=1,
+    input_size=16,
+    stem_stride=2,
+    unit=UnitSpec(kind="none"),
+)
+BOUND = 120  # seconds a process gets for what takes it ten
+
+
+def make_job(folder: Path, epochs: int, **changes: object) -> TrainJob:
+    fields: dict[str, object] = {
+        "spec": SPEC,
+        "data": DataConfig(name="digits", limit=256),
+        "recipe": RECIPES["tiny"].model_copy(update={"epochs": epochs}),
+        "seed": 0,
+        "folder": folder.resolve(),
+        "log_name": "test",
+        "log_version": folder.name,
+    }
+    return TrainJob.model_validate(fields | changes)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def wait_for_epoch(folder: TrialFolder) -> None:
+    deadline = time.monotonic() + BOUND
+    while not read_metrics(folder):
+        assert time.monotonic() < deadline, "no epoch was trained"
+        time.sleep(0.1)
+
+
+def test_a_process_a_job_and_each_says_how_it_ended() -> None:
+    executor = LocalExecutor(workers=2, threads=1)
+    good = make_job(Path("good"), epochs=1)
+    bad = make_job(Path("bad"), epochs=1, data=DataConfig(name="imagefolder:nowhere"))
+    executor.start(0, good)
+    executor.start(1, bad)
+    assert executor.free == 0
+    assert executor.running == (0, 1)
+    ended = {}
+    deadline = time.monotonic() + BOUND
+    while executor.running and time.monotonic() < deadline:
+        ended.update({one.number: one for one in executor.wait(1.0)})
+    assert ended[0].ended_well
+    assert len(read_metrics(TrialFolder(good.folder))) == 1
+    assert not ended[1].ended_well
+    assert "nowhere" in ended[1].reason
+    assert "nowhere" in TrialFolder(bad.folder).error.read_text()
+    assert executor.free == 2
+
+
+def test_a_killed_process_is_reported_and_leaves_the_reason() -> None:
+    executor = LocalExecutor(workers=1, threads=1)
+    job = make_job(Path("a"), epochs=1000)
+    executor.start(0, job)
+    wait_for_epoch(TrialFolder(job.folder))
+    (child,) = psutil.Process().children()
+    os.kill(child.pid, signal.SIGKILL)
+    (ended,) = executor.wait(BOUND)
+    assert not ended.ended_well
+    assert ended.reason == "killed by signal 9"
+    assert "killed by signal 9" in TrialFolder(job.folder).error.read_text()
+
+
+def test_stop_leaves_no_process() -> None:
+    executor = LocalExecutor(workers=1, threads=1)
+    executor.start(0, make_job(Path("a"), epochs=1000))
+    (child,) = psutil.Process().children()
+    executor.stop()
+    assert not child.is_running()
+    assert executor.running == ()
+
+
+PARENT = """
+import sys, time
+from nas.search.executors import LocalExecutor
+from nas.training import TrainJob
+executor = LocalExecutor(workers=1, threads=1)
+executor.start(0, TrainJob.model_validate_json(open(sys.argv[1]).read()))
+time.sleep(1000)
+"""
+
+
+def test_a_process_ends_with_its_parent_however_that_ended() -> None:
+    job = make_job(Path("a"), epochs=1000)
+    write_text(Path("job.json"), job.model_dump_json())
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, "job.json"])
+    try:
+        wait_for_epoch(TrialFolder(job.folder))
+        (worker,) = psutil.Process(parent.pid).children()
+    finally:
+        parent.kill()
+        parent.wait()
+    _, alive = psutil.wait_procs([worker], timeout=BOUND)
+    assert not alive
+    # What it left can be gone on from.
+    before = read_metrics(TrialFolder(job.folder))
+    executor = LocalExecutor(workers=1, threads=1)
+    more = job.model_copy(update={"stop_epoch": len(before) + 3})
+    executor.start(0, more)
+    (ended,) = executor.wait(BOUND)
+    assert ended.ended_well, ended.reason
+    after = read_metrics(TrialFolder(job.folder))
+    assert after[: len(before)] == before
+    assert len(after) >= len(before) + 3
+
+
+def test_only_one_process_writes_to_a_trial() -> None:
+    executor = LocalExecutor(workers=2, threads=1)
+    job = make_job(Path("a"), epochs=1000)
+    executor.start(0, job)
+    wait_for_epoch(TrialFolder(job.folder))
+    second = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from nas.training import worker; worker.LOCK_SECONDS = 1;"
+            "from pathlib import Path; sys.exit(worker.main(Path(sys.argv[1])))",
+            str(TrialFolder(job.folder).job),
+        ],
+        timeout=BOUND,
+        check=False,
+    )
+    executor.stop()
+    assert second.returncode == 1
+    assert "another process" in TrialFolder(job.folder).error.read_text()
