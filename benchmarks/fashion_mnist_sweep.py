@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+
+from machine import machine
 
 from blocks import ArchSpec
 from nas.cli.main import main as nas
@@ -124,8 +124,7 @@ def final_figures(run: RunFolder, trial: int) -> dict[str, object]:
             if value != getattr(RECIPES["full"], name)
         },
         "training_minutes": round(seconds / 60, 1),
-        "hardware": f"{_cpu()}, {os.cpu_count()} cores",
-        "commit": _commit(),
+        **asdict(machine()),
     }
 
 
@@ -157,22 +156,6 @@ def _write(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _lines(figures: dict[str, object]) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+# One thread a process: tests start processes beside each other, and OpenMP threads that wait for each
+# other on a busy machine cost many times what they save. Processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -14,4 +18,4 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
-torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+torch.set_num_threads(1)

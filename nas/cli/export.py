@@ -7,21 +7,10 @@ from typing import Annotated
 
 import typer
 
-from blocks.errors import InvalidInput
-from nas.cli.console import (
-    AsJson,
-    Pick,
-    Trial,
-    choose,
-    is_file_argument,
-    make_budgets,
-    print_json,
-    say,
-    trained_trial,
-)
+from nas.cli.choice import Pick, Trial, chosen_trial, names_file
+from nas.cli.console import AsJson, print_json, say
 from nas.export import TARGETS, export_bundle
 from nas.runs import RunFolder
-from nas.search import read_front
 
 
 def export(
@@ -43,20 +32,15 @@ def export(
     chosen = list(dict.fromkeys(targets.split(",")))
     for target in chosen:
         TARGETS[target]
-    if is_file_argument(what):
-        if trial is not None or pick is not None:
-            raise InvalidInput("--trial and --pick choose from a run; a checkpoint was given")
+    if names_file(what, trial, pick):
         checkpoint = Path(what)
         bundle = out or _bundle_beside(checkpoint)
     else:
         run = RunFolder.existing(what)
-        if trial is None:
-            trial = choose(read_front(run), pick, make_budgets(None, None, None)).trial
-        checkpoint = trained_trial(run, trial).checkpoint
-        full = run.full_training(f"{trial:04d}")
-        if full.result.is_file():
-            checkpoint = full.checkpoint
-        bundle = out or run.export(f"{trial:04d}")
+        label = f"{chosen_trial(run, trial, pick):04d}"
+        full = run.full_training(label)
+        checkpoint = (full if full.result.is_file() else run.trial(int(label))).checkpoint
+        bundle = out or run.export(label)
     manifest = export_bundle(checkpoint, bundle, chosen)
     if as_json:
         print_json(manifest.model_dump(mode="json") | {"bundle": str(bundle)})

@@ -7,17 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.console import (
-    AsJson,
-    MaxActivations,
-    MaxMflops,
-    MaxParams,
-    Pick,
-    choose,
-    make_budgets,
-    print_json,
-    say,
-)
+from nas.cli.choice import MaxActivations, MaxMflops, MaxParams, Pick, choose, make_budgets
+from nas.cli.console import AsJson, print_json, say
 from nas.cli.tables import print_front
 from nas.runs import RunFolder, write_text
 from nas.search import read_front

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from nas.cli.console import AsJson, MaxActivations, MaxMflops, MaxParams, console, print_json, say
+from nas.cli.choice import MaxActivations, MaxMflops, MaxParams
+from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.settings import resume_changes, search_config
 from nas.cli.tables import print_front
 from nas.errors import WorkFailed

@@ -10,21 +10,12 @@ import typer
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
-from nas.cli.console import (
-    AsJson,
-    Pick,
-    Trial,
-    choose,
-    is_file_argument,
-    make_budgets,
-    print_json,
-    say,
-    trained_trial,
-)
+from nas.cli.choice import Pick, Trial, chosen_trial, names_file
+from nas.cli.console import AsJson, print_json, say
 from nas.data import DataConfig
 from nas.errors import WorkFailed
 from nas.runs import RunFolder, TrialFolder
-from nas.search import read_config, read_front
+from nas.search import read_config
 from nas.search.view import duration
 from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob, fit
 
@@ -104,11 +95,9 @@ def _subject(
     name: str | None,
 ) -> tuple[ArchSpec, DataConfig, TrialFolder, str]:
     """The network, its images, the folder to train in, and the name of the logs."""
-    if is_file_argument(what):
+    if names_file(what, trial, pick):
         path = Path(what)
         spec = ArchSpec.from_yaml(path)
-        if trial is not None or pick is not None:
-            raise InvalidInput("--trial and --pick choose from a run; a network was given")
         if data is None:
             raise InvalidInput(
                 "--data is missing: a network alone does not say what to train it on"
@@ -118,14 +107,13 @@ def _subject(
         return spec, images, run.full_training(spec.key), run.name
     run = RunFolder.existing(what)
     config = read_config(run)
-    if trial is None:
-        trial = choose(read_front(run), pick, make_budgets(None, None, None)).trial
-    spec = ArchSpec.from_yaml(trained_trial(run, trial).arch)
+    number = chosen_trial(run, trial, pick)
+    spec = ArchSpec.from_yaml(run.trial(number).arch)
     overrides: dict[str, Any] = {"name": data, "data_dir": data_dir}
     fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
     images = parse(DataConfig, fields | {"limit": None}, "nas train")
-    return spec, images, run.full_training(f"{trial:04d}"), f"{run.name}/trial_{trial:04d}"
+    return spec, images, run.full_training(f"{number:04d}"), f"{run.name}/trial_{number:04d}"
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:

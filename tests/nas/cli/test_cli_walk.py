@@ -70,7 +70,7 @@ def test_train_then_export_gives_a_file_that_names_real_images(
     in_run: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trained = json_of(
-        capfd, ["train", "first", "--trial", "0", "--recipe", "tiny", "--epochs", "6", "--json"]
+        capfd, ["train", "first", "--trial", "0", "--recipe", "tiny", "--epochs", "5", "--json"]
     )
     assert trained["train_images"] + trained["test_images"] == 1797
     assert trained["test_error"] < 0.5

@@ -168,14 +168,14 @@ def test_a_network_that_does_not_fit_the_images_is_refused() -> None:
     assert not Path("a").exists()
 
 
-@pytest.mark.parametrize("size", [0, 10, 0.3, 0.9])
-def test_half_a_checkpoint_is_never_loaded(size: float) -> None:
+def test_half_a_checkpoint_is_never_loaded() -> None:
     fit(make_job("a", stop_epoch=1))
     path = Path("a/checkpoint.pt")
     content = path.read_bytes()
-    path.write_bytes(content[: int(size if size >= 1 or size == 0 else size * len(content))])
-    with pytest.raises(InvalidInput, match="not a checkpoint, or a damaged one"):
-        read_info(path)
+    for size in (0, 10, len(content) // 3, len(content) - 1000):
+        path.write_bytes(content[:size])
+        with pytest.raises(InvalidInput, match="not a checkpoint, or a damaged one"):
+            read_info(path)
 
 
 def test_no_decay_on_batch_norm_and_biases() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,20 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def executor() -> Iterator[LocalExecutor]:
+    """Two places; whatever a failing test leaves in them is ended."""
+    places = LocalExecutor(workers=2, threads=1)
+    yield places
+    places.stop()
+
+
+def trainings(parent: int | None = None) -> list[psutil.Process]:
+    """The training processes of this process, or of ``parent``."""
+    children = psutil.Process(parent).children()
+    return [child for child in children if "nas.training.worker" in child.cmdline()]
+
+
 def wait_for_epoch(folder: TrialFolder) -> None:
     deadline = time.monotonic() + BOUND
     while not read_metrics(folder):
@@ -55,8 +70,7 @@ def wait_for_epoch(folder: TrialFolder) -> None:
         time.sleep(0.1)
 
 
-def test_a_process_a_job_and_each_says_how_it_ended() -> None:
-    executor = LocalExecutor(workers=2, threads=1)
+def test_a_process_a_job_and_each_says_how_it_ended(executor: LocalExecutor) -> None:
     good = make_job(Path("good"), epochs=1)
     bad = make_job(Path("bad"), epochs=1, data=DataConfig(name="imagefolder:nowhere"))
     executor.start(0, good)
@@ -75,12 +89,11 @@ def test_a_process_a_job_and_each_says_how_it_ended() -> None:
     assert executor.free == 2
 
 
-def test_a_killed_process_is_reported_and_leaves_the_reason() -> None:
-    executor = LocalExecutor(workers=1, threads=1)
+def test_a_killed_process_is_reported_and_leaves_the_reason(executor: LocalExecutor) -> None:
     job = make_job(Path("a"), epochs=1000)
     executor.start(0, job)
     wait_for_epoch(TrialFolder(job.folder))
-    (child,) = psutil.Process().children()
+    (child,) = trainings()
     os.kill(child.pid, signal.SIGKILL)
     (ended,) = executor.wait(BOUND)
     assert not ended.ended_well
@@ -88,10 +101,9 @@ def test_a_killed_process_is_reported_and_leaves_the_reason() -> None:
     assert "killed by signal 9" in TrialFolder(job.folder).error.read_text()
 
 
-def test_stop_leaves_no_process() -> None:
-    executor = LocalExecutor(workers=1, threads=1)
+def test_stop_leaves_no_process(executor: LocalExecutor) -> None:
     executor.start(0, make_job(Path("a"), epochs=1000))
-    (child,) = psutil.Process().children()
+    (child,) = trainings()
     executor.stop()
     assert not child.is_running()
     assert executor.running == ()
@@ -107,13 +119,13 @@ time.sleep(1000)
 """
 
 
-def test_a_process_ends_with_its_parent_however_that_ended() -> None:
+def test_a_process_ends_with_its_parent_however_that_ended(executor: LocalExecutor) -> None:
     job = make_job(Path("a"), epochs=1000)
     write_text(Path("job.json"), job.model_dump_json())
     parent = subprocess.Popen([sys.executable, "-c", PARENT, "job.json"])
     try:
         wait_for_epoch(TrialFolder(job.folder))
-        (worker,) = psutil.Process(parent.pid).children()
+        (worker,) = trainings(parent.pid)
     finally:
         parent.kill()
         parent.wait()
@@ -121,7 +133,6 @@ def test_a_process_ends_with_its_parent_however_that_ended() -> None:
     assert not alive
     # What it left can be gone on from.
     before = read_metrics(TrialFolder(job.folder))
-    executor = LocalExecutor(workers=1, threads=1)
     more = job.model_copy(update={"stop_epoch": len(before) + 3})
     executor.start(0, more)
     (ended,) = executor.wait(BOUND)
@@ -131,8 +142,7 @@ def test_a_process_ends_with_its_parent_however_that_ended() -> None:
     assert len(after) >= len(before) + 3
 
 
-def test_only_one_process_writes_to_a_trial() -> None:
-    executor = LocalExecutor(workers=2, threads=1)
+def test_only_one_process_writes_to_a_trial(executor: LocalExecutor) -> None:
     job = make_job(Path("a"), epochs=1000)
     executor.start(0, job)
     wait_for_epoch(TrialFolder(job.folder))

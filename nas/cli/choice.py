@@ -1,0 +1,80 @@
+"""Options that choose a network of a run, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blocks.errors import InvalidInput
+from nas.cost import Budgets
+from nas.front import Front, FrontPoint, pick_knee, pick_within
+from nas.runs import RunFolder
+from nas.search import read_front
+
+MaxMflops = Annotated[
+    float | None, typer.Option(help="Hard budget: million multiply-adds an image.")
+]
+MaxParams = Annotated[float | None, typer.Option(help="Hard budget: learnable numbers.")]
+MaxActivations = Annotated[float | None, typer.Option(help="Hard budget: activations an image.")]
+Trial = Annotated[int | None, typer.Option(help="Number of the trial to take.")]
+Pick = Annotated[str | None, typer.Option(help="Take a point of the front: knee.")]
+
+
+def make_budgets(
+    max_mflops: float | None, max_params: float | None, max_activations: float | None
+) -> Budgets:
+    """Budgets from the command line's options.
+
+    Raises:
+        InvalidInput: A limit that is not a positive number.
+    """
+    limits = {
+        "max_mflops": max_mflops,
+        "max_params": max_params,
+        "max_activations": max_activations,
+    }
+    for name, value in limits.items():
+        if value is not None and not 0 < value < float("inf"):
+            option = "--" + name.replace("_", "-")
+            raise InvalidInput(f"{option} {value:g}: allowed: a number above 0")
+    return Budgets(**limits)
+
+
+def choose(front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
+    """The point of ``front`` that the options name: the best within budgets, or the knee."""
+    if pick not in (None, "knee"):
+        raise InvalidInput(f"--pick {pick}: allowed: knee")
+    if not budgets.is_empty:
+        return pick_within(front, budgets)
+    return pick_knee(front)
+
+
+def chosen_trial(run: RunFolder, trial: int | None, pick: str | None) -> int:
+    """The number of the trial that ``--trial`` or ``--pick`` names; it has a checkpoint.
+
+    Raises:
+        InvalidInput: There is no such trained trial, or both were given.
+    """
+    if trial is None:
+        return choose(read_front(run), pick, Budgets()).trial
+    if pick is not None:
+        raise InvalidInput("--trial and --pick both choose; allowed: one of them")
+    if trial < 0 or not run.trial(trial).checkpoint.is_file():
+        have = sorted(int(p.parent.name) for p in run.path.glob("trials/*/checkpoint.pt"))
+        listed = ", ".join(map(str, have[:20])) + (", ..." if len(have) > 20 else "")
+        raise InvalidInput(f"{run.path}: no trained trial {trial}; there are: {listed or 'none'}")
+    return trial
+
+
+def names_file(text: str, trial: int | None, pick: str | None) -> bool:
+    """Whether an argument that may be a run or a file names a file.
+
+    Raises:
+        InvalidInput: It does, and a trial of a run was asked for as well.
+    """
+    is_file = Path(text).suffix in (".yaml", ".yml", ".pt", ".ckpt") or Path(text).is_file()
+    if is_file and (trial is not None or pick is not None):
+        raise InvalidInput(f"--trial and --pick choose from a run; {text} is a file")
+    return is_file
