@@ -33,8 +33,9 @@ class Classifier(pl.LightningModule):
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.train_loss = MeanMetric()
-        self.eval_loss = MeanMetric()
+        # By default torchmetrics drops what is not a number; here it has to be seen.
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self.eval_loss = MeanMetric(nan_strategy="disable")
         self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
