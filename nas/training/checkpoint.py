@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,8 +62,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(  # noqa: D102
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
+        # In memory first: torch would wrap what the disk says (full, gone) into an error of its own.
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with replace_file(Path(path)) as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
 
     def load_checkpoint(  # noqa: D102
         self,

@@ -69,7 +69,7 @@ def fit(
             ckpt_path=str(folder.checkpoint) if history else None,
             weights_only=True,
         )
-    if job.full and len(closer.history) == job.recipe.epochs:
+    if job.full and len(closer.history) == job.recipe.epochs and not folder.result.exists():
         _test(job, module, data, closer.history)
     return closer.history
 

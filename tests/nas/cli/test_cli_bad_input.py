@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,3 +271,42 @@ def test_a_second_parent_is_refused(in_run: Path, capfd: pytest.CaptureFixture[s
     with FileLock(in_run / "runs/first/.lock"):
         assert main(["search", "--resume", "first", "--trials", "3"]) == 2
     assert "another process is running this search" in capfd.readouterr().err
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+from nas.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "first", "--trial", "0", "--recipe", "tiny", "--epochs", "3", "--threads", "1"],
+        ["export", "first", "--trial", "0"],
+        ["report", "first"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_disk_that_takes_no_more_gets_one_line_and_loses_nothing(
+    in_run: Path, command: list[str]
+) -> None:
+    # No file may grow beyond 100 kB: the system refuses the write as a full disk does.
+    before = fingerprints(in_run / "runs")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "100000", *command],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("nas: ")
+    assert "File too large" in line
+    after = fingerprints(in_run / "runs")
+    assert {name: after.get(name) for name in before} == before
+    assert not [name for name in after if name.endswith(".tmp")]
