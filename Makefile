@@ -9,7 +9,7 @@ search: .venv/installed
 	@if [ -f runs/$(NAME)/search.yaml ]; then \
 	    $(BIN)/nas search --resume $(NAME); \
 	else \
-	    $(BIN)/nas search --space quickstart --data digits --recipe tiny --trials 12 --workers 2 --seed 0 --name $(NAME); \
+	    $(BIN)/nas search --space quickstart --data digits --recipe tiny --epochs 6 --trials 12 --workers 2 --seed 0 --name $(NAME); \
 	fi
 	$(BIN)/nas export $(NAME) --pick knee --targets onnx
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from blocks import ArchSpec
+from blocks import InvalidInput
 from nas.runs import Outcome, TrialRecord
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
@@ -88,10 +89,10 @@ class Proposer:
         """
         while True:
             if self.config.sampler == "grid" or self._idle >= PATIENCE:
-                spec = self._unseen()
-                if spec is None:
+                params = self._unseen()
+                if params is None:
                     return None
-                self._enqueue(spec)
+                self._enqueue(params)
             proposed = self._propose()
             if self._judge(self._trial(proposed.number), proposed):
                 self._idle = 0
@@ -163,18 +164,23 @@ class Proposer:
     def _first_of(self, key: str) -> TrialRecord:
         return next(one for one in self._records.values() if one.key == key)
 
-    def _unseen(self) -> ArchSpec | None:
-        """A candidate that was never proposed, in a seeded order; None when none is left."""
+    def _unseen(self) -> dict[str, Any] | None:
+        """Parameters of a candidate that was never proposed; None when none is left."""
         seen = {one.key for one in self._records.values()}
         left = [spec for key, spec in self.candidates.specs.items() if key not in seen]
-        if not left:
-            return None
-        return random.Random(derive_seed(self.config.seed, "unseen", len(left))).choice(left)
+        random.Random(derive_seed(self.config.seed, "unseen", len(left))).shuffle(left)
+        for spec in left:
+            try:
+                return self.space.to_params(spec)
+            except InvalidInput:
+                # A sample of a vast space may hold a network under values that it mended.
+                continue
+        return None
 
-    def _enqueue(self, spec: ArchSpec) -> None:
+    def _enqueue(self, params: dict[str, Any]) -> None:
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if not waiting:  # else one is left over from a process that ended right here
-            self.study.enqueue_trial(self.space.to_params(spec))
+            self.study.enqueue_trial(params)
 
     def _trial(self, number: int) -> optuna.Trial:
         """The open trial ``number``, to write to."""
