@@ -8,6 +8,7 @@ from typing import Literal
 from torch import nn
 
 from blocks.backbones import BACKBONES
+from blocks.errors import InvalidInput
 from blocks.pretrained import load_plain_weights
 from blocks.spec import ArchSpec
 from blocks.units import UNITS
@@ -40,6 +41,8 @@ def build(
     Raises:
         InvalidInput: The weights do not fit, or ``start="plain"`` is impossible for this unit.
     """
+    if start not in ("fresh", "plain"):
+        raise InvalidInput(f"start: {start!r}; allowed: fresh, plain")
     model = BACKBONES[spec.backbone].make(spec.geometry)
     if pretrained is not None:
         load_plain_weights(model, BACKBONES[spec.backbone], pretrained)

@@ -20,6 +20,9 @@ from optuna.distributions import (
 from blocks import InvalidInput
 from search_spaces.fields import Scalar, SpecField, Value
 
+MANY = 100
+"""Values of a range up to which each is tried when a space is read."""
+
 GRID_TOLERANCE = 1e-8
 """How far, in steps, a float may lie from a multiple of its step: Optuna's own figure."""
 
@@ -182,7 +185,7 @@ class FloatRange(Domain):
         return [self._on_grid(index, self.step) for index in range(self._steps(self.step) + 1)]
 
     def probes(self) -> Sequence[Value]:  # noqa: D102
-        if self.step is not None:
+        if self.step is not None and self._steps(self.step) < MANY:
             return self.values()
         # The midpoint lies on no grid that the ends might happen to lie on.
         return (self.low, (self.low + self.high) / 2, self.high)

@@ -116,7 +116,7 @@ class SelectiveKernel(nn.Module):
         if len(maps) == 1:
             # Torchvision's activations work in place and would overwrite what the ReLU of the branch
             # has kept for its backward pass.
-            return maps[0].clone() if self.training else maps[0]
+            return maps[0].clone() if torch.is_grad_enabled() else maps[0]
         weights = self.attention(maps)
         selected = maps[0] * weights[:, 0]
         for index, branch in enumerate(maps[1:], start=1):

@@ -47,20 +47,22 @@ def choose(front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
     if pick not in (None, "knee"):
         raise InvalidInput(f"--pick {pick}: allowed: knee")
     if not budgets.is_empty:
+        if pick is not None:
+            raise InvalidInput("--pick and a budget both choose; allowed: one of them")
         return pick_within(front, budgets)
     return pick_knee(front)
 
 
-def chosen_trial(run: RunFolder, trial: int | None, pick: str | None) -> int:
-    """The number of the trial that ``--trial`` or ``--pick`` names; it has a checkpoint.
+def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: Budgets) -> int:
+    """The number of the trial that the options name; it has a checkpoint.
 
     Raises:
         InvalidInput: There is no such trained trial, or both were given.
     """
     if trial is None:
-        return choose(read_front(run), pick, Budgets()).trial
-    if pick is not None:
-        raise InvalidInput("--trial and --pick both choose; allowed: one of them")
+        return choose(read_front(run), pick, budgets).trial
+    if pick is not None or not budgets.is_empty:
+        raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
     if trial < 0 or not run.trial(trial).checkpoint.is_file():
         have = sorted(int(p.parent.name) for p in run.path.glob("trials/*/checkpoint.pt"))
         listed = ", ".join(map(str, have[:20])) + (", ..." if len(have) > 20 else "")

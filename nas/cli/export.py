@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.choice import Pick, Trial, chosen_trial, names_file
+from nas.cli.choice import (
+    MaxActivations,
+    MaxMflops,
+    MaxParams,
+    Pick,
+    Trial,
+    chosen_trial,
+    make_budgets,
+    names_file,
+)
 from nas.cli.console import AsJson, print_json, say
 from nas.export import TARGETS, export_bundle
 from nas.runs import RunFolder
@@ -17,6 +26,9 @@ def export(
     what: Annotated[str, typer.Argument(metavar="CHECKPOINT|RUN", help="A checkpoint, or a run.")],
     trial: Trial = None,
     pick: Pick = None,
+    max_mflops: MaxMflops = None,
+    max_params: MaxParams = None,
+    max_activations: MaxActivations = None,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the bundle; default runs/RUN/export/NNNN.")
@@ -29,7 +41,8 @@ def export(
 
     Example: nas export first --pick knee --targets onnx
     """
-    chosen = list(dict.fromkeys(targets.split(",")))
+    budgets = make_budgets(max_mflops, max_params, max_activations)
+    chosen = list(dict.fromkeys(name.strip() for name in targets.split(",")))
     for target in chosen:
         TARGETS[target]
     if names_file(what, trial, pick):
@@ -37,7 +50,7 @@ def export(
         bundle = out or _bundle_beside(checkpoint)
     else:
         run = RunFolder.existing(what)
-        label = f"{chosen_trial(run, trial, pick):04d}"
+        label = f"{chosen_trial(run, trial, pick, budgets):04d}"
         full = run.full_training(label)
         checkpoint = (full if full.result.is_file() else run.trial(int(label))).checkpoint
         bundle = out or run.export(label)

@@ -30,8 +30,9 @@ for module in (search, pareto, count, train, export, report):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=words or ["--help"], standalone_mode=False)
     except InvalidInput as error:
         return _complain(str(error), 2)
     except typer.TyperException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +32,8 @@ def pareto(
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(front, pick, budgets) if wants_pick else None
-    write_text(folder.pareto, front.to_json())
+    if os.access(folder.path, os.W_OK):
+        write_text(folder.pareto, front.to_json())
     if as_json:
         document: dict[str, Any] = json.loads(front.to_json())
         if picked is not None:

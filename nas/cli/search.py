@@ -82,6 +82,8 @@ def search(
     try:
         front = begin()
     except KeyboardInterrupt:
+        if not run.config.is_file():
+            raise WorkFailed("interrupted before the run was begun") from None
         raise WorkFailed(f"interrupted; go on with: nas search --resume {run.name}") from None
     page = write_report(run)
     if as_json:

@@ -51,13 +51,13 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
     fields = _read_settings(path) if path is not None else {}
     for option, value in given.items():
         if option in PLACES:
-            _set(fields, PLACES[option], value.split(",") if option == "objectives" else value)
+            _set(fields, PLACES[option], _names(value) if option == "objectives" else value)
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
             raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
-    return parse(SearchConfig, fields, str(path) if path is not None else "nas search")
+    return parse(SearchConfig, fields, str(path) if path is not None else "search")
 
 
 def resume_changes(given: dict[str, Any]) -> dict[str, int]:
@@ -86,6 +86,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
     return fields
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

@@ -10,8 +10,18 @@ import typer
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
-from nas.cli.choice import Pick, Trial, chosen_trial, names_file
+from nas.cli.choice import (
+    MaxActivations,
+    MaxMflops,
+    MaxParams,
+    Pick,
+    Trial,
+    chosen_trial,
+    make_budgets,
+    names_file,
+)
 from nas.cli.console import AsJson, print_json, say
+from nas.cost import Budgets
 from nas.data import DataConfig
 from nas.errors import WorkFailed
 from nas.runs import RunFolder, TrialFolder
@@ -24,6 +34,9 @@ def train(
     what: Annotated[str, typer.Argument(metavar="ARCH.yaml|RUN", help="A network, or a run.")],
     trial: Trial = None,
     pick: Pick = None,
+    max_mflops: MaxMflops = None,
+    max_params: MaxParams = None,
+    max_activations: MaxActivations = None,
     data: Annotated[
         str | None, typer.Option(help="Images; for a run, those of the search.")
     ] = None,
@@ -43,6 +56,9 @@ def train(
     start: Annotated[
         str, typer.Option(help="Units start fresh, or compute what the plain network does: plain.")
     ] = "fresh",
+    again: Annotated[
+        bool, typer.Option("--again", help="Start over: drop the checkpoint that is there.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network on all training images, then read the test set once.
@@ -56,7 +72,11 @@ def train(
     changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train")
-    spec, images, folder, label = _subject(what, trial, pick, data, data_dir, name)
+    budgets = make_budgets(max_mflops, max_params, max_activations)
+    spec, images, folder, label = _subject(what, trial, pick, budgets, data, data_dir, name)
+    if again:
+        for old in (folder.result, folder.metrics, folder.checkpoint):
+            old.unlink(missing_ok=True)
     job = TrainJob(
         spec=spec,
         data=images,
@@ -90,6 +110,7 @@ def _subject(
     what: str,
     trial: int | None,
     pick: str | None,
+    budgets: Budgets,
     data: str | None,
     data_dir: str | None,
     name: str | None,
@@ -107,7 +128,7 @@ def _subject(
         return spec, images, run.full_training(spec.key), run.name
     run = RunFolder.existing(what)
     config = read_config(run)
-    number = chosen_trial(run, trial, pick)
+    number = chosen_trial(run, trial, pick, budgets)
     spec = ArchSpec.from_yaml(run.trial(number).arch)
     overrides: dict[str, Any] = {"name": data, "data_dir": data_dir}
     fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}

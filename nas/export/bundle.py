@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from blocks.errors import InvalidInput
 from blocks.registry import Registry
 from nas.cost import count
 from nas.data import Data, load_data
@@ -24,6 +25,7 @@ from nas.export.manifest import Artifact, Manifest, Parity
 from nas.export.onnx import run_onnx, write_onnx
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
+MANIFEST = "manifest.json"
 PARITY_IMAGES = 200
 TOLERANCE = 1e-4
 """Largest difference of a logit, as a share of the largest logit, that float32 may show."""
@@ -63,6 +65,7 @@ def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Man
         WorkFailed: A runtime's outputs differ from PyTorch's.
     """
     chosen = {name: TARGETS[name] for name in targets}
+    _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
     data = load_data(loaded.info.data)
     images = _real_images(data)
@@ -75,10 +78,22 @@ def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Man
         ]
         manifest = _manifest(loaded, data, checkpoint, chosen, artifacts)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
-        (folder / "manifest.json").write_text(
-            manifest.model_dump_json(indent=2) + "\n", encoding="utf-8"
-        )
+        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest
+
+
+def _check_replaceable(bundle: Path) -> None:
+    """Refuse to put a bundle where something else lies."""
+    if not bundle.exists():
+        return
+    if not bundle.is_dir():
+        raise InvalidInput(f"{bundle}: a file; allowed: a new folder, or an earlier bundle")
+    if any(bundle.iterdir()) and not (bundle / MANIFEST).is_file():
+        raise InvalidInput(
+            f"{bundle}: a folder with something else in it; allowed: a new folder, or an earlier bundle"
+        )
+    if bundle.resolve() == Path.cwd():
+        raise InvalidInput(f"{bundle}: the current folder cannot be replaced; name another")
 
 
 def _real_images(data: Data) -> Tensor:
@@ -162,7 +177,11 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             retired = temporary.with_name(f"{temporary.name}.old")
             folder.rename(retired)
-            temporary.rename(folder)
+            try:
+                temporary.rename(folder)
+            except OSError:
+                retired.rename(folder)
+                raise
             shutil.rmtree(retired)
         else:
             temporary.rename(folder)

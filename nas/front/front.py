@@ -11,7 +11,7 @@ import numpy as np
 from optuna._hypervolume import compute_hypervolume
 
 from blocks import ArchSpec
-from nas.runs import Outcome, TrialRecord
+from nas.runs import ERROR, Outcome, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Front:
     Attributes:
         objectives: Names, all minimised.
         reference: The worst corner of the box; see ``Candidates.reference``.
-        points: Ascending in the last objective, each network once.
+        points: Cheapest first (by the first objective that is no error), each network once.
     """
 
     objectives: tuple[str, ...]
@@ -54,6 +54,7 @@ class Front:
         """The front as pareto.json keeps it."""
         document = {
             "objectives": list(self.objectives),
+            "reference": list(self.reference),
             "hypervolume": self.hypervolume,
             "front": [
                 {
@@ -86,7 +87,8 @@ def make_front(
         for one in trained
         if not any(_dominates(other.values, one.values) for other in trained)
     ]
-    points.sort(key=lambda point: (point.values[::-1], point.trial))
+    costs = [index for index, name in enumerate(objectives) if name != ERROR] or [0]
+    points.sort(key=lambda point: (point.values[costs[0]], point.values, point.trial))
     return Front(objectives, reference, tuple(points))
 
 

@@ -13,8 +13,8 @@ from nas.runs import ERROR
 def pick_knee(front: Front) -> FrontPoint:
     """The point where the front bends most.
 
-    Every objective is scaled to [0, 1] over the front; the knee is the point farthest below the plane
-    through the extremes, that is, of the least sum. Of equals the cheapest.
+    Every objective is scaled to [0, 1] over the front; the knee is the point of the least sum. For two
+    objectives that is the point farthest below the line through the extremes. Of equals the cheapest.
 
     Raises:
         InvalidInput: The front is empty.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blocks import ArchSpec
@@ -13,6 +14,7 @@ from search_spaces import SearchSpace
 
 ENUMERATE_UP_TO = 20_000
 SAMPLES = 5_000
+GEOMETRIES = 100
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,22 @@ def find_candidates(space: SearchSpace, budgets: Budgets, seed: int) -> Candidat
         networks = {spec.key: spec for spec in space.enumerate()}
     else:
         rng = random.Random(seed)
-        networks = {spec.key: spec for spec in (space.sample(rng) for _ in range(SAMPLES))}
+        networks = {spec.key: spec for spec in _sample(space, rng)}
     fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec)}
     if not fitting:
         raise InvalidInput(_nothing_fits(list(networks.values()), budgets, space, complete))
     return Candidates(fitting, complete)
+
+
+def _sample(space: SearchSpace, rng: random.Random) -> Iterator[ArchSpec]:
+    """Up to SAMPLES networks, of at most GEOMETRIES geometries: each new one is surveyed, slowly."""
+    geometries = set()
+    for _ in range(SAMPLES):
+        spec = space.sample(rng)
+        geometries.add((spec.backbone, spec.geometry))
+        yield spec
+        if len(geometries) >= GEOMETRIES:
+            return
 
 
 def _nothing_fits(

@@ -26,7 +26,8 @@ class SearchConfig(BaseModel):
         space: What may vary.
         data: The images.
         recipe: How a trial is trained.
-        trials: Networks to train; refused and replayed proposals do not count.
+        trials: Networks to train, failed trainings included; refused and replayed proposals do not
+            count.
         objectives: ``error`` and any costs, all minimised.
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.

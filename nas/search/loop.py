@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from nas.cost import COSTS
 from nas.errors import WorkFailed
@@ -61,6 +62,7 @@ class Search:
                 self._settle()
         finally:
             self.executor.stop()
+        self._fail_if_nothing_was_trained()
         return self._front()
 
     def _fill(self) -> bool:
@@ -126,11 +128,19 @@ class Search:
         outcomes = [r.outcome for r in self.proposer.records]
         failed = outcomes.count(Outcome.FAILED)
         if failed >= HOPELESS and Outcome.TRAINED not in outcomes:
-            first = next(r for r in self.proposer.records if r.outcome is Outcome.FAILED)
-            raise WorkFailed(
-                f"the first {failed} trainings have all failed; trial {first.number}: {first.note} "
-                f"(see {self.run.trial(first.number).error})"
-            )
+            self._give_up(failed)
+
+    def _fail_if_nothing_was_trained(self) -> None:
+        outcomes = [r.outcome for r in self.proposer.records]
+        if Outcome.FAILED in outcomes and Outcome.TRAINED not in outcomes:
+            self._give_up(outcomes.count(Outcome.FAILED))
+
+    def _give_up(self, failed: int) -> NoReturn:
+        first = next(r for r in self.proposer.records if r.outcome is Outcome.FAILED)
+        raise WorkFailed(
+            f"the first {failed} trainings have all failed; trial {first.number}: {first.note} "
+            f"(see {self.run.trial(first.number).error})"
+        )
 
     def _front(self) -> Front:
         return make_front(self.proposer.records, self.config.objectives, self.reference)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,27 +32,31 @@ def start_search(config: SearchConfig, view: View) -> Front:
         WorkFailed: The first trainings have all failed.
     """
     run = RunFolder.named(config.name)
+    _check_free(run)
+    space = bound_space(config)
+    candidates = _candidates(config, space)
+    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    run.path.mkdir(parents=True, exist_ok=True)
+    with _only_parent(run):
+        # Again: looking through the space takes a while, and another search may have begun.
+        _check_free(run)
+        # What a process left that ended before its run was one.
+        for leftover in run.path.glob(f"{run.study.name}*"):
+            leftover.unlink()
+        open_study(config, run, create=True)
+        # The run exists from here on: whatever happens now, it can be resumed.
+        write_text(run.config, dump_yaml(config))
+        return _search(config, run, space, candidates, view)
+
+
+def _check_free(run: RunFolder) -> None:
     if run.config.exists():
         raise InvalidInput(
             f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
         )
-    if run.path.exists() and any(run.path.iterdir()):
+    own = (run.lock.name, run.study.name)
+    if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
         raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
-    space = bound_space(config)
-    candidates = _candidates(config, space)
-    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
-    created = not run.path.exists()
-    run.path.mkdir(parents=True, exist_ok=True)
-    try:
-        with _only_parent(run):
-            write_text(run.config, dump_yaml(config))
-            open_study(config, run, create=True)
-            return _search(config, run, space, candidates, view)
-    except InvalidInput:
-        # A study that cannot be made leaves nothing behind that would block the name.
-        if created and not (run.path / "trials").exists():
-            shutil.rmtree(run.path)
-        raise
 
 
 def resume_search(run: RunFolder, view: View, changes: dict[str, int]) -> Front:
@@ -109,6 +112,10 @@ def read_front(run: RunFolder) -> Front:
 def bound_space(config: SearchConfig) -> SearchSpace:
     """The search space for the images of the search."""
     info = load_data(config.data).info
+    if info.train_images < 2:
+        raise InvalidInput(
+            f"{info.name}: {info.train_images} training image; at least 2 are needed"
+        )
     return SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
@@ -135,6 +142,11 @@ def _search(
         reference=config.reference or candidates.reference(config.objectives),
     )
     with view:
+        networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
+        view.event(
+            f"{run.name}: {config.trials} trials of {networks} within budget, {config.workers} at a "
+            f"time; Ctrl-C stops, and nas search --resume {run.name} goes on"
+        )
         front = search()
     write_text(run.pareto, front.to_json())
     return front

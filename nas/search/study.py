@@ -77,14 +77,16 @@ def record(trial: FrozenTrial) -> TrialRecord:
         outcome = Outcome.FAILED if replayed is None else Outcome.REPLAYED
     else:
         outcome = Outcome.RUNNING
-    note = attributes.get(REFUSED) or attributes.get(FAILURE) or ""
-    if replayed is not None:
-        note = f"same network as trial {replayed}"
+    notes = {
+        Outcome.REFUSED: attributes.get(REFUSED, ""),
+        Outcome.FAILED: attributes.get(FAILURE, ""),
+        Outcome.REPLAYED: f"same network as trial {replayed}",
+    }
     return TrialRecord(
         number=trial.number,
         key=proposal["key"],
         spec=ArchSpec.model_validate(proposal["arch"]),
         outcome=outcome,
         values=tuple(trial.values or ()),
-        note=note,
+        note=notes.get(outcome, ""),
     )

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -34,6 +34,8 @@ class CheckpointInfo(BaseModel):
         recipe: How.
         seed: Of the training.
         full: Whether the held-out images were trained on too.
+        start: Where the units' weights came from.
+        pretrained: SHA-256 of the file of weights that the training started from; None: there was none.
         history: The epochs so far.
     """
 
@@ -45,6 +47,8 @@ class CheckpointInfo(BaseModel):
     recipe: Recipe
     seed: int
     full: bool
+    start: Literal["fresh", "plain"] = "fresh"
+    pretrained: str | None = None
     history: tuple[EpochMetrics, ...]
 
 

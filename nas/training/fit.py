@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
@@ -18,7 +19,7 @@ from nas.data import Batches, Data, load_data
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
-from nas.training.checkpoint import AtomicCheckpointIO, read_info
+from nas.training.checkpoint import AtomicCheckpointIO, CheckpointInfo, read_info
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.module import Classifier
 from nas.training.progress import EpochCloser, write_metrics
@@ -28,7 +29,10 @@ EVALUATION_BATCH = 500
 
 
 def fit(
-    job: TrainJob, on_epoch: Callable[[EpochMetrics], None] | None = None
+    job: TrainJob,
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+    *,
+    lock_seconds: float = 0,
 ) -> tuple[EpochMetrics, ...]:
     """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
 
@@ -37,20 +41,34 @@ def fit(
     Args:
         job: What to train.
         on_epoch: Called at the end of every epoch.
+        lock_seconds: How long to wait for another process that trains in the same folder.
 
     Returns:
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
 
     Raises:
-        InvalidInput: The data are missing, or the job does not fit them.
+        InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, or
+            another process trains in the folder.
         FloatingPointError: The loss is not finite.
     """
     _quieten()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    folder = TrialFolder(job.folder)
     data = load_data(job.data)
     _check(job, data)
+    folder = TrialFolder(job.folder)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.lock, timeout=lock_seconds):
+            return _fit(job, data, on_epoch)
+    except Timeout:
+        raise InvalidInput(f"{folder.path}: another process is training here") from None
+
+
+def _fit(
+    job: TrainJob, data: Data, on_epoch: Callable[[EpochMetrics], None] | None
+) -> tuple[EpochMetrics, ...]:
+    folder = TrialFolder(job.folder)
     write_text(folder.arch, job.spec.to_yaml())
     history = _trained_so_far(job, folder)
     write_metrics(folder, history)
@@ -76,6 +94,10 @@ def fit(
 
 def _check(job: TrainJob, data: Data) -> None:
     info, spec = data.info, job.spec
+    if info.train_images < 2:
+        raise InvalidInput(
+            f"{info.name}: {info.train_images} training image; at least 2 are needed"
+        )
     for field in ("num_classes", "in_channels", "input_size"):
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:
@@ -92,11 +114,28 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, .
         # Ours are written whole; this one was damaged from outside. The trial can be trained anew.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return ()
-    if (info.spec.key, info.recipe, info.seed) != (job.spec.key, job.recipe, job.seed):
+    here, there = _identity(job), _identity(info)
+    differs = [name for name in here if here[name] != there[name]]
+    if differs:
         raise InvalidInput(
-            f"{folder.checkpoint}: belongs to another training (network, recipe or seed differ)"
+            f"{folder.checkpoint}: belongs to another training (other {', '.join(differs)}); "
+            "start over with --again, or take its options"
         )
     return info.history
+
+
+def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
+    """What makes two trainings the same one; where the images lie and who reads them does not."""
+    digest = training.pretrained_digest() if isinstance(training, TrainJob) else training.pretrained
+    return {
+        "network": training.spec.key,
+        "data": training.data.model_dump(exclude={"data_dir", "workers"}),
+        "recipe": training.recipe,
+        "seed": training.seed,
+        "use of the held-out images": training.full,
+        "start": training.start,
+        "pretrained weights": digest,
+    }
 
 
 def _batches(job: TrainJob, data: Data, device: torch.device) -> tuple[Batches, Batches | None]:

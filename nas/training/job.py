@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks import ArchSpec
+from blocks import ArchSpec, InvalidInput
 from nas.data import DataConfig
 from nas.training.recipe import Recipe
 
@@ -79,3 +80,17 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
+
+    def pretrained_digest(self) -> str | None:
+        """SHA-256 of the file of pretrained weights; None when there is none.
+
+        Raises:
+            InvalidInput: The file cannot be read.
+        """
+        if self.pretrained is None:
+            return None
+        try:
+            return hashlib.sha256(self.pretrained.read_bytes()).hexdigest()
+        except OSError as error:
+            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise InvalidInput(f"{self.pretrained}: {reason}") from None

@@ -37,6 +37,7 @@ class EpochCloser(Checkpoint):
         self.job = job
         self.history = history
         self._on_epoch = on_epoch
+        self._pretrained = job.pretrained_digest()
         self._started = 0.0
 
     def on_train_epoch_start(  # noqa: D102
@@ -72,6 +73,8 @@ class EpochCloser(Checkpoint):
             recipe=job.recipe,
             seed=job.seed,
             full=job.full,
+            start=job.start,
+            pretrained=self._pretrained,
             history=self.history,
         )
         describe(checkpoint, info)

@@ -14,8 +14,6 @@ import threading
 import traceback
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from blocks.errors import InvalidInput
 from nas.runs import TrialFolder, write_text
 from nas.training.fit import fit
@@ -29,12 +27,8 @@ def main(job_file: Path) -> int:
     """Train the job in ``job_file``; returns the exit code."""
     folder = TrialFolder(job_file.parent)
     try:
-        with FileLock(folder.lock, timeout=LOCK_SECONDS):
-            job = TrainJob.model_validate_json(job_file.read_text(encoding="utf-8"))
-            fit(job)
-    except Timeout:
-        write_text(folder.error, f"another process has been writing to {folder.path}\n")
-        return 1
+        job = TrainJob.model_validate_json(job_file.read_text(encoding="utf-8"))
+        fit(job, lock_seconds=LOCK_SECONDS)
     except InvalidInput as error:
         write_text(folder.error, f"{error}\n")
         return 1

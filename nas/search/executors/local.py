@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +17,7 @@ from nas.search.executors.base import Finished
 from nas.training import TrainJob
 
 POLL_SECONDS = 0.1
+OUTPUT_TAIL = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class LocalExecutor:
 
     def __init__(self, workers: int, threads: int | None) -> None:
         self._workers = workers
-        self._threads = threads or max(1, (os.cpu_count() or 1) // workers)
+        self._threads = threads or max(1, _cores() // workers)
         self._gpus = _visible_gpus()
         self._places: dict[int, _Place] = {}
 
@@ -82,17 +85,31 @@ class LocalExecutor:
     def stop(self) -> None:
         """End every process that is left. Files appear whole, so there is nothing to ask for first."""
         for place in self._places.values():
-            place.process.kill()
+            # With the processes that read its images: it leads a group of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(place.process.pid, signal.SIGKILL)
         for place in self._places.values():
             place.process.wait()
             _close(place)
         self._places.clear()
 
     def _environment(self, slot: int) -> dict[str, str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads)}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(self._threads),
+            # A file in the user's folder must not stand in for a module of the program.
+            "PYTHONSAFEPATH": "1",
+        }
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _visible_gpus() -> list[str]:
@@ -112,7 +129,8 @@ def _finish(number: int, place: _Place) -> Finished:
         return Finished(number, ended_well=False, reason=lines[-1][:300] if lines else "no reason")
     # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
     reason = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    write_text(place.folder.error, f"the training process was {reason}\n")
+    said = place.folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
+    write_text(place.folder.error, f"{said}\nthe training process was {reason}\n")
     return Finished(number, ended_well=False, reason=reason)
 
 

@@ -213,6 +213,20 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         nothing, ["export", "first", "--targets", "onnx,tflite"], 2,
         "unknown export target 'tflite'; allowed: onnx",
     ),
+    "export over a file": (
+        nothing, ["export", "first", "--trial", "0", "--out", "runs/first/search.yaml"], 2, "a file",
+    ),
+    "export over a folder of other things": (
+        nothing, ["export", "first", "--trial", "0", "--out", "runs/first"], 2, "something else in it",
+    ),
+    "export here": (nothing, ["export", "first", "--trial", "0", "--out", "."], 2, "allowed"),
+    "export of a trial and a pick": (
+        nothing, ["export", "first", "--trial", "0", "--pick", "knee"], 2, "allowed: one of them",
+    ),
+    "train of a pick and a budget": (
+        nothing, ["train", "first", "--pick", "knee", "--max-mflops", "9"], 2, "one of them",
+    ),
+    "search on a single image": (nothing, [*SEARCH, "--limit", "1"], 2, "at least 2 are needed"),
     "report of no run": (nothing, ["report", "second"], 2, "runs there are: first"),
     "report with a damaged study": (
         truncate("runs/first/study.db", 0.4), ["report", "first"], 2, "not a readable study",

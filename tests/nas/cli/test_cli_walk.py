@@ -106,6 +106,41 @@ def test_a_full_training_goes_on_where_it_stopped(
     assert "epoch" not in capfd.readouterr().out.split("test error")[0]
 
 
+def test_other_options_are_not_answered_with_an_older_result(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "first", "--trial", "1", "--recipe", "tiny", "--epochs", "1"]
+    assert main(command) == 0
+    for other, word in (
+        (["--seed", "1"], "seed"),
+        (["--data-dir", "elsewhere", "--epochs", "2"], "recipe"),
+    ):
+        capfd.readouterr()
+        assert main([*command, *other]) == 2
+        assert f"belongs to another training (other {word})" in capfd.readouterr().err
+    assert main([*command, "--seed", "1", "--again"]) == 0
+    assert "seed 1" in capfd.readouterr().out
+
+
+def test_a_network_can_be_taken_by_budget(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    front = json_of(capfd, ["pareto", "first", "--max-mflops", "100", "--json"])
+    exported = json_of(capfd, ["export", "first", "--max-mflops", "100", "--json"])
+    assert exported["bundle"] == f"runs/first/export/{front['pick']['trial']:04d}"
+
+
+def test_what_a_process_left_that_died_before_its_run_began_does_not_block_the_name(
+    in_run: Path,
+) -> None:
+    run = in_run / "runs/second"
+    run.mkdir()
+    (run / ".lock").touch()
+    (run / "study.db").write_bytes((in_run / "runs/first/study.db").read_bytes()[:5000])
+    search = ["search", "--space", "quickstart", "--data", "digits", "--limit", "64"]
+    more = ["--recipe", "tiny", "--epochs", "1", "--trials", "1", "--name", "second"]
+    assert main([*search, *more]) == 0
+    assert (run / "pareto.json").is_file()
+
+
 def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
     assert main(["export", "first", "--trial", "0"]) == 0
     bundle = in_run / "runs/first/export/0000"

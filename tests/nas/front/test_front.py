@@ -127,6 +127,18 @@ def test_knee_does_not_depend_on_units(
     assert height(knee.trial) == pytest.approx(height(scaled.trial), abs=1e-6)
 
 
+@pytest.mark.parametrize("objectives", [("error", "mflops"), ("mflops", "error")])
+def test_of_equal_knees_the_cheapest_is_taken(objectives: tuple[str, ...]) -> None:
+    points = {0: {"error": 0.0, "mflops": 1.0}, 1: {"error": 1.0, "mflops": 0.0}}
+    values = [
+        TrialRecord(number, str(number), SPEC, Outcome.TRAINED, tuple(p[o] for o in objectives))
+        for number, p in points.items()
+    ]
+    front = make_front(values, objectives, (1.0, 1.0))
+    assert [point.trial for point in front.points] == [1, 0]
+    assert pick_knee(front).trial == 1
+
+
 def test_knee_of_an_empty_front_says_so() -> None:
     with pytest.raises(InvalidInput, match="no trial of this run has been trained"):
         pick_knee(front_of([]))
@@ -153,7 +165,8 @@ def test_pareto_json_has_the_documented_fields() -> None:
     spec = SPEC.model_copy(update={"unit": unit})
     record = TrialRecord(7, spec.key, spec, Outcome.TRAINED, (0.25, 0.5))
     document = json.loads(make_front([record], ("error", "mflops"), (1.0, 1.0)).to_json())
-    assert set(document) == {"objectives", "hypervolume", "front"}
+    assert set(document) == {"objectives", "reference", "hypervolume", "front"}
+    assert document["reference"] == [1.0, 1.0]
     assert document["objectives"] == ["error", "mflops"]
     assert document["hypervolume"] == pytest.approx(0.75 * 0.5)
     (point,) = document["front"]

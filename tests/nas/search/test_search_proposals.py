@@ -17,6 +17,7 @@ from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search.candidates import find_candidates
 from nas.search.samplers import SAMPLERS, derive_seed
 from nas.search.study import open_study
+from search_spaces import SearchSpace, SpaceDefinition
 
 
 def keys_trained(records: list[TrialRecord]) -> list[str]:
@@ -120,6 +121,26 @@ def test_a_search_in_which_everything_fails_gives_up_with_the_reason(tmp_path: P
     with pytest.raises(WorkFailed, match=r"first 3 trainings have all failed.*it did not work"):
         formula_search(tmp_path / "run", make_config(trials=30), executor)
     assert len(executor.started) == 3
+
+
+def test_a_short_search_in_which_everything_fails_fails_too(tmp_path: Path) -> None:
+    executor = FormulaExecutor(fails=lambda job: True)
+    with pytest.raises(WorkFailed, match="first 2 trainings have all failed"):
+        formula_search(tmp_path / "run", make_config(trials=2), executor)
+
+
+def test_a_vast_space_is_looked_through_in_bounded_time() -> None:
+    definition = {
+        "name": "vast",
+        "about": "every width",
+        "fixed": {"backbone": "mobilenet_v2"},
+        "vary": {"width": {"float": [0.35, 0.5]}},
+    }
+    space = SearchSpace(SpaceDefinition.model_validate(definition))
+    small = space.bind(num_classes=10, in_channels=1, input_size=16)
+    candidates = find_candidates(small, Budgets(), seed=0)
+    assert not candidates.complete
+    assert 1 < len(candidates.specs) <= 100
 
 
 def test_nothing_fits_names_the_tightest_budget() -> None:
