@@ -104,8 +104,10 @@ class UnitSpec(BaseModel):
             words = [
                 self.kind,
                 f"{'d' if self.kernel == 'dilated' else 'real '}{','.join(map(str, self.dilations))}",
-                f"w{self.group_width} r{self.reduction} L{self.min_dim}",
+                f"w{self.group_width}",
                 "act" if self.branch_act else "no act",
             ]
+            if len(self.dilations) > 1:  # a single branch has nothing to fuse
+                words.insert(3, f"r{self.reduction} L{self.min_dim}")
         words += [f"[stage {stage}: differs]" for stage, _ in self.stages]
         return " ".join(words)

@@ -151,14 +151,24 @@ def test_nothing_fits_names_the_tightest_budget() -> None:
 
 
 def test_budgets_that_exclude_each_other_are_said_to() -> None:
-    space = digits_space("quickstart")
-    specs = list(space.enumerate())
-    least_mflops = min(count(s).mflops for s in specs)
-    cheapest = [s for s in specs if count(s).mflops == least_mflops]
-    least_params = min(count(s).params for s in specs)
-    if any(count(s).params == least_params for s in cheapest):
-        pytest.skip("one network is the least in both, so no pair of budgets excludes all")
-    budgets = Budgets(max_mflops=least_mflops, max_params=float(least_params))
+    # Few weights at a high resolution, or many at a low one.
+    definition = {
+        "name": "either",
+        "about": "two networks",
+        "fixed": {"backbone": "mobilenet_v2", "unit.kind": "none"},
+        "vary": {
+            "width": {"choice": [0.5, 0.75]},
+            "stem_stride": [
+                {"choice": [1], "when": {"width": 0.5}},
+                {"choice": [2], "when": {"width": 0.75}},
+            ],
+        },
+    }
+    space = SearchSpace(SpaceDefinition.model_validate(definition))
+    space = space.bind(num_classes=10, in_channels=1, input_size=32)
+    narrow, wide = sorted((count(spec) for spec in space.enumerate()), key=lambda c: c.params)
+    assert wide.mflops < narrow.mflops
+    budgets = Budgets(max_mflops=wide.mflops, max_params=float(narrow.params))
     with pytest.raises(InvalidInput, match="not all at once"):
         find_candidates(space, budgets, seed=0)
 
