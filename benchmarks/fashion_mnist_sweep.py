@@ -143,7 +143,7 @@ def final_figures(run: RunFolder, trial: int) -> dict[str, object]:
             if value != getattr(RECIPES["full"], name)
         },
         "training_minutes": round(seconds / 60, 1),
-        **asdict(machine()),
+        **{f"collected_{name}": value for name, value in asdict(machine()).items()},
     }
 
 
