@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -35,8 +37,17 @@ def read_yaml(path: Path) -> Any:
         raise InvalidInput(f"{path}: not valid YAML{where}: {problem}") from None
 
 
-def parse(model: type[M], data: Any, where: str) -> M:
+def parse(
+    model: type[M], data: Any, where: str, options: Mapping[str, str] = MappingProxyType({})
+) -> M:
     """Validate ``data`` as ``model``.
+
+    Args:
+        model: The type to make.
+        data: Its fields.
+        where: The file or command that they come from.
+        options: Path of a field -> what the person typed for it, such as ``--workers``; stands in the
+            message instead of ``where`` and the path.
 
     Raises:
         InvalidInput: One line with ``where``, the path of the first offending field, and the reason.
@@ -54,8 +65,8 @@ def parse(model: type[M], data: Any, where: str) -> M:
         elif first["type"] not in ("missing", "value_error"):
             reason = f"{reason}, got {first['input']!r:.80}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        prefix = f"{where}: {field}: " if field else f"{where}: "
-        raise InvalidInput(f"{prefix}{reason}{more}") from None
+        place = options.get(field) or (f"{where}: {field}" if field else where)
+        raise InvalidInput(f"{place}: {reason}{more}") from None
 
 
 def dump_yaml(model: BaseModel) -> str:

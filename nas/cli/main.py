@@ -16,6 +16,9 @@ from blocks.errors import InvalidInput
 from nas.cli import count, export, pareto, report, search, train
 from nas.errors import WorkFailed
 
+TYPER_INTERRUPTED = 130
+"""What typer answers when Ctrl-C reaches it."""
+
 app = typer.Typer(
     name="nas",
     help="Search lightweight networks made of Selective-Kernel units, and export the one you pick.",
@@ -41,13 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), 1)
     except FloatingPointError as error:
         return _complain(str(error), 1)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return _complain("interrupted", 1)
+    except typer.Abort as abort:
+        # No command prompts, so what typer takes for a person's end of input is an error to be seen.
+        raise abort.__cause__ or abort from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}", 1)
     except SQLAlchemyError as error:
         return _complain(f"the study: {getattr(error, 'orig', None) or error}", 1)
+    if code == TYPER_INTERRUPTED:
+        return _complain("interrupted", 1)
     return code if isinstance(code, int) else 0
 
 

@@ -57,7 +57,12 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
             raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
-    return parse(SearchConfig, fields, str(path) if path is not None else "search")
+    typed = {
+        ".".join(PLACES[option]): f"--{option.replace('_', '-')}"
+        for option in given
+        if option in PLACES
+    }
+    return parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
 
 
 def resume_changes(given: dict[str, Any]) -> dict[str, int]:

@@ -29,6 +29,8 @@ from nas.search import read_config
 from nas.search.view import duration
 from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob, fit
 
+DATA_OPTIONS = {"name": "--data", "data_dir": "--data-dir"}
+
 
 def train(
     what: Annotated[str, typer.Argument(metavar="ARCH.yaml|RUN", help="A network, or a run.")],
@@ -71,7 +73,8 @@ def train(
         raise InvalidInput(f"--start {start}: allowed: fresh, plain")
     changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     given = {key: value for key, value in changes.items() if value is not None}
-    chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train")
+    typed = {key: f"--{key.replace('_', '-')}" for key in given}
+    chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train", typed)
     budgets = make_budgets(max_mflops, max_params, max_activations)
     spec, images, folder, label = _subject(what, trial, pick, budgets, data, data_dir, name)
     if again:
@@ -124,7 +127,7 @@ def _subject(
                 "--data is missing: a network alone does not say what to train it on"
             )
         run = RunFolder.named(name or path.stem)
-        images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas train")
+        images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas train", DATA_OPTIONS)
         return spec, images, run.full_training(spec.key), run.name
     run = RunFolder.existing(what)
     config = read_config(run)
@@ -133,7 +136,7 @@ def _subject(
     overrides: dict[str, Any] = {"name": data, "data_dir": data_dir}
     fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
-    images = parse(DataConfig, fields | {"limit": None}, "nas train")
+    images = parse(DataConfig, fields | {"limit": None}, "nas train", DATA_OPTIONS)
     return spec, images, run.full_training(f"{number:04d}"), f"{run.name}/trial_{number:04d}"
 
 

@@ -110,6 +110,8 @@ class FvcoreReferee:
 def fvcore_count(spec: ArchSpec, *, timeout: float = TIMEOUT) -> FvcoreCount:
     """Count one network with fvcore, in a process of its own; see FvcoreReferee for many.
 
+    The process is spawned, so a script that calls this needs the usual ``if __name__ == "__main__":``.
+
     Args:
         spec: The network.
         timeout: Seconds until the process is stopped, default 120.

@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
 )
 
 DATASETS = tuple(MODULES)
+MIN_TRAIN_IMAGES = 2
 
 
 def load_data(config: DataConfig) -> Data:
@@ -33,12 +34,20 @@ def load_data(config: DataConfig) -> Data:
         config: Which set, and how it is augmented.
 
     Raises:
-        InvalidInput: If there is no set of that name, if its files are missing or damaged, or if
-            an option does not apply to it.
+        InvalidInput: If there is no set of that name, if its files are missing or damaged, if an
+            option does not apply to it, or if it holds (or is limited to) fewer than two training
+            images.
     """
     kind, colon, path = config.name.partition(":")
     key = f"{kind}:PATH" if colon and path else config.name
     if key not in MODULES:
         raise InvalidInput(f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}")
     load: Callable[[DataConfig], Data] = import_module(MODULES[key]).load
-    return load(config)
+    data = load(config)
+    if data.info.train_images < MIN_TRAIN_IMAGES:
+        # BatchNorm cannot be trained on one image.
+        raise InvalidInput(
+            f"{config.name}: {data.info.train_images} training image; at least {MIN_TRAIN_IMAGES} are "
+            "needed"
+        )
+    return data

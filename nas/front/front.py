@@ -50,12 +50,32 @@ class Front:
         """Share of the box between the origin and the reference that the front dominates, 0 to 1."""
         return hypervolume([point.values for point in self.points], self.reference)
 
+    @property
+    def knee(self) -> FrontPoint | None:
+        """The point where the front bends most; None when the front is empty.
+
+        Every objective is scaled to [0, 1] over the front; the knee is the point of the least sum. For
+        two objectives that is the point farthest below the line through the extremes. Of equals the
+        cheapest.
+        """
+        if not self.points:
+            return None
+        columns = list(zip(*(point.values for point in self.points), strict=True))
+        spans = [(min(column), (max(column) - min(column)) or 1.0) for column in columns]
+
+        def height(point: FrontPoint) -> float:
+            scaled = zip(point.values, spans, strict=True)
+            return math.fsum((value - low) / span for value, (low, span) in scaled)
+
+        return min(self.points, key=height)
+
     def to_json(self) -> str:
         """The front as pareto.json keeps it."""
         document = {
             "objectives": list(self.objectives),
             "reference": list(self.reference),
             "hypervolume": self.hypervolume,
+            "knee": self.knee and self.knee.trial,
             "front": [
                 {
                     "trial": point.trial,

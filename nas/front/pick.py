@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from blocks.errors import InvalidInput
 from nas.cost import Budgets
 from nas.front.front import Front, FrontPoint
@@ -11,24 +9,14 @@ from nas.runs import ERROR
 
 
 def pick_knee(front: Front) -> FrontPoint:
-    """The point where the front bends most.
-
-    Every objective is scaled to [0, 1] over the front; the knee is the point of the least sum. For two
-    objectives that is the point farthest below the line through the extremes. Of equals the cheapest.
+    """The knee, for those who need one.
 
     Raises:
         InvalidInput: The front is empty.
     """
-    if not front.points:
+    if front.knee is None:
         raise InvalidInput("the front is empty: no trial of this run has been trained yet")
-    columns = list(zip(*(point.values for point in front.points), strict=True))
-    spans = [(min(column), (max(column) - min(column)) or 1.0) for column in columns]
-
-    def height(point: FrontPoint) -> float:
-        scaled = zip(point.values, spans, strict=True)
-        return math.fsum((value - low) / span for value, (low, span) in scaled)
-
-    return min(front.points, key=height)
+    return front.knee
 
 
 def pick_within(front: Front, budgets: Budgets) -> FrontPoint:

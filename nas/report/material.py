@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from nas.front import Front, FrontPoint, make_front, pick_knee
+from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
 from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig, read_config
@@ -46,12 +46,12 @@ class Material:
     @cached_property
     def front(self) -> Front:
         """The front as it stands."""
-        return make_front(self.records, self.config.objectives, self.config.reference or ())
+        return make_front(self.records, self.config.objectives, self.config.box)
 
     @cached_property
     def knee(self) -> FrontPoint | None:
         """The point to take; None when nothing is trained."""
-        return pick_knee(self.front) if self.front.points else None
+        return self.front.knee
 
     def count(self, outcome: Outcome) -> int:
         """How many trials have come to ``outcome``."""

@@ -57,6 +57,13 @@ class SearchConfig(BaseModel):
     storage: str | None = None
     reference: tuple[float, ...] | None = None
 
+    @property
+    def box(self) -> tuple[float, ...]:
+        """The reference of a search that has begun."""
+        if self.reference is None:
+            raise RuntimeError("the reference is found when the search starts")
+        return self.reference
+
     @field_validator("space", mode="before")
     @classmethod
     def _space_by_name(cls, value: Any) -> Any:

@@ -106,16 +106,12 @@ def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
 def read_front(run: RunFolder) -> Front:
     """The front of a run as it stands, finished or not."""
     config, records = read_run(run)
-    return make_front(records, config.objectives, config.reference or ())
+    return make_front(records, config.objectives, config.box)
 
 
 def bound_space(config: SearchConfig) -> SearchSpace:
     """The search space for the images of the search."""
     info = load_data(config.data).info
-    if info.train_images < 2:
-        raise InvalidInput(
-            f"{info.name}: {info.train_images} training image; at least 2 are needed"
-        )
     return SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
@@ -139,7 +135,7 @@ def _search(
         proposer=Proposer(study, config, space, candidates),
         executor=make_executor(config.executor, config.workers, config.threads),
         view=view,
-        reference=config.reference or candidates.reference(config.objectives),
+        reference=config.box,
     )
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
@@ -36,7 +38,8 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     url = config.storage or f"sqlite:///{run.study}"
     where = config.storage or str(run.study)
-    if not create and config.storage is None and not run.study.is_file():
+    if not create and _is_missing_file(url):
+        # SQLite would make an empty one.
         raise InvalidInput(f"{where}: no such file; the study of this run is gone")
     try:
         storage = optuna.storages.RDBStorage(url)
@@ -56,6 +59,14 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0][:120]
         raise InvalidInput(f"{where}: not a readable study: {reason}") from None
+
+
+def _is_missing_file(url: str) -> bool:
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        return False  # opening it says what is wrong
+    return parts.get_backend_name() == "sqlite" and not Path(parts.database or "").is_file()
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:

@@ -94,10 +94,6 @@ def _fit(
 
 def _check(job: TrainJob, data: Data) -> None:
     info, spec = data.info, job.spec
-    if info.train_images < 2:
-        raise InvalidInput(
-            f"{info.name}: {info.train_images} training image; at least 2 are needed"
-        )
     for field in ("num_classes", "in_channels", "input_size"):
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:

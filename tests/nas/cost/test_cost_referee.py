@@ -129,7 +129,8 @@ with FvcoreReferee() as referee:
     for spec in specs:
         referee.count(spec)
 pooled, loaded = resident() - start, "fvcore" in sys.modules
-trace_count(specs[0])
+for spec in specs[:10]:
+    trace_count(spec)
 print(json.dumps({"pooled": pooled, "loaded": loaded, "direct": resident() - start - pooled}))
 """
 
@@ -142,4 +143,5 @@ def test_forty_counts_cost_the_asking_process_no_memory() -> None:
     grown = json.loads(answer.stdout)
     assert grown["pooled"] < 12, "MiB in the process that asks"
     assert not grown["loaded"]
-    assert grown["direct"] > 15, "MiB of one count without a process of its own"
+    # The measure sees what it is there to see: a quarter of the counts, made here, cost more.
+    assert grown["direct"] > 2 * max(grown["pooled"], 1), "MiB in a process that counts by itself"

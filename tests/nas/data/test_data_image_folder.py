@@ -127,9 +127,9 @@ def test_reading_leaves_the_global_generator_alone(photographs: Path) -> None:
 
 
 def test_crops_are_drawn_anew_each_epoch(photographs: Path) -> None:
-    batches = load(photographs, flip=False, limit=1).train_batches(1, 0, CPU)
-    crops = {epoch(batches, number)[0].numpy().tobytes() for number in range(4)}
-    assert len(crops) == 4
+    batches = load(photographs, flip=False, limit=2).train_batches(2, 0, CPU)
+    crops = {crop.numpy().tobytes() for number in range(4) for crop in epoch(batches, number)[0]}
+    assert len(crops) == 8
 
 
 def test_flip_can_be_turned_off(photographs: Path) -> None:

@@ -223,7 +223,7 @@ def test_scale_jitter_changes_evaluation_images_once_and_for_all() -> None:
 
 def test_full_training_pastes_validation_images_only_once() -> None:
     # Pasted twice, they would lose mass twice.
-    jittered, plain = digits(scale_jitter=0.5, limit=1), digits(limit=1)
+    jittered, plain = digits(scale_jitter=0.5, limit=2), digits(limit=2)
     black = -plain.info.mean[0] / plain.info.std[0]
     masses = [
         float((epoch(data.train_batches(1, 0, CPU, full=True))[0] - black).sum())

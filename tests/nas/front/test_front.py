@@ -165,7 +165,7 @@ def test_pareto_json_has_the_documented_fields() -> None:
     spec = SPEC.model_copy(update={"unit": unit})
     record = TrialRecord(7, spec.key, spec, Outcome.TRAINED, (0.25, 0.5))
     document = json.loads(make_front([record], ("error", "mflops"), (1.0, 1.0)).to_json())
-    assert set(document) == {"objectives", "reference", "hypervolume", "front"}
+    assert set(document) == {"objectives", "reference", "hypervolume", "knee", "front"}
     assert document["reference"] == [1.0, 1.0]
     assert document["objectives"] == ["error", "mflops"]
     assert document["hypervolume"] == pytest.approx(0.75 * 0.5)
@@ -173,3 +173,9 @@ def test_pareto_json_has_the_documented_fields() -> None:
     assert set(point) == {"trial", "key", "values", "arch"}
     assert point["values"] == {"error": 0.25, "mflops": 0.5}
     assert ArchSpec.model_validate(point["arch"]).key == spec.key
+
+
+def test_the_file_names_the_knee() -> None:
+    front = front_of([(0.9, 0.1), (0.2, 0.2), (0.1, 0.9)])
+    assert json.loads(front.to_json())["knee"] == 1 == pick_knee(front).trial
+    assert json.loads(front_of([]).to_json())["knee"] is None
