@@ -41,6 +41,8 @@ class SpaceDefinition(BaseModel):
             return data
         read = dict(data)
         for part in ("fixed", "vary"):
+            if part in read and read[part] is None:
+                read[part] = {}  # "vary:" with nothing under it, as YAML reads it
             if not isinstance(read.get(part, {}), dict):
                 raise InvalidInput(f"{part}: expected a mapping, got {read[part]!r:.80}")
         if "fixed" in read:
