@@ -89,4 +89,4 @@ def test_an_endless_range_out_of_force_does_not_matter() -> None:
 
 
 def test_a_space_that_varies_nothing_holds_one_network() -> None:
-    assert space_of("name: one\nfixed: {backbone: shufflenet_v2}\nvary:\n").size == 1
+    assert space_of("name: one\nfixed: {backbone: shufflenet_v2}\nvary:\n").size() == 1
