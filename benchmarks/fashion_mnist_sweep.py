@@ -129,7 +129,7 @@ def final_figures(run: RunFolder, trial: int) -> dict[str, object]:
     return {
         "trial": trial,
         "key": info.spec.key,
-        "unit": info.spec.unit.label,
+        "unit": info.spec.label,
         "width": info.spec.width,
         "stem_stride": info.spec.stem_stride,
         "mflops": counts.mflops,

@@ -23,7 +23,8 @@ def build(
     """Build the network that ``spec`` names; equal keys give equal modules.
 
     With ``unit.kind: none`` the module is torchvision's own, to the name of every weight. A unit takes
-    the place of a depthwise convolution (and its BatchNorm); every other layer keeps its name.
+    the place of a convolution (and its BatchNorm) or stands next to a layer that keeps its name, but for
+    ResNets, whose blocks have no list of layers: there the layer before a unit is named ``NAME.0``.
 
     Args:
         spec: The network.
@@ -48,11 +49,9 @@ def build(
         load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
     plain = spec.survey
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
-    for pair, site in zip(plain.pairs, plain.sites, strict=True):
-        unit = spec.unit.at(site.stage)
-        parent = model.get_submodule(pair.parent)
-        assert isinstance(parent, nn.Sequential)
+    for place, site in zip(plain.places, plain.sites, strict=True):
+        unit = spec.unit_at(place)
         UNITS[unit.kind].install(
-            parent, pair, unit, site, "plain" if start == "plain" else fallback
+            model, place, unit, site, "plain" if start == "plain" else fallback
         )
     return model

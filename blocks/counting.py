@@ -57,6 +57,7 @@ def conv_bn(channels: int, group_width: int, kernel: int, side: int) -> Counts:
     return Counts(weights + 2 * channels, weights * pixels, channels * pixels)
 
 
-def pointwise(inputs: int, outputs: int) -> Counts:
-    """A bias-free linear map (or 1x1 convolution) of one vector."""
-    return Counts(inputs * outputs, inputs * outputs, outputs)
+def pointwise(inputs: int, outputs: int, pixels: int = 1) -> Counts:
+    """A bias-free linear map of one vector, or 1x1 convolution over so many pixels."""
+    weights = inputs * outputs
+    return Counts(weights, weights * pixels, outputs * pixels)

@@ -12,15 +12,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.backbones import Geometry
+from blocks.backbones.base import Place
 from blocks.errors import InvalidInput
 from blocks.survey import Survey, survey
 from blocks.unit_spec import UnitSpec
 from blocks.units import UNITS
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 
+NO_UNIT = UnitSpec(kind="none")
+
 
 class ArchSpec(BaseModel):
-    """A network: a backbone, its geometry, and the unit in place of its depthwise convolutions.
+    """A network: a backbone, its geometry, and the unit in (place of) its spatial convolutions.
 
     Attributes:
         backbone: Name in the registry of backbones.
@@ -29,7 +32,7 @@ class ArchSpec(BaseModel):
         in_channels: Channels of the image.
         input_size: Side of the square image, in pixels.
         stem_stride: Of the first convolution: 2 as published, 1 for small images.
-        unit: What stands in place of the depthwise convolutions.
+        unit: What stands in place of the depthwise (ResNets: the 3x3) convolutions, or next to them.
 
     Raises:
         InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
@@ -49,19 +52,27 @@ class ArchSpec(BaseModel):
     @model_validator(mode="after")
     def _check_against_backbone(self) -> ArchSpec:
         channels = self.survey.channels
-        for stage, _ in self.unit.stages:
-            if stage not in channels:
+        for number, _ in self.unit.stages:
+            if number not in channels:
                 allowed = ", ".join(map(str, channels))
                 raise InvalidInput(
-                    f"unit.stages.{stage}: {self.backbone} has no such stage; allowed: {allowed}"
+                    f"unit.stages.{number}: {self.backbone} has no such stage; allowed: {allowed}"
                 )
-        for stage, widths in channels.items():
-            unit = self.unit.at(stage)
-            for width in widths:
-                try:
-                    UNITS[unit.kind].check(unit, width)
-                except InvalidInput as error:
-                    raise InvalidInput(f"unit in stage {stage}: {error}") from None
+        for stage in self.survey.stages:
+            unit = self.unit.at(stage.number)
+            kind = UNITS[unit.kind]
+            try:
+                for block in unit.blocks:
+                    if not -stage.depth <= block < stage.depth:
+                        raise InvalidInput(
+                            f"blocks: {block}: the stage has {stage.depth} blocks; allowed: "
+                            f"{-stage.depth} to {stage.depth - 1}"
+                        )
+                for site, _ in stage.groups:
+                    kind.check(unit, site.channels)
+                    kind.check_site(unit, site)
+            except InvalidInput as error:
+                raise InvalidInput(f"unit in stage {stage.number}: {error}") from None
         return self
 
     @property
@@ -85,13 +96,28 @@ class ArchSpec(BaseModel):
         """
         plain = self.survey
         units = [
-            (site.stage, UNITS[unit.kind].resolve(unit, site), count)
-            for stage, group in plain.groups
-            for unit in [self.unit.at(stage)]
-            for site, count in group
+            (site.stage, place.index, site.on_shortcut, UNITS[unit.kind].resolve(unit, site))
+            for place, site in zip(plain.places, plain.sites, strict=True)
+            for unit in [self.unit_at(place)]
         ]
         whole = [self.backbone, plain.signature, self.input_size, units]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+    def unit_at(self, place: Place) -> UnitSpec:
+        """The unit that stands at one place of the backbone, with its stage's overrides applied."""
+        unit = self.unit.at(place.stage)
+        stands = unit.stands_at(place.index, self.survey.depth(place.stage))
+        return unit if stands else NO_UNIT
+
+    @property
+    def label(self) -> str:
+        """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
+        unit = self.unit
+        words = [unit.kind, *UNITS[unit.kind].words(unit)]
+        if unit.blocks and unit.kind != "none":
+            words.append(f"blocks {','.join(map(str, unit.blocks))}")
+        words += [f"[stage {stage}: differs]" for stage, _ in unit.stages]
+        return " ".join(words)
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False

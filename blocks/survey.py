@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,32 +11,72 @@ import torch
 from torch import Tensor, nn
 
 from blocks.backbones import BACKBONES, Geometry
-from blocks.backbones.base import Pair, depthwise_pairs
+from blocks.backbones.base import Place
 from blocks.counting import Counts, conv_bn
 
 
 @dataclass(frozen=True)
+class Shape:
+    """Channels and side in pixels of a square feature map."""
+
+    channels: int
+    side: int
+
+
+@dataclass(frozen=True)
 class Site:
-    """The shape of a place where a unit may stand: a depthwise convolution and its BatchNorm.
+    """The shapes at a place where a unit may stand: a convolution with its BatchNorm, and its block.
 
     Attributes:
         stage: Stage of the backbone, as ``unit.stages`` in an ArchSpec counts them.
-        channels: Input and output channels.
-        kernel: Taps along one side of the plain convolution.
+        channels: Input and output channels of the convolution.
+        group_width: Its channels per group; 1 is depthwise.
+        kernel: Taps along one side.
         stride: Its stride.
         side: Side of its square output, in pixels.
+        on_shortcut: Whether it lies on a block's shortcut; then all of the following are None.
+        pre: What the residual branch reads.
+        standard: What it ends with.
+        post: What the block ends with.
+        identity: What the shortcut carries; None as well where no module can be put there.
     """
 
     stage: int
     channels: int
+    group_width: int
     kernel: int
     stride: int
     side: int
+    on_shortcut: bool = False
+    pre: Shape | None = None
+    standard: Shape | None = None
+    post: Shape | None = None
+    identity: Shape | None = None
+
+    @property
+    def conv(self) -> Shape:
+        """What the spatial convolution writes."""
+        return Shape(self.channels, self.side)
 
     @property
     def plain(self) -> Counts:
-        """What the depthwise convolution and its BatchNorm cost."""
-        return conv_bn(self.channels, 1, self.kernel, self.side)
+        """What the convolution and its BatchNorm cost."""
+        return conv_bn(self.channels, self.group_width, self.kernel, self.side)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The sites of one stage.
+
+    Attributes:
+        number: As ``unit.stages`` in an ArchSpec counts.
+        depth: Number of its blocks.
+        groups: Equal sites together: (site, numbers of their blocks).
+    """
+
+    number: int
+    depth: int
+    groups: tuple[tuple[Site, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -45,20 +84,24 @@ class Survey:
     """A plain network with its sites taken out.
 
     Attributes:
-        pairs: Where each site lies in the module tree, in forward order.
-        sites: The shape of each, in the same order.
-        groups: Equal sites together: (stage, ((site, how many), ...)), stages ascending.
-        rest: Counts of everything but the sites.
-        channels: Stage -> channel counts of its sites, ascending.
+        places: Where each site lies in the module tree, in forward order.
+        sites: The shapes of each, in the same order.
+        stages: The sites by stage, ascending.
+        rest: Counts of everything but the sites' convolutions and BatchNorms.
+        channels: Stage -> channel counts of its convolutions, ascending.
         signature: Digest of every layer's shapes; two widths that round to one network share it.
     """
 
-    pairs: tuple[Pair, ...]
+    places: tuple[Place, ...]
     sites: tuple[Site, ...]
-    groups: tuple[tuple[int, tuple[tuple[Site, int], ...]], ...]
+    stages: tuple[Stage, ...]
     rest: Counts
     channels: dict[int, tuple[int, ...]]
     signature: str
+
+    def depth(self, stage: int) -> int:
+        """Number of blocks in ``stage``."""
+        return next(one.depth for one in self.stages if one.number == stage)
 
 
 @lru_cache(maxsize=256)
@@ -75,49 +118,80 @@ def survey(backbone: str, geometry: Geometry) -> Survey:
     family.check(geometry)
     with torch.device("meta"):
         model = family.make(geometry).eval()
-    layers = _shapes(model, geometry)
-    pairs = [pair for pair in depthwise_pairs(model) if pair.path in layers]
-    pairs.sort(key=lambda pair: list(layers).index(pair.path))
-    convs = [model.get_submodule(pair.path) for pair in pairs]
-    strides = [conv.stride[0] for conv in convs if isinstance(conv, nn.Conv2d)]
-    sites = tuple(
-        Site(stage, conv.in_channels, conv.kernel_size[0], stride, layers[pair.path].shape[-1])
-        for pair, conv, stride, stage in zip(
-            pairs, convs, strides, family.stages(pairs, strides), strict=True
-        )
-        if isinstance(conv, nn.Conv2d)
-    )
+    passed = _run(model, geometry)
+    places = tuple(family.places(model))
+    sites = tuple(_site(model, place, passed) for place in places)
+    layers = {
+        path: output
+        for path, (_, output) in passed.items()
+        if isinstance(model.get_submodule(path), nn.Conv2d | nn.Linear)
+    }
     whole = sum((_layer(model.get_submodule(p), out) for p, out in layers.items()), Counts())
     params = sum(parameter.numel() for parameter in model.parameters())
     rest = Counts(params, whole.macs, whole.activations)
     for site in sites:
         rest = rest - site.plain
-    stages = sorted({site.stage for site in sites})
+    numbers = sorted({site.stage for site in sites})
     return Survey(
-        pairs=tuple(pairs),
+        places=places,
         sites=sites,
-        groups=tuple(
-            (stage, tuple(Counter(site for site in sites if site.stage == stage).items()))
-            for stage in stages
-        ),
+        stages=tuple(_stage(number, places, sites) for number in numbers),
         rest=rest,
-        channels={s: tuple(sorted({x.channels for x in sites if x.stage == s})) for s in stages},
+        channels={s: tuple(sorted({x.channels for x in sites if x.stage == s})) for s in numbers},
         signature=_signature(model, layers),
     )
 
 
-def _shapes(model: nn.Module, geometry: Geometry) -> dict[str, Tensor]:
-    """Output (on the meta device) of every convolution and linear layer, in forward order."""
-    outputs: dict[str, Tensor] = {}
+def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:
+    """(Input, output), on the meta device, of every module that runs, in the order they end."""
+    passed: dict[str, tuple[Tensor, Tensor]] = {}
     for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(
-                lambda _module, _inputs, output, name=name: outputs.__setitem__(name, output)
+        module.register_forward_hook(
+            lambda _module, inputs, output, name=name: passed.__setitem__(
+                name, (inputs[0].detach(), output.detach())
             )
+        )
     side = geometry.input_size
     with torch.no_grad():
         model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
-    return outputs
+    return passed
+
+
+def _site(model: nn.Module, place: Place, passed: dict[str, tuple[Tensor, Tensor]]) -> Site:
+    conv = model.get_submodule(place.conv)
+    assert isinstance(conv, nn.Conv2d)
+    figures = (
+        place.stage,
+        conv.in_channels,
+        conv.in_channels // conv.groups,
+        conv.kernel_size[0],
+        conv.stride[0],
+        passed[place.conv][1].shape[-1],
+    )
+    if place.block is None:
+        return Site(*figures, on_shortcut=True)
+    before, after = passed[place.block]
+    bare = place.shortcut is not None and place.shortcut not in passed
+    return Site(
+        *figures,
+        pre=_shape(passed[place.entry][0]),
+        standard=_shape(passed[place.exit][1]),
+        post=_shape(after),
+        identity=None if place.shortcut is None else _shape(before if bare else after),
+    )
+
+
+def _shape(maps: Tensor) -> Shape:
+    return Shape(maps.shape[1], maps.shape[-1])
+
+
+def _stage(number: int, places: tuple[Place, ...], sites: tuple[Site, ...]) -> Stage:
+    groups: dict[Site, list[int]] = {}
+    for place, site in zip(places, sites, strict=True):
+        if site.stage == number:
+            groups.setdefault(site, []).append(place.index)
+    depth = 1 + max(index for indices in groups.values() for index in indices)
+    return Stage(number, depth, tuple((site, tuple(found)) for site, found in groups.items()))
 
 
 def _signature(model: nn.Module, layers: dict[str, Tensor]) -> str:

@@ -7,12 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, field_serializer
 from pydantic_core import core_schema
 
+from blocks.errors import InvalidInput
+
 MAX_BRANCHES = 16
 
 Dilations = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=32)], ...], Field(min_length=1, max_length=MAX_BRANCHES)
+    tuple[Annotated[int, Field(ge=0, le=32)], ...], Field(min_length=1, max_length=MAX_BRANCHES)
 ]
+Groups = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=MAX_BRANCHES)]
+Blocks = Annotated[tuple[Annotated[int, Field(ge=-64, le=63)], ...], Field(max_length=64)]
 Kernel = Literal["dilated", "real"]
+Select = Literal["full", "reduced", "sum"]
+Placement = Literal["conv", "standard", "pre", "post", "identity"]
+Pool = Literal["avg", "max", "att", "none"]
+Fusion = Literal["add", "scale", "sum", "product"]
+Pairwise = Literal["gaussian", "embedded", "dot", "concat"]
 
 
 class UnitOverride(BaseModel):
@@ -27,6 +36,15 @@ class UnitOverride(BaseModel):
     reduction: Annotated[int, Field(ge=1)] | None = None
     min_dim: Annotated[int, Field(ge=1)] | None = None
     branch_act: bool | None = None
+    groups: Groups | None = None
+    select: Select | None = None
+    shortcut: bool | None = None
+    blocks: Blocks | None = None
+    placement: Placement | None = None
+    pool: Pool | None = None
+    fusion: Fusion | None = None
+    pairwise: Pairwise | None = None
+    subsample: bool | None = None
 
 
 def _one_entry_a_stage(value: Any) -> Any:
@@ -57,16 +75,36 @@ Stages = Annotated[tuple[tuple[int, UnitOverride], ...], GetPydanticSchema(_mapp
 
 
 class UnitSpec(BaseModel):
-    """One unit in SKNet's terms (Li et al., CVPR 2019, Sec. 3.1; paper letters in brackets).
+    """One unit, in SKNet's terms where they apply (Li et al., CVPR 2019, Sec. 3.1; letters in brackets).
+
+    A field that a kind does not know has no effect, neither on the network nor on its key.
 
     Attributes:
-        kind: Name in the registry of units: none, se, sk.
-        dilations: One per branch [D]; their number is the branch count [M]. Order means nothing.
+        kind: Name in the registry of units.
+        dilations: One per branch [D]; their number is the branch count [M]. Order means nothing. 0 is a
+            1x1 kernel, among real kernels only.
         kernel: ``dilated``: every branch is 3x3 with its dilation; ``real``: a (2d+1)x(2d+1) kernel.
         group_width: Channels per group of the branch convolutions; 1 is depthwise [G = C / it].
         reduction: The squeeze keeps 1/reduction of the channels [r] ...
-        min_dim: ... but never fewer than this [L]: d = max(C // r, L), eq. 4.
+        min_dim: ... but (sk) never fewer than this [L]: d = max(C // r, L), eq. 4.
         branch_act: The ReLU inside each branch, as the paper has it.
+        groups: Groups [G] instead of ``group_width``, where it is given: one figure for all branches, or
+            one a branch, in the order of ascending dilations.
+        select: sk: ``full``: one select matrix a branch, as the paper stores them; ``reduced``: one
+            less, since one is redundant under a softmax; ``sum``: the branches are summed up, without
+            attention (rows without a tick in SKNet's Table 7).
+        shortcut: sk: also the depthwise convolutions on the shortcut of ShuffleNetV2's stride-2 units
+            give way. The paper does not say whether they do.
+        blocks: Only these blocks of a stage have the unit, counted from 0, or from the end as -1, -2;
+            none given: all.
+        placement: Where a unit that leaves the convolution in place stands: after the spatial
+            convolution's BatchNorm (``conv``), or around the residual branch, as SENet's Fig. 5 has it:
+            at its end (``standard``), before it (``pre``), after the addition (``post``) or on the
+            shortcut (``identity``). None: where the kind's paper puts it.
+        pool: se, gc, snl: how the image is squeezed. None: as the kind's paper does.
+        fusion: gc: ``add`` or ``scale``; bam: ``sum`` or ``product``. None: as the kind's paper does.
+        pairwise: nl: the pairwise function.
+        subsample: nl: keys and values are max-pooled, 2x2.
         stages: Stage -> the fields that differ there.
     """
 
@@ -79,6 +117,15 @@ class UnitSpec(BaseModel):
     reduction: Annotated[int, Field(ge=1)] = 16
     min_dim: Annotated[int, Field(ge=1)] = 32
     branch_act: bool = True
+    groups: Groups = ()
+    select: Select = "full"
+    shortcut: bool = True
+    blocks: Blocks = ()
+    placement: Placement | None = None
+    pool: Pool | None = None
+    fusion: Fusion | None = None
+    pairwise: Pairwise = "embedded"
+    subsample: bool = False
     stages: Stages = ()
 
     @field_serializer("stages")
@@ -93,21 +140,28 @@ class UnitSpec(BaseModel):
                 return self.model_copy(update={**changes, "stages": ()})
         return self
 
-    @property
-    def label(self) -> str:
-        """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
-        if self.kind == "none":
-            words = ["none"]
-        elif self.kind == "se":
-            words = [f"se r{self.reduction}"]
-        else:
-            words = [
-                self.kind,
-                f"{'d' if self.kernel == 'dilated' else 'real '}{','.join(map(str, self.dilations))}",
-                f"w{self.group_width}",
-                "act" if self.branch_act else "no act",
-            ]
-            if len(self.dilations) > 1:  # a single branch has nothing to fuse
-                words.insert(3, f"r{self.reduction} L{self.min_dim}")
-        words += [f"[stage {stage}: differs]" for stage, _ in self.stages]
-        return " ".join(words)
+    def stands_at(self, index: int, depth: int) -> bool:
+        """Whether block ``index`` of a stage of ``depth`` blocks has the unit."""
+        return not self.blocks or index in self.blocks or index - depth in self.blocks
+
+    def branch_widths(self, channels: int) -> tuple[int, ...]:
+        """Channels per group of each branch, in the order of ascending dilations.
+
+        Raises:
+            InvalidInput: ``groups`` has another length than the branches, or does not divide.
+        """
+        count = len(self.dilations)
+        if not self.groups:
+            return (self.group_width,) * count
+        if len(self.groups) not in (1, count):
+            raise InvalidInput(
+                f"groups: {len(self.groups)} figures for {count} branches; allowed: one, or one each"
+            )
+        for groups in self.groups:
+            if channels % groups:
+                raise InvalidInput(
+                    f"groups: {groups} does not divide {channels} channels; allowed: a divisor of the "
+                    "channels of every unit"
+                )
+        widths = tuple(channels // groups for groups in self.groups)
+        return widths * count if len(widths) == 1 else widths

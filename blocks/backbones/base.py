@@ -12,7 +12,7 @@ from torch import nn
 from blocks.errors import InvalidInput
 
 SMALL_INPUT = 64
-"""Side in pixels up to which an image is small: ShuffleNetV2 then drops its max-pool."""
+"""Side in pixels up to which an image is small: ShuffleNetV2 and ResNet then drop their max-pool."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,31 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A depthwise convolution and its BatchNorm, next to each other in an ``nn.Sequential``.
+class Place:
+    """Where one spatial convolution lies in the module tree, and the block around it; all paths.
 
     Attributes:
-        parent: Path of the Sequential in the network.
-        conv: Name of the convolution in the Sequential.
-        norm: Name of the BatchNorm in the Sequential.
+        stage: Stage of the network, as ``unit.stages`` in an ArchSpec counts them.
+        index: Number of the block in its stage, from 0.
+        conv: The convolution that sees more than one pixel.
+        norm: Its BatchNorm.
+        block: The block, whose output other blocks read; None for a convolution on a block's shortcut,
+            where a unit can only take the place of the convolution.
+        entry: First module of the branch that the convolution is on.
+        exit: Last module of that branch, before the addition or concatenation.
+        exit_norm: Last BatchNorm of the branch; nothing but ReLUs comes between it and the exit.
+        shortcut: Where a module on the shortcut is or may be put; None when the block has no such place.
     """
 
-    parent: str
+    stage: int
+    index: int
     conv: str
     norm: str
-
-    @property
-    def path(self) -> str:
-        """Path of the convolution in the network."""
-        return f"{self.parent}.{self.conv}"
+    block: str | None = None
+    entry: str = ""
+    exit: str = ""
+    exit_norm: str = ""
+    shortcut: str | None = None
 
 
 class Backbone(ABC):
@@ -70,50 +78,53 @@ class Backbone(ABC):
     def classifier(self) -> str:
         """Path of the last linear layer, the one that names the classes."""
 
-    def stages(self, pairs: list[Pair], strides: list[int]) -> list[int]:
-        """Stage of each pair, in forward order.
-
-        By default the number of halvings of the resolution after the stem, plus one: in the published
-        224-pixel networks stage s works at 1/2**s of the input's side.
-        """
-        stage, result = 1, []
-        for stride in strides:
-            stage += stride == 2
-            result.append(stage)
-        return result
+    @abstractmethod
+    def places(self, model: nn.Module) -> list[Place]:
+        """Every place of ``model``, in forward order."""
 
 
-def depthwise_pairs(model: nn.Module) -> Iterator[Pair]:
-    """Find every depthwise convolution larger than 1x1 that is followed by its BatchNorm."""
-    for path, module in model.named_modules():
+def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
+    """Paths of every depthwise convolution larger than 1x1 in ``block`` and of the BatchNorm after it.
+
+    Args:
+        block: Some part of a network.
+        path: Its path there; those of the answer start with it.
+    """
+    for name, module in block.named_modules(prefix=path):
         if not isinstance(module, nn.Sequential):
             continue
-        children = list(module.named_children())
-        for (conv_name, conv), (norm_name, norm) in pairwise(children):
+        for (conv_name, conv), (norm_name, norm) in pairwise(module.named_children()):
             if (
                 isinstance(conv, nn.Conv2d)
                 and conv.groups == conv.in_channels > 1
                 and conv.kernel_size != (1, 1)
                 and isinstance(norm, nn.BatchNorm2d)
             ):
-                yield Pair(path, conv_name, norm_name)
+                yield f"{name}.{conv_name}", f"{name}.{norm_name}"
 
 
-def adapt_stem(stem: nn.Sequential, geometry: Geometry) -> None:
-    """Give the first convolution of ``stem`` the image's channels and the wanted stride.
+def branch_ends(branch: nn.Sequential, path: str) -> tuple[str, str, str]:
+    """Paths of the first module, the last module and the last BatchNorm of a branch."""
+    names = [name for name, _ in branch.named_children()]
+    norms = [n for n, m in branch.named_modules(prefix=path) if isinstance(m, nn.BatchNorm2d)]
+    return f"{path}.{names[0]}", f"{path}.{names[-1]}", norms[-1]
+
+
+def adapt_stem(model: nn.Module, path: str, geometry: Geometry) -> None:
+    """Give the first convolution, at ``path``, the image's channels and the wanted stride.
 
     The layer is only replaced when its weight has to change shape, so that a network for colour images
     keeps torchvision's initialisation draw for draw.
     """
-    conv = stem[0]
+    conv = model.get_submodule(path)
     assert isinstance(conv, nn.Conv2d)
     if geometry.in_channels != conv.in_channels:
-        replacement = nn.Conv2d(
+        conv = nn.Conv2d(
             geometry.in_channels,
             conv.out_channels,
-            kernel_size=3,
-            padding=1,
+            kernel_size=conv.kernel_size[0],
+            padding=conv.kernel_size[0] // 2,
             bias=conv.bias is not None,
         )
-        stem[0] = conv = replacement
+        model.set_submodule(path, conv)
     conv.stride = (geometry.stem_stride, geometry.stem_stride)

@@ -7,32 +7,40 @@ from collections.abc import Callable
 from torch import nn
 from torchvision.models import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_small
 
-from blocks.backbones.base import Backbone, Geometry, adapt_stem
+from blocks.backbones.base import (
+    Backbone,
+    Geometry,
+    Place,
+    adapt_stem,
+    branch_ends,
+    depthwise_pairs,
+)
 
 
 class MobileNet(Backbone):
     """Any width multiplier; stages 1 to 5 by resolution (V3 small has no stage 1).
+
+    In the published 224-pixel networks stage s works at 1/2**s of the input's side.
 
     Args:
         make:
             torchvision's builder; takes ``weights``, ``width_mult`` and ``num_classes``.
         classifier:
             Path of its last linear layer.
+        branch:
+            Name of the residual branch in a block.
     """
 
-    def __init__(self, make: Callable[..., nn.Module], classifier: str) -> None:
+    def __init__(self, make: Callable[..., nn.Module], classifier: str, branch: str) -> None:
         self._make = make
         self._classifier = classifier
+        self._branch = branch
 
     def make(self, geometry: Geometry) -> nn.Module:  # noqa: D102
         model = self._make(
             weights=None, width_mult=geometry.width, num_classes=geometry.num_classes
         )
-        features = model.get_submodule("features")
-        assert isinstance(features, nn.Sequential)
-        stem = features[0]
-        assert isinstance(stem, nn.Sequential)
-        adapt_stem(stem, geometry)
+        adapt_stem(model, self.stem(), geometry)
         return model
 
     def stem(self) -> str:  # noqa: D102
@@ -41,7 +49,24 @@ class MobileNet(Backbone):
     def classifier(self) -> str:  # noqa: D102
         return self._classifier
 
+    def places(self, model: nn.Module) -> list[Place]:  # noqa: D102
+        places: list[Place] = []
+        stage = 1
+        for name, block in model.get_submodule("features").named_children():
+            branch = getattr(block, self._branch, None)
+            if not isinstance(branch, nn.Sequential):
+                continue
+            path = f"features.{name}"
+            ((conv, norm),) = depthwise_pairs(branch, f"{path}.{self._branch}")
+            layer = model.get_submodule(conv)
+            assert isinstance(layer, nn.Conv2d)
+            stage += layer.stride[0] == 2
+            index = sum(place.stage == stage for place in places)
+            ends = branch_ends(branch, f"{path}.{self._branch}")
+            places.append(Place(stage, index, conv, norm, path, *ends))
+        return places
 
-MOBILENET_V2 = MobileNet(mobilenet_v2, classifier="classifier.1")
-MOBILENET_V3_SMALL = MobileNet(mobilenet_v3_small, classifier="classifier.3")
-MOBILENET_V3_LARGE = MobileNet(mobilenet_v3_large, classifier="classifier.3")
+
+MOBILENET_V2 = MobileNet(mobilenet_v2, classifier="classifier.1", branch="conv")
+MOBILENET_V3_SMALL = MobileNet(mobilenet_v3_small, classifier="classifier.3", branch="block")
+MOBILENET_V3_LARGE = MobileNet(mobilenet_v3_large, classifier="classifier.3", branch="block")

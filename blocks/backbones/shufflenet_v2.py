@@ -5,7 +5,15 @@ from __future__ import annotations
 from torch import nn
 from torchvision.models.shufflenetv2 import ShuffleNetV2 as TorchvisionShuffleNetV2
 
-from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry, Pair, adapt_stem
+from blocks.backbones.base import (
+    SMALL_INPUT,
+    Backbone,
+    Geometry,
+    Place,
+    adapt_stem,
+    branch_ends,
+    depthwise_pairs,
+)
 
 REPEATS = [4, 8, 4]
 CHANNELS = {
@@ -24,9 +32,7 @@ class ShuffleNetV2(Backbone):
     def make(self, geometry: Geometry) -> nn.Module:  # noqa: D102
         channels = CHANNELS[geometry.width]
         model: nn.Module = TorchvisionShuffleNetV2(REPEATS, channels, geometry.num_classes)
-        stem = model.get_submodule("conv1")
-        assert isinstance(stem, nn.Sequential)
-        adapt_stem(stem, geometry)
+        adapt_stem(model, self.stem(), geometry)
         if geometry.input_size <= SMALL_INPUT:
             model.set_submodule("maxpool", nn.Identity())
         return model
@@ -37,6 +43,17 @@ class ShuffleNetV2(Backbone):
     def classifier(self) -> str:  # noqa: D102
         return "fc"
 
-    def stages(self, pairs: list[Pair], strides: list[int]) -> list[int]:
-        """The digit in torchvision's own names: ``stage2`` to ``stage4``."""
-        return [int(pair.parent.split(".")[0].removeprefix("stage")) for pair in pairs]
+    def places(self, model: nn.Module) -> list[Place]:
+        """The depthwise convolutions of both branches; ``branch1`` is the shortcut of stride-2 units."""
+        places: list[Place] = []
+        for stage in (2, 3, 4):
+            for name, block in model.get_submodule(f"stage{stage}").named_children():
+                path = f"stage{stage}.{name}"
+                shortcut, branch = block.get_submodule("branch1"), block.get_submodule("branch2")
+                assert isinstance(branch, nn.Sequential)
+                for conv, norm in depthwise_pairs(shortcut, f"{path}.branch1"):
+                    places.append(Place(stage, int(name), conv, norm))
+                ((conv, norm),) = depthwise_pairs(branch, f"{path}.branch2")
+                ends = branch_ends(branch, f"{path}.branch2")
+                places.append(Place(stage, int(name), conv, norm, path, *ends))
+        return places

@@ -1,4 +1,4 @@
-"""What a kind of unit must be able to do to stand where a depthwise convolution stood."""
+"""What a kind of unit must be able to do to stand in a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from torch import nn
 
-from blocks.backbones.base import Pair
+from blocks.backbones.base import Place
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.survey import Site
@@ -17,22 +17,30 @@ Start: TypeAlias = Literal["fresh", "inherit", "plain"]
 """Where a unit's weights come from.
 
 fresh: its own initialisation. inherit: its branches take the weights of the convolution it replaces.
-plain: as inherit, and scaled so that the whole computes what that convolution computed.
+plain: as inherit, and scaled so that the whole computes what the plain network computed.
 """
 
 Resolved: TypeAlias = tuple[object, ...]
 """What a unit comes to at one site: equal exactly when the same modules are built there."""
 
 PLAIN: Resolved = ("none",)
-"""The plain depthwise convolution stays."""
+"""The block stays as it is."""
 
 
 class Unit(ABC):
     """One kind of unit. Implementations are stateless and know nothing of whole networks."""
 
     def check(self, unit: UnitSpec, channels: int) -> None:
-        """Raise InvalidInput when ``unit`` cannot be built for this many channels."""
+        """Raise InvalidInput when ``unit`` cannot be built for a convolution of so many channels."""
         return
+
+    def check_site(self, unit: UnitSpec, site: Site) -> None:
+        """Raise InvalidInput when ``unit`` cannot stand at ``site`` for another reason."""
+        return
+
+    @abstractmethod
+    def words(self, unit: UnitSpec) -> list[str]:
+        """The fields that have an effect, in a few words for tables."""
 
     @abstractmethod
     def resolve(self, unit: UnitSpec, site: Site) -> Resolved:
@@ -40,21 +48,24 @@ class Unit(ABC):
 
     @abstractmethod
     def count(self, unit: UnitSpec, site: Site) -> Counts:
-        """Closed-form counts of what stands at ``site``, for one image."""
+        """Closed-form counts, for one image, of the unit and what is left of the site's convolution."""
 
     @abstractmethod
     def install(
-        self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
     ) -> None:
-        """Put the unit where ``pair`` stands in ``parent``, leaving every other name as it is.
+        """Put the unit at ``place`` in ``model``.
 
         Raises:
-            InvalidInput: ``start`` is "plain" and this unit cannot compute what the pair computes.
+            InvalidInput: ``start`` is "plain" and the network cannot compute what it computed before.
         """
 
 
 class Plain(Unit):
-    """The depthwise convolution and its BatchNorm stay as they are."""
+    """``kind: none``: every block stays as it is."""
+
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        return []
 
     def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
         return PLAIN
@@ -63,29 +74,15 @@ class Plain(Unit):
         return site.plain
 
     def install(  # noqa: D102
-        self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
     ) -> None:
         return
 
 
-def replace_children(parent: nn.Sequential, changes: dict[str, dict[str, nn.Module]]) -> None:
-    """Replace named children by any number of others, keeping order and all other names.
-
-    Args:
-        parent: Changed in place.
-        changes: Name of a child -> the children that stand in its place (none: it goes).
-    """
-    children = list(parent.named_children())
-    for name, _ in children:
-        delattr(parent, name)
-    for name, child in children:
-        for new_name, new in changes.get(name, {name: child}).items():
-            parent.add_module(new_name, new)
-
-
 def refuse_plain(site: Site, reason: str) -> InvalidInput:
     """The error of a unit that has no function-preserving start at ``site``."""
+    kind = "depthwise" if site.group_width == 1 else "grouped"
     return InvalidInput(
-        f"start: plain is impossible in stage {site.stage} ({site.kernel}x{site.kernel} depthwise, "
+        f"start: plain is impossible in stage {site.stage} ({site.kernel}x{site.kernel} {kind}, "
         f"{site.channels} channels): {reason}"
     )

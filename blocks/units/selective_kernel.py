@@ -9,13 +9,14 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from blocks.backbones.base import Pair
+from blocks.backbones.base import Place
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.survey import Site
-from blocks.unit_spec import Kernel, UnitSpec
-from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain, replace_children
+from blocks.unit_spec import Kernel, Select, UnitSpec
+from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
 from blocks.units.depthwise import BranchConv2d
+from blocks.units.surgery import replace
 
 
 class SelectiveKernel(nn.Module):
@@ -30,22 +31,29 @@ class SelectiveKernel(nn.Module):
 
     ``U`` is never formed: the mean of a sum is the sum of the means, exactly.
 
+    A softmax over M numbers has M - 1 degrees of freedom. The paper notes that for two branches "B is
+    redundant"; ``select="reduced"`` leaves out the matrix of the first branch, whose logits are zero:
+    the same functions with fewer weights.
+
     Shapes:
         input (B, C, H, W) -> output (B, C, ceil(H / stride), ceil(W / stride)).
 
     Args:
         channels: C, input and output channels.
-        dilations: One per branch [D]; default (1, 2), the paper's K3 and K5.
+        dilations: One per branch [D]; default (1, 2), the paper's K3 and K5. 0 is a 1x1 kernel.
         kernel: "dilated" (default): 3x3 kernels with these dilations; "real": (2d+1)x(2d+1) kernels.
-        group_width: Channels per group; default 1, depthwise. The paper's G is C / group_width.
+        group_width: Channels per group, one figure or one a branch; default 1, depthwise. The paper's G
+            is C / group_width.
         reduction: r, default 16.
         min_dim: L, default 32.
         branch_act: The ReLU at the end of each branch, default True as in the paper.
         stride: Of the branch convolutions, default 1.
+        select: "full" (default): M select matrices; "reduced": M - 1; "sum": none, the branches are
+            summed up.
 
     Raises:
-        InvalidInput: No branch, an unknown form of kernel, a figure below 1, or a group width that does
-            not divide the channels.
+        InvalidInput: No branch, an unknown form of kernel or of selection, a figure below 1, a dilation
+            of 0 that is no real kernel, or a group width that does not divide the channels.
     """
 
     def __init__(
@@ -54,22 +62,19 @@ class SelectiveKernel(nn.Module):
         dilations: Sequence[int] = (1, 2),
         *,
         kernel: Kernel = "dilated",
-        group_width: int = 1,
+        group_width: int | Sequence[int] = 1,
         reduction: int = 16,
         min_dim: int = 32,
         branch_act: bool = True,
         stride: int = 1,
+        select: Select = "full",
     ) -> None:
         super().__init__()
-        if not dilations:
-            raise InvalidInput(
-                "dilations: empty; a Selective Kernel unit needs at least one branch"
-            )
-        if kernel not in get_args(Kernel):
-            raise InvalidInput(f"kernel: {kernel!r}; allowed: {', '.join(get_args(Kernel))}")
+        check_branches(dilations, kernel)
+        if select not in get_args(Select):
+            raise InvalidInput(f"select: {select!r}; allowed: {', '.join(get_args(Select))}")
         figures = {
             "channels": channels,
-            "dilations": min(dilations),
             "reduction": reduction,
             "min_dim": min_dim,
             "stride": stride,
@@ -77,12 +82,15 @@ class SelectiveKernel(nn.Module):
         for name, value in figures.items():
             if value < 1:
                 raise InvalidInput(f"{name}: {value} is below 1")
-        check_group_width(channels, group_width)
+        widths = [group_width] * len(dilations) if isinstance(group_width, int) else group_width
+        for width in widths:
+            check_group_width(channels, width)
         self.branches = nn.ModuleList(
-            _branch(channels, dilation, kernel, group_width, branch_act, stride)
-            for dilation in dilations
+            _branch(channels, dilation, kernel, width, branch_act, stride)
+            for dilation, width in zip(dilations, widths, strict=True)
         )
-        if len(dilations) == 1:
+        self.attends = len(dilations) > 1 and select != "sum"
+        if not self.attends:
             return
         hidden = fuse_dim(channels, reduction, min_dim)
         self.fuse = nn.Sequential(
@@ -90,7 +98,8 @@ class SelectiveKernel(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.ReLU(inplace=True),
         )
-        self.select = nn.Conv2d(hidden, len(dilations) * channels, 1, bias=False)
+        matrices = len(dilations) - (select == "reduced")
+        self.select = nn.Conv2d(hidden, matrices * channels, 1, bias=False)
         # The authors' initialisation: the unit starts close to the mean of its branches.
         nn.init.normal_(self.select.weight, std=0.01)
 
@@ -108,7 +117,10 @@ class SelectiveKernel(nn.Module):
             squeezed = squeezed + branch.mean((2, 3), keepdim=True)
         logits: Tensor = self.select(self.fuse(squeezed))
         batch, _, _, _ = logits.shape
-        return logits.view(batch, len(maps), -1, 1, 1).softmax(dim=1)
+        logits = logits.view(batch, -1, maps[0].shape[1], 1, 1)
+        if logits.shape[1] < len(maps):
+            logits = torch.cat((torch.zeros_like(logits[:, :1]), logits), dim=1)
+        return logits.softmax(dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the unit to ``x`` (B, C, H, W)."""
@@ -117,6 +129,11 @@ class SelectiveKernel(nn.Module):
             # Torchvision's activations work in place and would overwrite what the ReLU of the branch
             # has kept for its backward pass.
             return maps[0].clone() if torch.is_grad_enabled() else maps[0]
+        if not self.attends:
+            total = maps[0]
+            for branch in maps[1:]:
+                total = total + branch
+            return total
         weights = self.attention(maps)
         selected = maps[0] * weights[:, 0]
         for index, branch in enumerate(maps[1:], start=1):
@@ -125,39 +142,73 @@ class SelectiveKernel(nn.Module):
 
 
 class SelectiveKernelUnit(Unit):
-    """``kind: sk``: a SelectiveKernel in place of the depthwise convolution and its BatchNorm."""
+    """``kind: sk``: a SelectiveKernel in place of the spatial convolution and its BatchNorm.
+
+    In ResNeXt a branch with the convolution's own kernel and groups, alone and without ReLU, is the
+    plain block. The ReLU that follows there changes nothing behind branches that end in one.
+    """
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
-        check_group_width(channels, unit.group_width)
+        check_branches(unit.dilations, unit.kernel)
+        for width in unit.branch_widths(channels):
+            check_group_width(channels, width)
+
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        kernels = "d" if unit.kernel == "dilated" else "real "
+        words = [
+            f"{kernels}{','.join(map(str, unit.dilations))}",
+            f"G{','.join(map(str, unit.groups))}" if unit.groups else f"w{unit.group_width}",
+        ]
+        if len(unit.dilations) > 1:  # a single branch has nothing to fuse
+            attention = f"r{unit.reduction} L{unit.min_dim}"
+            forms = {"full": attention, "reduced": f"{attention} reduced", "sum": "sum"}
+            words.append(forms[unit.select])
+        words.append("act" if unit.branch_act else "no act")
+        return words if unit.shortcut else [*words, "no shortcut"]
 
     def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
-        shapes = sorted(_kernel_shape(d, unit.kernel) for d in unit.dilations)
-        one_plain_branch = shapes == [(site.kernel, 1)] and not unit.branch_act
-        if one_plain_branch and unit.group_width == 1:
+        if site.on_shortcut and not unit.shortcut:
             return PLAIN
-        several = len(shapes) > 1
-        hidden = fuse_dim(site.channels, unit.reduction, unit.min_dim) if several else None
-        return ("sk", tuple(shapes), unit.group_width, hidden, unit.branch_act)
+        widths = unit.branch_widths(site.channels)
+        branches = sorted(
+            (*_kernel_shape(d, unit.kernel), width)
+            for d, width in zip(sorted(unit.dilations), widths, strict=True)
+        )
+        if branches == [(site.kernel, 1, site.group_width)] and not unit.branch_act:
+            return PLAIN
+        several = len(branches) > 1
+        select = unit.select if several else None
+        attends = several and select != "sum"
+        hidden = fuse_dim(site.channels, unit.reduction, unit.min_dim) if attends else None
+        return ("sk", tuple(branches), hidden, unit.branch_act, select)
 
     def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
+        if site.on_shortcut and not unit.shortcut:
+            return site.plain
         # One sum in plain numbers: the search counts tens of thousands of units a second.
         channels, branches = site.channels, len(unit.dilations)
         pixels = site.side * site.side
-        weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel)
+        if unit.groups:
+            taps = [_taps((d,), unit.kernel) for d in sorted(unit.dilations)]
+            widths = unit.branch_widths(channels)
+            weights = channels * sum(t * w for t, w in zip(taps, widths, strict=True))
+        else:
+            weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel)
         norms = 2 * channels * branches
         maps = channels * branches * pixels
-        if branches == 1:
+        if branches == 1 or unit.select == "sum":
             return Counts(weights + norms, weights * pixels, maps)
         hidden = fuse_dim(channels, unit.reduction, unit.min_dim)
-        fuse, select = channels * hidden, hidden * branches * channels
+        selected = (branches - (unit.select == "reduced")) * channels
+        fuse, select = channels * hidden, hidden * selected
         return Counts(
             weights + norms + fuse + 2 * hidden + select,
             weights * pixels + fuse + select,
-            maps + hidden + branches * channels,
+            maps + hidden + selected,
         )
 
     def install(  # noqa: D102
-        self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
     ) -> None:
         if self.resolve(unit, site) == PLAIN:
             return
@@ -165,13 +216,14 @@ class SelectiveKernelUnit(Unit):
             site.channels,
             sorted(unit.dilations),
             kernel=unit.kernel,
-            group_width=unit.group_width,
+            group_width=unit.branch_widths(site.channels),
             reduction=unit.reduction,
             min_dim=unit.min_dim,
             branch_act=unit.branch_act,
             stride=site.stride,
+            select=unit.select,
         )
-        conv, norm = parent.get_submodule(pair.conv), parent.get_submodule(pair.norm)
+        conv, norm = model.get_submodule(place.conv), model.get_submodule(place.norm)
         assert isinstance(conv, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
         _keep_norm_settings(module, norm)
@@ -179,12 +231,26 @@ class SelectiveKernelUnit(Unit):
             _inherit(module, conv, norm)
         if start == "plain":
             _compute_plain(module, unit, site)
-        replace_children(parent, {pair.conv: {pair.conv: module}, pair.norm: {}})
+        replace(model, place.conv, module)
+        replace(model, place.norm, None)
 
 
 def fuse_dim(channels: int, reduction: int, min_dim: int) -> int:
     """Width of the squeezed vector: d = max(C // r, L), eq. 4."""
     return max(channels // reduction, min_dim)
+
+
+def check_branches(dilations: Sequence[int], kernel: Kernel) -> None:
+    """Raise InvalidInput when there is no branch, or no such kernel."""
+    if not dilations:
+        raise InvalidInput("dilations: empty; a Selective Kernel unit needs at least one branch")
+    if kernel not in get_args(Kernel):
+        raise InvalidInput(f"kernel: {kernel!r}; allowed: {', '.join(get_args(Kernel))}")
+    lowest = 0 if kernel == "real" else 1
+    if min(dilations) < lowest:
+        raise InvalidInput(
+            f"dilations: {min(dilations)} is below {lowest}; 0, a 1x1 kernel, needs kernel: real"
+        )
 
 
 def check_group_width(channels: int, group_width: int) -> None:
@@ -238,20 +304,27 @@ def _keep_norm_settings(module: SelectiveKernel, norm: nn.BatchNorm2d) -> None:
 
 @torch.no_grad()
 def _inherit(module: SelectiveKernel, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Start every branch from the depthwise convolution and the BatchNorm it replaces.
+    """Start every branch from the convolution and the BatchNorm it replaces.
 
     Equal kernel sizes copy tap by tap; a larger kernel holds the plain one in its middle; a smaller one
-    takes the middle taps. Beyond the diagonal of its group a branch starts at zero.
+    takes the middle taps. Where a branch sees channels that the convolution did not, it starts at zero.
     """
+    outputs = torch.arange(conv.out_channels)
+    plain_width = conv.weight.shape[1]
     for branch in module.branches:
         assert isinstance(branch, nn.Sequential)
         target, target_norm = branch[0], branch[1]
         assert isinstance(target, nn.Conv2d)
         assert isinstance(target_norm, nn.BatchNorm2d)
         resized = _resize_kernel(conv.weight, target.kernel_size[0])
-        channels = torch.arange(conv.out_channels)
         target.weight.zero_()
-        target.weight[channels, channels % target.weight.shape[1]] = resized[:, 0]
+        width = target.weight.shape[1]
+        for offset in range(plain_width):
+            # Input channel of the network that each output reads here, and its number in the branch.
+            channel = outputs // plain_width * plain_width + offset
+            inside = channel - outputs // width * width
+            seen = (inside >= 0) & (inside < width)
+            target.weight[outputs[seen], inside[seen]] = resized[seen, offset]
         target_norm.load_state_dict(norm.state_dict())
 
 
@@ -274,19 +347,26 @@ def _compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
         raise refuse_plain(
             site, "the ReLU inside the branches changes the function; allowed: branch_act: false"
         )
-    shapes = sorted(_kernel_shape(d, unit.kernel) for d in unit.dilations)
-    holders = [i for i, (size, spread) in enumerate(shapes) if spread == 1 and size >= site.kernel]
+    shapes = [_kernel_shape(d, unit.kernel) for d in sorted(unit.dilations)]
+    widths = unit.branch_widths(site.channels)
+    holders = [
+        i
+        for i, ((size, spread), width) in enumerate(zip(shapes, widths, strict=True))
+        if spread == 1 and size >= site.kernel and width % site.group_width == 0
+    ]
     if not holders:
         raise refuse_plain(
             site,
-            f"no branch holds an undilated {site.kernel}x{site.kernel} kernel; add one to dilations",
+            f"no branch holds an undilated {site.kernel}x{site.kernel} kernel in groups of "
+            f"{site.group_width} channels or more; add one to dilations",
         )
     for index, branch in enumerate(module.branches):
         assert isinstance(branch, nn.Sequential)
         norm = branch[1]
         assert isinstance(norm, nn.BatchNorm2d)
-        scale = len(shapes) if index == holders[0] else 0
+        holds = len(shapes) if module.attends else 1
+        scale = holds if index == holders[0] else 0
         norm.weight.mul_(scale)
         norm.bias.mul_(scale)
-    if len(shapes) > 1:
+    if module.attends:
         module.select.weight.zero_()

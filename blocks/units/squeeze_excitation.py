@@ -1,20 +1,21 @@
-"""Squeeze-and-Excitation: Hu et al., CVPR 2018, equations 2 to 4."""
+"""Squeeze-and-Excitation: Hu et al., CVPR 2018 and TPAMI 2019, equations 2 to 4."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from blocks.backbones.base import Pair
 from blocks.counting import Counts, pointwise
 from blocks.errors import InvalidInput
-from blocks.survey import Site
-from blocks.unit_spec import UnitSpec
-from blocks.units.base import Resolved, Start, Unit, replace_children
+from blocks.survey import Shape
+from blocks.unit_spec import Pool, UnitSpec
+from blocks.units.base import Resolved
+from blocks.units.feature import FeatureUnit
+
+POOLS = ("avg", "max", "none")
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale each channel by a gate computed from the means of all channels.
+    """Scale each channel by a gate computed from a summary of all channels.
 
     Squeeze: spatial mean (eq. 2). Excitation: ``sigmoid(W2 ReLU(W1 s))`` (eq. 3), with C // r hidden
     units and no biases, as the equations have it. Scale: eq. 4.
@@ -25,54 +26,67 @@ class SqueezeExcitation(nn.Module):
     Args:
         channels: C.
         reduction: r, default 16; at least one hidden unit is kept.
+        pool: "avg" (default), "max" (the paper's Sec. 6.2), or "none": every pixel has a gate of its own
+            from its own channels (NoSqueeze, Sec. 7.1).
 
     Raises:
-        InvalidInput: A figure below 1.
+        InvalidInput: A figure below 1, or another way to pool.
     """
 
-    def __init__(self, channels: int, reduction: int = 16) -> None:
+    def __init__(self, channels: int, reduction: int = 16, pool: Pool = "avg") -> None:
         super().__init__()
         for name, value in {"channels": channels, "reduction": reduction}.items():
             if value < 1:
                 raise InvalidInput(f"{name}: {value} is below 1")
+        if pool not in POOLS:
+            raise InvalidInput(f"pool: {pool}; se allows {', '.join(POOLS)}")
+        self.pool = pool
         hidden = hidden_dim(channels, reduction)
         self.squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
         self.excite = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the gate to ``x`` (B, C, H, W)."""
-        gate: Tensor = self.excite(self.squeeze(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        squeezed = x
+        if self.pool == "avg":
+            squeezed = x.mean((2, 3), keepdim=True)
+        elif self.pool == "max":
+            squeezed = x.amax((2, 3), keepdim=True)
+        gate: Tensor = self.excite(self.squeeze(squeezed).relu()).sigmoid()
         return x * gate
 
 
-class SqueezeExcitationUnit(Unit):
-    """``kind: se``: the gate on the depthwise convolution's output, before any activation.
+class SqueezeExcitationUnit(FeatureUnit):
+    """``kind: se``. Fields: ``reduction``, ``pool`` (default avg), ``placement`` (default standard)."""
 
-    Convolution and BatchNorm keep their place and name. Of the unit's fields only ``reduction`` counts.
-    """
+    name = "se"
+    default = "standard"
+    gate = 0.5
 
-    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
-        return ("se", hidden_dim(site.channels, unit.reduction))
+    def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
+        if unit.pool not in (None, *POOLS):
+            raise InvalidInput(f"pool: {unit.pool}; se allows {', '.join(POOLS)}")
 
-    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
-        hidden = hidden_dim(site.channels, unit.reduction)
-        return site.plain + pointwise(site.channels, hidden) + pointwise(hidden, site.channels)
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        pool = [] if unit.pool in (None, "avg") else [f"{unit.pool} pool"]
+        return [f"r{unit.reduction}", *pool, *super().words(unit)]
 
-    def install(  # noqa: D102
-        self, parent: nn.Sequential, pair: Pair, unit: UnitSpec, site: Site, start: Start
-    ) -> None:
-        norm = parent.get_submodule(pair.norm)
-        assert isinstance(norm, nn.BatchNorm2d)
-        gate = SqueezeExcitation(site.channels, unit.reduction)
-        if start == "plain":
-            with torch.no_grad():
-                gate.excite.weight.zero_()
-                # The gate then is sigmoid(0) = 1/2 everywhere.
-                norm.weight.mul_(2)
-                norm.bias.mul_(2)
-        replace_children(parent, {pair.norm: {pair.norm: norm, f"{pair.norm}_se": gate}})
+    def make(self, unit: UnitSpec, channels: int) -> SqueezeExcitation:  # noqa: D102
+        return SqueezeExcitation(channels, unit.reduction, unit.pool or "avg")
+
+    def fields(self, unit: UnitSpec, channels: int) -> Resolved:  # noqa: D102
+        return hidden_dim(channels, unit.reduction), unit.pool or "avg"
+
+    def cost(self, unit: UnitSpec, shape: Shape) -> Counts:  # noqa: D102
+        channels, hidden = shape.channels, hidden_dim(shape.channels, unit.reduction)
+        pixels = shape.side**2 if unit.pool == "none" else 1
+        return pointwise(channels, hidden, pixels) + pointwise(hidden, channels, pixels)
+
+    def make_plain(self, module: nn.Module) -> None:  # noqa: D102
+        assert isinstance(module, SqueezeExcitation)
+        module.excite.weight.zero_()  # the gate then is sigmoid(0) = 1/2 everywhere
 
 
 def hidden_dim(channels: int, reduction: int) -> int:
-    """Hidden units of the excitation: C // r, at least one."""
+    """Hidden units of a bottleneck: C // r, at least one."""
     return max(channels // reduction, 1)

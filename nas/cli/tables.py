@@ -29,5 +29,5 @@ def print_front(front: Front) -> None:
         ]
         mark = "knee" if point.trial == knee.trial else ""
         spec = point.spec
-        table.add_row(str(point.trial), *figures, f"{spec.width:g}", spec.unit.label, mark)
+        table.add_row(str(point.trial), *figures, f"{spec.width:g}", spec.label, mark)
     console.print(table)

@@ -6,6 +6,8 @@ from blocks.counting import Counts
 from blocks.spec import ArchSpec
 from blocks.units import UNITS
 
+PLAIN = UNITS["none"]
+
 
 def count(spec: ArchSpec) -> Counts:
     """Count the network that ``spec`` names, for one image, without building it.
@@ -22,13 +24,18 @@ def count(spec: ArchSpec) -> Counts:
     """
     plain = spec.survey
     params, macs, activations = plain.rest.params, plain.rest.macs, plain.rest.activations
-    for stage, group in plain.groups:
-        unit = spec.unit.at(stage)
-        kind = UNITS[unit.kind]
-        for site, times in group:
+    for stage in plain.stages:
+        unit = spec.unit.at(stage.number)
+        unit_kind = UNITS[unit.kind]
+        for site, blocks in stage.groups:
+            with_unit = len(blocks)
+            if unit.blocks:
+                with_unit = sum(unit.stands_at(block, stage.depth) for block in blocks)
             # Sums of numbers: adding up Counts would take longer than all the counting.
-            one = kind.count(unit, site)
-            params += times * one.params
-            macs += times * one.macs
-            activations += times * one.activations
+            for kind, times in ((unit_kind, with_unit), (PLAIN, len(blocks) - with_unit)):
+                if times:
+                    one = kind.count(unit, site)
+                    params += times * one.params
+                    macs += times * one.macs
+                    activations += times * one.activations
     return Counts(params, macs, activations)

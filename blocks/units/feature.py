@@ -1,0 +1,118 @@
+"""Units that leave the convolution in place and work on a feature map: where they stand, and how."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import nn
+
+from blocks.backbones.base import Place
+from blocks.counting import Counts
+from blocks.errors import InvalidInput
+from blocks.survey import Shape, Site
+from blocks.unit_spec import Placement, UnitSpec
+from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
+from blocks.units.surgery import insert
+
+
+class FeatureUnit(Unit):
+    """A module from (B, C, H, W) to the same shape, at one of five placements around the convolution."""
+
+    name: str
+    """Of the kind, in keys and module names."""
+
+    default: Placement
+    """The placement of the kind's paper."""
+
+    gate: float | None = None
+    """What the module multiplies its input by as it starts "plain"; None: it then changes nothing."""
+
+    @abstractmethod
+    def make(self, unit: UnitSpec, channels: int) -> nn.Module:
+        """The module, freshly initialised."""
+
+    @abstractmethod
+    def fields(self, unit: UnitSpec, channels: int) -> Resolved:
+        """The figures that ``make`` uses."""
+
+    @abstractmethod
+    def cost(self, unit: UnitSpec, shape: Shape) -> Counts:
+        """Closed-form counts of the module alone, for one image of ``shape``."""
+
+    @abstractmethod
+    def make_plain(self, module: nn.Module) -> None:
+        """Set the weights so that the module computes ``gate`` times its input, or just its input."""
+
+    def check_site(self, unit: UnitSpec, site: Site) -> None:  # noqa: D102
+        placement = self.placement(unit)
+        if not site.on_shortcut and getattr(site, placement) is None:
+            raise InvalidInput(
+                f"placement: {placement}: the shortcuts of this backbone have no place for a module; "
+                "allowed: conv, standard, pre, post"
+            )
+
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        return [] if unit.placement in (None, self.default) else [unit.placement]
+
+    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
+        shape = self._shape(unit, site)
+        if shape is None:
+            return PLAIN
+        return (self.name, self.placement(unit), *self.fields(unit, shape.channels))
+
+    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
+        shape = self._shape(unit, site)
+        return site.plain if shape is None else site.plain + self.cost(unit, shape)
+
+    def install(  # noqa: D102
+        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+    ) -> None:
+        shape = self._shape(unit, site)
+        if shape is None:
+            return
+        module = self.make(unit, shape.channels)
+        placement = self.placement(unit)
+        if start == "plain":
+            with torch.no_grad():
+                self.make_plain(module)
+                if self.gate is not None:
+                    self._undo_gate(model, place, placement, site, self.gate)
+        paths = {
+            "conv": place.norm,
+            "standard": place.exit,
+            "pre": place.entry,
+            "post": place.block,
+            "identity": place.shortcut,
+        }
+        path = paths[placement]
+        assert path is not None
+        insert(model, path, self.name, module, before=placement == "pre")
+
+    def placement(self, unit: UnitSpec) -> Placement:
+        """Where the unit stands."""
+        return self.default if unit.placement is None else unit.placement
+
+    def _shape(self, unit: UnitSpec, site: Site) -> Shape | None:
+        """What the module would work on; None where there is nothing of the kind."""
+        placement = self.placement(unit)
+        if site.on_shortcut and placement != "conv":
+            return None
+        shape: Shape | None = getattr(site, placement)
+        return shape
+
+    def _undo_gate(
+        self, model: nn.Module, place: Place, placement: Placement, site: Site, gate: float
+    ) -> None:
+        """Scale the BatchNorm before the module, so that gate and scale cancel out."""
+        norms = {"conv": place.norm, "standard": place.exit_norm}
+        if placement not in norms:
+            raise refuse_plain(
+                site,
+                f"nothing before the gate can be scaled at placement {placement}; allowed: conv, "
+                "standard",
+            )
+        norm = model.get_submodule(norms[placement])
+        assert isinstance(norm, nn.BatchNorm2d)
+        norm.weight.div_(gate)
+        norm.bias.div_(gate)
