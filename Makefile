@@ -14,7 +14,7 @@ search: .venv/installed
 	$(BIN)/nas export $(NAME) --pick knee --targets onnx
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

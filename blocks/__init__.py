@@ -7,14 +7,28 @@ from blocks.build import build
 from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from blocks.unit_spec import UnitOverride, UnitSpec
-from blocks.units import UNITS, SelectiveKernel, SqueezeExcitation
+from blocks.units import (
+    UNITS,
+    BottleneckAttention,
+    ConvBlockAttention,
+    GlobalContext,
+    NonLocal,
+    SelectiveKernel,
+    SimplifiedNonLocal,
+    SqueezeExcitation,
+)
 
 __all__ = [
     "BACKBONES",
     "UNITS",
     "ArchSpec",
+    "BottleneckAttention",
+    "ConvBlockAttention",
+    "GlobalContext",
     "InvalidInput",
+    "NonLocal",
     "SelectiveKernel",
+    "SimplifiedNonLocal",
     "SqueezeExcitation",
     "UnitOverride",
     "UnitSpec",

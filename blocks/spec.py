@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from blocks.backbones import Geometry
 from blocks.backbones.base import Place
 from blocks.errors import InvalidInput
-from blocks.survey import Survey, survey
+from blocks.survey import Stage, Survey, survey
 from blocks.unit_spec import UnitSpec
 from blocks.units import UNITS
 from blocks.yaml_files import dump_yaml, parse, read_yaml
@@ -59,18 +59,8 @@ class ArchSpec(BaseModel):
                     f"unit.stages.{number}: {self.backbone} has no such stage; allowed: {allowed}"
                 )
         for stage in self.survey.stages:
-            unit = self.unit.at(stage.number)
-            kind = UNITS[unit.kind]
             try:
-                for block in unit.blocks:
-                    if not -stage.depth <= block < stage.depth:
-                        raise InvalidInput(
-                            f"blocks: {block}: the stage has {stage.depth} blocks; allowed: "
-                            f"{-stage.depth} to {stage.depth - 1}"
-                        )
-                for site, _ in stage.groups:
-                    kind.check(unit, site.channels)
-                    kind.check_site(unit, site)
+                check_unit(self.unit.at(stage.number), stage)
             except InvalidInput as error:
                 raise InvalidInput(f"unit in stage {stage.number}: {error}") from None
         return self
@@ -141,3 +131,22 @@ class ArchSpec(BaseModel):
     def to_yaml(self) -> str:
         """The spec as YAML text; reading it gives an equal spec."""
         return dump_yaml(self)
+
+
+def check_unit(unit: UnitSpec, stage: Stage) -> None:
+    """Raise InvalidInput, starting with the name of the field, when ``unit`` cannot stand in ``stage``.
+
+    Args:
+        unit: As it is in that stage.
+        stage: Of the plain network.
+    """
+    kind = UNITS[unit.kind]
+    for block in unit.blocks:
+        if not -stage.depth <= block < stage.depth:
+            raise InvalidInput(
+                f"blocks: {block}: the stage has {stage.depth} blocks; allowed: {-stage.depth} to "
+                f"{stage.depth - 1}"
+            )
+    for site, _ in stage.groups:
+        kind.check(unit, site.channels)
+        kind.check_site(unit, site)

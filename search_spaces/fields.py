@@ -51,19 +51,23 @@ class SpecField:
         return isinstance(default, int | float) and not isinstance(default, bool)
 
     def read(self, spec: ArchSpec) -> Value | None:
-        """The field's value in ``spec``; None for an override that is not there."""
+        """The field's value in ``spec``; None for an override that is not there.
+
+        Dilations come ascending, since their order means nothing.
+        """
         if self.owner is ArchSpec:
             return cast(Value, getattr(spec, self.name))
         if self.stage is None:
-            return cast(Value, getattr(spec.unit, self.name))
+            return self._in_order(cast(Value, getattr(spec.unit, self.name)))
         override = dict(spec.unit.stages).get(self.stage, UnitOverride())
-        return cast("Value | None", getattr(override, self.name))
+        value = cast("Value | None", getattr(override, self.name))
+        return None if value is None else self._in_order(value)
 
     def check(self, raw: object, where: str) -> Value:
         """Validate a value as it stands in a YAML file.
 
         Returns:
-            The value in the field's own type; dilations ascending, since their order means nothing.
+            The value in the field's own type, written as ``read`` gives it.
 
         Raises:
             InvalidInput: One line with ``where``, what is wrong and the value.
@@ -77,6 +81,9 @@ class SpecField:
             raise InvalidInput(f"{place}: {first['msg']}, got {first['input']!r:.80}") from None
         except (TypeError, ValueError):
             raise InvalidInput(f"{where}: not a value of a field, got {raw!r:.80}") from None
+        if value is None:
+            # Left out it has its default; Optuna's choices have to be values.
+            raise InvalidInput(f"{where}: expected a value, got None")
         if self.name in ("backbone", "kind"):
             registry = BACKBONES if self.name == "backbone" else UNITS
             if value not in registry:
@@ -84,7 +91,12 @@ class SpecField:
                 raise InvalidInput(
                     f"{where}: unknown {registry.what} {value!r}; allowed: {allowed}"
                 )
-        return tuple(sorted(value)) if isinstance(value, tuple) else cast(Value, value)
+        return self._in_order(cast(Value, value))
+
+    def _in_order(self, value: Value) -> Value:
+        # The groups of a unit go by the branches, and are no set.
+        ascending = self.name == "dilations" and isinstance(value, tuple)
+        return tuple(sorted(cast("tuple[int, ...]", value))) if ascending else value
 
 
 @lru_cache(maxsize=1024)

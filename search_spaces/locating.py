@@ -9,7 +9,7 @@ from search_spaces.assembly import assemble
 from search_spaces.assignments import count, walk, watched
 from search_spaces.domains import Domain
 from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
-from search_spaces.mending import common_divisor, lowered
+from search_spaces.mending import common_divisor, is_mended, lowered
 from search_spaces.variables import Variable
 
 SCAN_LIMIT = 50_000
@@ -35,7 +35,7 @@ def locate(spec: ArchSpec, variables: Sequence[Variable], base: Values) -> Value
 
     def alike(variable: Variable, values: Values) -> Sequence[Value | None]:
         options = _alike(variable, values, spec)
-        # Group widths mended to the same one differ only in the conditions that look at them.
+        # Groups mended to the same one differ only in the conditions that look at them.
         return options if variable.path in steering else options[:1]
 
     def same_backbone(variable: Variable, values: Values) -> Sequence[Value | None]:
@@ -59,16 +59,18 @@ def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value
     wanted = variable.field.read(spec)
     if alternative is None:
         return (values[variable.path],)
-    if isinstance(wanted, tuple):
-        wanted = tuple(sorted(wanted))
     exact = [wanted] if _holds(alternative.domain, wanted) else []
-    if variable.field.name != "group_width" or wanted is None:
+    if not is_mended(variable.field.name) or wanted is None:
         return exact
-    divisor = common_divisor(spec.unit, spec.survey.channels, variable.field.stage)
+    divisor = common_divisor(
+        spec.unit, spec.survey.channels, variable.field.name, variable.field.stage
+    )
     mended = [
         option
         for option in alternative.domain.values()
-        if isinstance(option, int) and option != wanted and lowered(option, divisor) == wanted
+        if isinstance(option, int | tuple)
+        and option != wanted
+        and lowered(option, divisor) == wanted
     ]
     return [*exact, *mended]
 

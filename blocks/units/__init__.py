@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from blocks.registry import Registry
+from blocks.units.bam import BottleneckAttention, BottleneckAttentionUnit
 from blocks.units.base import Plain, Start, Unit
+from blocks.units.cbam import ConvBlockAttention, ConvBlockAttentionUnit
+from blocks.units.global_context import (
+    GlobalContext,
+    GlobalContextUnit,
+    SimplifiedNonLocal,
+    SimplifiedNonLocalUnit,
+)
+from blocks.units.non_local import NonLocal, NonLocalUnit
 from blocks.units.selective_kernel import SelectiveKernel, SelectiveKernelUnit
 from blocks.units.squeeze_excitation import SqueezeExcitation, SqueezeExcitationUnit
 
@@ -11,5 +20,21 @@ UNITS: Registry[Unit] = Registry("unit")
 UNITS.register("none", Plain())
 UNITS.register("se", SqueezeExcitationUnit())
 UNITS.register("sk", SelectiveKernelUnit())
+UNITS.register("nl", NonLocalUnit())
+UNITS.register("snl", SimplifiedNonLocalUnit())
+UNITS.register("gc", GlobalContextUnit())
+UNITS.register("cbam", ConvBlockAttentionUnit())
+UNITS.register("bam", BottleneckAttentionUnit())
 
-__all__ = ["UNITS", "SelectiveKernel", "SqueezeExcitation", "Start", "Unit"]
+__all__ = [
+    "UNITS",
+    "BottleneckAttention",
+    "ConvBlockAttention",
+    "GlobalContext",
+    "NonLocal",
+    "SelectiveKernel",
+    "SimplifiedNonLocal",
+    "SqueezeExcitation",
+    "Start",
+    "Unit",
+]

@@ -81,7 +81,8 @@ class Plain(Unit):
 
 def refuse_plain(site: Site, reason: str) -> InvalidInput:
     """The error of a unit that has no function-preserving start at ``site``."""
-    kind = "depthwise" if site.group_width == 1 else "grouped"
+    kinds = {1: "depthwise", site.channels: "dense"}
+    kind = kinds.get(site.group_width, "grouped")
     return InvalidInput(
         f"start: plain is impossible in stage {site.stage} ({site.kernel}x{site.kernel} {kind}, "
         f"{site.channels} channels): {reason}"

@@ -42,7 +42,11 @@ class FeatureUnit(Unit):
 
     @abstractmethod
     def make_plain(self, module: nn.Module) -> None:
-        """Set the weights so that the module computes ``gate`` times its input, or just its input."""
+        """Set the weights so that the module computes its gate times its input, or just its input."""
+
+    def plain_gate(self, unit: UnitSpec) -> float | None:
+        """``gate``, for the kinds of which some forms have another one."""
+        return self.gate
 
     def check_site(self, unit: UnitSpec, site: Site) -> None:  # noqa: D102
         placement = self.placement(unit)
@@ -76,8 +80,9 @@ class FeatureUnit(Unit):
         if start == "plain":
             with torch.no_grad():
                 self.make_plain(module)
-                if self.gate is not None:
-                    self._undo_gate(model, place, placement, site, self.gate)
+                gate = self.plain_gate(unit)
+                if gate is not None:
+                    self._undo_gate(model, place, placement, site, gate)
         paths = {
             "conv": place.norm,
             "standard": place.exit,

@@ -83,6 +83,11 @@ class SelectiveKernel(nn.Module):
             if value < 1:
                 raise InvalidInput(f"{name}: {value} is below 1")
         widths = [group_width] * len(dilations) if isinstance(group_width, int) else group_width
+        if len(widths) != len(dilations):
+            raise InvalidInput(
+                f"group_width: {len(widths)} figures for {len(dilations)} branches; allowed: one, or "
+                "one each"
+            )
         for width in widths:
             check_group_width(channels, width)
         self.branches = nn.ModuleList(
@@ -116,11 +121,7 @@ class SelectiveKernel(nn.Module):
         for branch in maps[1:]:
             squeezed = squeezed + branch.mean((2, 3), keepdim=True)
         logits: Tensor = self.select(self.fuse(squeezed))
-        batch, _, _, _ = logits.shape
-        logits = logits.view(batch, -1, maps[0].shape[1], 1, 1)
-        if logits.shape[1] < len(maps):
-            logits = torch.cat((torch.zeros_like(logits[:, :1]), logits), dim=1)
-        return logits.softmax(dim=1)
+        return branch_weights(logits, len(maps), maps[0].shape[1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the unit to ``x`` (B, C, H, W)."""
@@ -169,11 +170,10 @@ class SelectiveKernelUnit(Unit):
     def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
         if site.on_shortcut and not unit.shortcut:
             return PLAIN
-        widths = unit.branch_widths(site.channels)
-        branches = sorted(
-            (*_kernel_shape(d, unit.kernel), width)
-            for d, width in zip(sorted(unit.dilations), widths, strict=True)
-        )
+        branches = [
+            (*_kernel_shape(dilation, unit.kernel), width)
+            for dilation, width in _branches(unit, site.channels)
+        ]
         if branches == [(site.kernel, 1, site.group_width)] and not unit.branch_act:
             return PLAIN
         several = len(branches) > 1
@@ -212,11 +212,12 @@ class SelectiveKernelUnit(Unit):
     ) -> None:
         if self.resolve(unit, site) == PLAIN:
             return
+        branches = _branches(unit, site.channels)
         module = SelectiveKernel(
             site.channels,
-            sorted(unit.dilations),
+            [dilation for dilation, _ in branches],
             kernel=unit.kernel,
-            group_width=unit.branch_widths(site.channels),
+            group_width=[width for _, width in branches],
             reduction=unit.reduction,
             min_dim=unit.min_dim,
             branch_act=unit.branch_act,
@@ -233,6 +234,33 @@ class SelectiveKernelUnit(Unit):
             _compute_plain(module, unit, site)
         replace(model, place.conv, module)
         replace(model, place.norm, None)
+
+
+def branch_weights(logits: Tensor, branches: int, channels: int) -> Tensor:
+    """The softmax over the branches (eq. 5), channel by channel.
+
+    Args:
+        logits: What the select matrices give, (B, M * C, 1, 1), or (B, (M - 1) * C, 1, 1) where the
+            matrix of the first branch is left out.
+        branches: M.
+        channels: C.
+
+    Returns:
+        (B, M, C, 1, 1), positive, summing to 1 over M.
+    """
+    batch, _, _, _ = logits.shape
+    logits = logits.view(batch, -1, channels, 1, 1)
+    if logits.shape[1] < branches:
+        logits = torch.cat((torch.zeros_like(logits[:, :1]), logits), dim=1)
+    return logits.softmax(dim=1)
+
+
+def _branches(unit: UnitSpec, channels: int) -> list[tuple[int, int]]:
+    """(dilation, channels per group) of each branch, in the one order in which they are built.
+
+    Sorted by both, so that branches that differ in their groups alone have one order as well.
+    """
+    return sorted(zip(sorted(unit.dilations), unit.branch_widths(channels), strict=True))
 
 
 def fuse_dim(channels: int, reduction: int, min_dim: int) -> int:
@@ -329,7 +357,7 @@ def _inherit(module: SelectiveKernel, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> 
 
 
 def _resize_kernel(weight: Tensor, size: int) -> Tensor:
-    """Pad with zeros or crop (C, 1, k, k) around its middle to (C, 1, size, size)."""
+    """Pad with zeros or crop (C, g, k, k) around its middle to (C, g, size, size)."""
     margin = (size - weight.shape[-1]) // 2
     return nn.functional.pad(weight, (margin, margin, margin, margin))
 
@@ -347,11 +375,10 @@ def _compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
         raise refuse_plain(
             site, "the ReLU inside the branches changes the function; allowed: branch_act: false"
         )
-    shapes = [_kernel_shape(d, unit.kernel) for d in sorted(unit.dilations)]
-    widths = unit.branch_widths(site.channels)
+    branches = [(*_kernel_shape(d, unit.kernel), w) for d, w in _branches(unit, site.channels)]
     holders = [
         i
-        for i, ((size, spread), width) in enumerate(zip(shapes, widths, strict=True))
+        for i, (size, spread, width) in enumerate(branches)
         if spread == 1 and size >= site.kernel and width % site.group_width == 0
     ]
     if not holders:
@@ -364,7 +391,7 @@ def _compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
         assert isinstance(branch, nn.Sequential)
         norm = branch[1]
         assert isinstance(norm, nn.BatchNorm2d)
-        holds = len(shapes) if module.attends else 1
+        holds = len(branches) if module.attends else 1
         scale = holds if index == holders[0] else 0
         norm.weight.mul_(scale)
         norm.bias.mul_(scale)

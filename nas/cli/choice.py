@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -68,6 +68,31 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
         listed = ", ".join(map(str, have[:20])) + (", ..." if len(have) > 20 else "")
         raise InvalidInput(f"{run.path}: no trained trial {trial}; there are: {listed or 'none'}")
     return trial
+
+
+def chosen_checkpoint(what: str, trial: int | None, pick: str | None, budgets: Budgets) -> Path:
+    """The checkpoint that a command names: a file, or a trained network of a run.
+
+    Of a run, the full training of the trial is taken when there is one, else the search's own.
+
+    Raises:
+        InvalidInput: There is no such run or trained trial.
+    """
+    if names_file(what, trial, pick):
+        return Path(what)
+    run = RunFolder.existing(what)
+    number = chosen_trial(run, trial, pick, budgets)
+    full = run.full_training(f"{number:04d}")
+    return (full if full.result.is_file() else run.trial(number)).checkpoint
+
+
+def made_from(checkpoint: Path, kind: Literal["export", "attention"]) -> Path:
+    """runs/RUN/KIND/NNNN for a checkpoint in runs/RUN/(trials|train)/NNNN; else beside the file."""
+    folder = checkpoint.parent
+    if folder.parent.name in ("trials", "train"):
+        run = RunFolder(folder.parent.parent)
+        return run.export(folder.name) if kind == "export" else run.attention(folder.name)
+    return folder / f"{checkpoint.stem}-{kind}"
 
 
 def names_file(text: str, trial: int | None, pick: str | None) -> bool:

@@ -13,13 +13,12 @@ from nas.cli.choice import (
     MaxParams,
     Pick,
     Trial,
-    chosen_trial,
+    chosen_checkpoint,
+    made_from,
     make_budgets,
-    names_file,
 )
 from nas.cli.console import AsJson, print_json, say
 from nas.export import TARGETS, export_bundle
-from nas.runs import RunFolder
 
 
 def export(
@@ -45,15 +44,8 @@ def export(
     chosen = list(dict.fromkeys(name.strip() for name in targets.split(",")))
     for target in chosen:
         TARGETS[target]
-    if names_file(what, trial, pick):
-        checkpoint = Path(what)
-        bundle = out or _bundle_beside(checkpoint)
-    else:
-        run = RunFolder.existing(what)
-        label = f"{chosen_trial(run, trial, pick, budgets):04d}"
-        full = run.full_training(label)
-        checkpoint = (full if full.result.is_file() else run.trial(int(label))).checkpoint
-        bundle = out or run.export(label)
+    checkpoint = chosen_checkpoint(what, trial, pick, budgets)
+    bundle = out or made_from(checkpoint, "export")
     manifest = export_bundle(checkpoint, bundle, chosen)
     if as_json:
         print_json(manifest.model_dump(mode="json") | {"bundle": str(bundle)})
@@ -66,11 +58,3 @@ def export(
             f"max difference {parity.max_abs_difference:.1e}, same class on "
             f"{100 * parity.top1_agreement:.1f} %"
         )
-
-
-def _bundle_beside(checkpoint: Path) -> Path:
-    """runs/RUN/export/NNNN for a checkpoint in runs/RUN/(trials|train)/NNNN; else beside the file."""
-    folder = checkpoint.parent
-    if folder.parent.name in ("trials", "train"):
-        return folder.parent.parent / "export" / folder.name
-    return folder / f"{checkpoint.stem}-export"

@@ -43,13 +43,13 @@ def style() -> Markup:
     return Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))
 
 
-def template() -> Template:
-    """The page's template; everything put into it is escaped."""
+def template(path: Path = _FOLDER / "page.html.jinja") -> Template:
+    """The template of the page, or of another; everything put into it is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(path.parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(path.name)

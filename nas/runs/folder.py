@@ -135,3 +135,7 @@ class RunFolder:
     def export(self, label: str) -> Path:
         """The deployment bundle of a chosen network."""
         return self.path / "export" / label
+
+    def attention(self, label: str) -> Path:
+        """What was found out about the attention of a trained network."""
+        return self.path / "attention" / label

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.training.checkpoint import Checkpoint, CheckpointInfo, load_checkpoint, read_info
-from nas.training.fit import fit
+from nas.training.fit import check_fits, fit
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.progress import read_metrics
 from nas.training.recipe import RECIPES, Recipe
@@ -16,6 +16,7 @@ __all__ = [
     "Recipe",
     "TestResult",
     "TrainJob",
+    "check_fits",
     "fit",
     "load_checkpoint",
     "read_info",

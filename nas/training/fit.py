@@ -13,9 +13,9 @@ from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from blocks import build
+from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
-from nas.data import Batches, Data, load_data
+from nas.data import Batches, Data, DataInfo, load_data
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
@@ -55,7 +55,7 @@ def fit(
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     data = load_data(job.data)
-    _check(job, data)
+    check_fits(job.spec, data.info)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     try:
@@ -92,8 +92,8 @@ def _fit(
     return closer.history
 
 
-def _check(job: TrainJob, data: Data) -> None:
-    info, spec = data.info, job.spec
+def check_fits(spec: ArchSpec, info: DataInfo) -> None:
+    """Raise InvalidInput when a network is made for other images or classes than those of a set."""
     for field in ("num_classes", "in_channels", "input_size"):
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:
