@@ -29,6 +29,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
 
 from machine import machine
@@ -153,39 +154,39 @@ def train(options: argparse.Namespace) -> None:
 
 
 def jobs(options: argparse.Namespace) -> Iterable[TrainJob]:
-    """All trainings asked for; one seed of everything first, so that early rows can be compared."""
+    """All trainings asked for, the narrow networks first; early rows can be compared with each other."""
     imagenet = options.data.startswith("imagefolder:")
     recipe = RECIPES["imagenet_light" if imagenet else "full"]
     # Folders of photographs are cropped at random scales by the recipe itself.
     jitters = [1.0] if imagenet else [float(text) for text in options.jitters.split(",")]
-    for seed in range(options.seeds):
-        for jitter in jitters:
-            data = DataConfig(name=options.data, scale_jitter=None if jitter == 1 else jitter)
-            info = load_data(data).info
-            for width in map(float, options.widths.split(",")):
-                for unit in options.units.split(","):
-                    spec = ArchSpec(
-                        backbone="shufflenet_v2",
-                        width=width,
-                        num_classes=info.num_classes,
-                        in_channels=info.in_channels,
-                        input_size=info.input_size,
-                        stem_stride=options.stem_stride,
-                        unit=UNITS[unit],
-                    )
-                    kind = options.data.split(":")[0]
-                    name = f"{kind}-j{jitter:g}-{width:g}-{unit}-s{seed}-e{options.epochs}"
-                    name += f"-stem{options.stem_stride}"
-                    yield TrainJob(
-                        spec=spec,
-                        data=data,
-                        recipe=recipe.model_copy(update={"epochs": options.epochs}),
-                        seed=seed,
-                        folder=RUNS / name,
-                        log_name=RUNS.name,
-                        log_version=name,
-                        full=True,
-                    )
+    for width, seed, jitter in product(
+        map(float, options.widths.split(",")), range(options.seeds), jitters
+    ):
+        data = DataConfig(name=options.data, scale_jitter=None if jitter == 1 else jitter)
+        info = load_data(data).info
+        for unit in options.units.split(","):
+            spec = ArchSpec(
+                backbone="shufflenet_v2",
+                width=width,
+                num_classes=info.num_classes,
+                in_channels=info.in_channels,
+                input_size=info.input_size,
+                stem_stride=options.stem_stride,
+                unit=UNITS[unit],
+            )
+            kind = options.data.split(":")[0]
+            name = f"{kind}-j{jitter:g}-{width:g}-{unit}-s{seed}-e{options.epochs}"
+            name += f"-stem{options.stem_stride}"
+            yield TrainJob(
+                spec=spec,
+                data=data,
+                recipe=recipe.model_copy(update={"epochs": options.epochs}),
+                seed=seed,
+                folder=RUNS / name,
+                log_name=RUNS.name,
+                log_version=name,
+                full=True,
+            )
 
 
 def found() -> Iterable[Training]:
