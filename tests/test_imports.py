@@ -8,7 +8,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["blocks", "search_spaces", "nas"]
-NAS = ["cost", "data", "runs", "training", "front", "search", "export", "report", "analysis", "cli"]
+NAS = [
+    "cost",
+    "data",
+    "runs",
+    "training",
+    "front",
+    "search",
+    "export",
+    "paper",
+    "report",
+    "analysis",
+    "cli",
+]
 """Subpackages of nas; each may import the ones before it, none after it."""
 
 

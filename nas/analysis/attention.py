@@ -1,0 +1,153 @@
+"""What the units of a network attend to, image by image, at several object scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from blocks.units.selective_kernel import branch_weights
+from nas.analysis.scales import enlarge
+from nas.analysis.units import SkUnit
+from nas.errors import WorkFailed
+
+
+@dataclass(frozen=True)
+class UnitAttention:
+    """The attention of one unit over N images at S scales.
+
+    Attributes:
+        unit: The unit, of M branches and C channels.
+        branches: float64 (S, N, M), means over the channels; they sum to 1 over M.
+        channels: float64 (S, C), means over the images of the weight of the branch that sees most.
+    """
+
+    unit: SkUnit
+    branches: NDArray[np.float64]
+    channels: NDArray[np.float64]
+
+    @property
+    def difference(self) -> NDArray[np.float64]:
+        """float64 (S, N): weight of the branch that sees most, less that of the one that sees least.
+
+        This is the ordinate of the paper's Figures 3 (right) and 4. With two branches it is
+        2 * mean(a of the larger) - 1; branches between the two do not enter.
+        """
+        larger, smaller = self.unit.larger, self.unit.smaller
+        difference: NDArray[np.float64] = self.branches[..., larger] - self.branches[..., smaller]
+        return difference
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The attention of all units.
+
+    Attributes:
+        scales: S scales, ascending, the first is 1.
+        labels: int64 (N,), classes of the images.
+        units: In forward order.
+    """
+
+    scales: tuple[float, ...]
+    labels: NDArray[np.int64]
+    units: tuple[UnitAttention, ...]
+
+
+@torch.inference_mode()
+def collect(
+    model: nn.Module,
+    units: tuple[SkUnit, ...],
+    batches: Iterable[tuple[Tensor, Tensor]],
+    scales: tuple[float, ...],
+    limit: int | None = None,
+) -> Attention:
+    """Run ``model`` on every image at every scale and keep the attention.
+
+    Only means are kept: the weights of all channels would fill the memory on large sets.
+
+    Args:
+        model: In evaluation mode.
+        units: Of the model.
+        batches: Images (B, C, S, S), normalised, and labels (B,).
+        scales: As ``check_scales`` gives them.
+        limit: Stop after this many images.
+
+    Raises:
+        WorkFailed: A weight is not a number: the network's own weights are broken.
+    """
+    reader = _Reader(model, units)
+    labels: list[Tensor] = []
+    seen = 0
+    with reader:
+        for images, classes in batches:
+            left = len(images) if limit is None else min(len(images), limit - seen)
+            if left == 0:
+                break
+            images, seen = images[:left], seen + left
+            labels.append(classes[:left])
+            for number, scale in enumerate(scales):
+                reader.scale = number
+                model(enlarge(images, scale))
+    return Attention(
+        scales, torch.cat(labels).cpu().numpy(), reader.read(tuple(range(len(scales))))
+    )
+
+
+class _Reader:
+    """Keeps the attention of every forward pass while it is entered.
+
+    It listens at the select matrices: their output is the last tensor of a unit that a hook can see
+    before the softmax.
+
+    Args:
+        model: The network.
+        units: Of the model.
+    """
+
+    def __init__(self, model: nn.Module, units: tuple[SkUnit, ...]) -> None:
+        self._model = model
+        self._units = units
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._branches: dict[tuple[SkUnit, int], list[Tensor]] = {}
+        self._channels: dict[tuple[SkUnit, int], Tensor] = {}
+        self.scale = 0
+
+    def __enter__(self) -> _Reader:
+        for unit in self._units:
+            select = self._model.get_submodule(f"{unit.path}.select")
+            self._hooks.append(
+                select.register_forward_hook(
+                    lambda _module, _inputs, logits, unit=unit: self._keep(unit, logits)
+                )
+            )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def _keep(self, unit: SkUnit, logits: Tensor) -> None:
+        weights = branch_weights(logits, len(unit.kernels), unit.channels).flatten(2).double()
+        key = (unit, self.scale)
+        self._branches.setdefault(key, []).append(weights.mean(2).cpu())
+        total = weights[:, unit.larger].sum(0).cpu()
+        self._channels[key] = self._channels[key] + total if key in self._channels else total
+
+    def read(self, scales: tuple[int, ...]) -> tuple[UnitAttention, ...]:
+        """What was kept, unit by unit."""
+        found = []
+        for unit in self._units:
+            branches = torch.stack([torch.cat(self._branches[unit, scale]) for scale in scales])
+            channels = torch.stack([self._channels[unit, scale] for scale in scales])
+            if not branches.isfinite().all():
+                raise WorkFailed(
+                    f"{unit.name}: the attention is not a number; the weights are broken"
+                )
+            found.append(
+                UnitAttention(unit, branches.numpy(), (channels / branches.shape[1]).numpy())
+            )
+        return tuple(found)
