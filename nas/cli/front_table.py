@@ -1,4 +1,4 @@
-"""Tables on the terminal."""
+"""The front of a run as a table on the terminal."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import typer
 
 from nas.cli.choice import MaxActivations, MaxMflops, MaxParams, Pick, choose, make_budgets
 from nas.cli.console import AsJson, print_json, say
-from nas.cli.tables import print_front
+from nas.cli.front_table import print_front
 from nas.runs import RunFolder, write_text
 from nas.search import read_front
 

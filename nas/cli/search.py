@@ -12,8 +12,8 @@ from rich.console import Console
 
 from nas.cli.choice import MaxActivations, MaxMflops, MaxParams
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.front_table import print_front
 from nas.cli.settings import resume_changes, search_config
-from nas.cli.tables import print_front
 from nas.errors import WorkFailed
 from nas.front import pick_knee
 from nas.report import write_report

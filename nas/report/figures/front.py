@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
+from nas.paper import PublishedRow
 from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make_figure
 from nas.report.material import Material
 from nas.report.networks import describe
-from nas.report.published import Published, published_beside
+from nas.report.published import published_beside
 from nas.report.quantities import digits, label, shown
 from nas.runs import ERROR, TrialRecord
 
@@ -39,7 +40,7 @@ def _against_cost(material: Material, cost: str) -> Figure:
     costs = [place(one) for one in material.trained]
     if cost == "mflops":
         rows = published_beside(material.config.data, material.records)
-        costs += [row.mflops for row in rows]
+        costs += [row.mflops for row in rows if row.mflops is not None]
         traces += [_published(rows)] if rows else []
     return make_figure(
         f"All trained networks: {label(ERROR)} against {label(cost)}",
@@ -105,18 +106,16 @@ def _hover(material: Material, one: TrialRecord) -> str:
     return hover_text(f"trial {one.number}", [*lines, f"key: {one.key}"])
 
 
-def _published(rows: Sequence[Published]) -> go.Scatter:
+def _published(rows: Sequence[PublishedRow]) -> go.Scatter:
     return go.Scatter(
         x=[row.mflops for row in rows],
-        y=[shown(ERROR, row.error) for row in rows],
+        y=[row.error for row in rows],
         name="published",
         mode="markers",
         marker={"symbol": "square-open", "color": INK, "size": 9},
         hoverinfo="text",
         hovertext=[
-            hover_text(
-                row.network, [f"error: {digits(ERROR, row.error)} %", f"MFLOPs: {row.mflops}"]
-            )
+            hover_text(row.network, [f"error: {row.error:.2f} %", f"MFLOPs: {row.mflops}"])
             for row in rows
         ],
     )
