@@ -7,12 +7,20 @@ from typing import Any
 
 from blocks import BACKBONES, ArchSpec, InvalidInput, UnitOverride, UnitSpec
 from blocks.backbones import SMALL_INPUT, Geometry
+from blocks.spec import check_unit
 from blocks.survey import survey
 from blocks.yaml_files import parse
 from search_spaces.assignments import upstream, walk
 from search_spaces.fields import DATA_FIELDS, Value, Values, field_at
 from search_spaces.mending import mend
 from search_spaces.variables import Variable
+
+CHECKED_TOGETHER = (
+    ("kind", "dilations", "kernel", "groups"),
+    ("kind", "placement", "pool", "fusion"),
+    ("blocks",),
+)
+"""Fields of a unit that may be impossible, with those they may be impossible beside."""
 
 
 def base_values(
@@ -48,7 +56,7 @@ def base_values(
 
 
 def assemble(values: Values) -> ArchSpec:
-    """The network with these values, its group widths mended; unset fields take their defaults.
+    """The network with these values, its groups mended; unset fields take their defaults.
 
     Raises:
         InvalidInput: There is no such network.
@@ -73,7 +81,7 @@ def assemble(values: Values) -> ArchSpec:
 
 
 def check_buildable(variables: Sequence[Variable], base: Values) -> None:
-    """Make sure that every combination has a backbone, a width it comes in and the stages named.
+    """Make sure that every combination has a backbone, a width it comes in, the stages and a unit named.
 
     What is left to go wrong is mended. The checks go field by field, for the combinations of those
     fields alone that decide, so that large spaces are as quick as small ones.
@@ -100,6 +108,61 @@ def check_buildable(variables: Sequence[Variable], base: Values) -> None:
                 raise InvalidInput(
                     f"{part}.{path}: {values['backbone']} has no such stage; allowed: {allowed}"
                 )
+    own = {field.stage for field in map(field_at, base) if field.stage is not None}
+    for names in CHECKED_TOGETHER:
+        _check_units(variables, base, names, None, own)
+        for stage in sorted(own):
+            _check_units(variables, base, names, stage, own)
+
+
+def _check_units(
+    variables: Sequence[Variable],
+    base: Values,
+    names: Sequence[str],
+    number: int | None,
+    own: set[int],
+) -> None:
+    """Check all combinations of the unit's fields ``names``, the others at their defaults.
+
+    Args:
+        variables: What varies.
+        base: What is fixed, and the defaults.
+        names: Of fields of a unit.
+        number: The stage to check; None: all stages but ``own``.
+        own: The stages with overrides.
+    """
+    varied = {variable.path for variable in variables}
+    paths = {name: (f"unit.stages.{number}.{name}", f"unit.{name}") for name in names}
+    mentioned = [path for either in paths.values() for path in either if path in base]
+    deciding = upstream(variables, ["backbone", "width", *mentioned])
+    seen: set[tuple[object, ...]] = set()
+    for values in walk(deciding, base, Variable.probes) if mentioned else ():
+        given = {
+            name: path
+            for name, either in paths.items()
+            for path in reversed(either)
+            if values.get(path) is not None
+        }
+        fields = {name: values[path] for name, path in given.items()}
+        case = (values["backbone"], *sorted(fields.items()))
+        if case in seen:
+            continue  # another width, which at most changes the channels
+        seen.add(case)
+        if isinstance(groups := fields.get("groups"), tuple):
+            fields["groups"] = (1,) * len(groups)  # mended, so that only their number matters
+        unit = UnitSpec.model_validate(fields)
+        for stage in survey(str(values["backbone"]), _geometry(values)).stages:
+            if stage.number in own if number is None else stage.number != number:
+                continue
+            try:
+                check_unit(unit, stage)
+            except InvalidInput as error:
+                name, _, problem = str(error).partition(":")
+                path = given.get(name, f"unit.{name}")
+                part = "vary" if path in varied else "fixed"
+                raise InvalidInput(
+                    f"{part}.{path}:{problem} (backbone {values['backbone']}, stage {stage.number})"
+                ) from None
 
 
 def _geometry(values: dict[str, Any]) -> Geometry:

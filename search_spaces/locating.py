@@ -9,7 +9,7 @@ from search_spaces.assembly import assemble
 from search_spaces.assignments import count, walk, watched
 from search_spaces.domains import Domain
 from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
-from search_spaces.mending import common_divisor, is_mended, lowered
+from search_spaces.mending import all_lowered, common_divisor, is_mended
 from search_spaces.variables import Variable
 
 SCAN_LIMIT = 50_000
@@ -70,7 +70,7 @@ def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value
         for option in alternative.domain.values()
         if isinstance(option, int | tuple)
         and option != wanted
-        and lowered(option, divisor) == wanted
+        and all_lowered(option, divisor) == wanted
     ]
     return [*exact, *mended]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias, TypeGuard, TypeVar, get_args
+from typing import Literal, TypeAlias, TypeGuard, get_args
 
 from blocks import UNITS, InvalidInput, UnitOverride, UnitSpec
 
@@ -14,7 +14,8 @@ Channels = Mapping[int, tuple[int, ...]]
 Mended: TypeAlias = Literal["groups", "group_width"]
 """The fields that are mended, in order: where ``groups`` are given, the group width does not count."""
 
-Figures = TypeVar("Figures", int, tuple[int, ...])
+Figures: TypeAlias = int | tuple[int, ...]
+"""A group width, or numbers of groups."""
 
 
 def mend(unit: UnitSpec, channels: Channels) -> UnitSpec:
@@ -47,13 +48,15 @@ def common_divisor(unit: UnitSpec, channels: Channels, field: Mended, stage: int
     return math.gcd(*_grouped(unit, channels, field, concerned))
 
 
-def lowered(asked: Figures, divisor: int) -> Figures:
-    """The largest divisor of ``divisor`` not above ``asked``; any number divides 0.
-
-    Of several figures each is lowered.
-    """
+def all_lowered(asked: Figures, divisor: int) -> Figures:
+    """``asked``, each of its figures lowered."""
     if isinstance(asked, tuple):
         return tuple(lowered(one, divisor) for one in asked)
+    return lowered(asked, divisor)
+
+
+def lowered(asked: int, divisor: int) -> int:
+    """The largest divisor of ``divisor`` not above ``asked``; any number divides 0."""
     if divisor == 0:
         return asked
     return next(figure for figure in range(min(asked, divisor), 0, -1) if divisor % figure == 0)
@@ -64,7 +67,7 @@ def _mend_field(unit: UnitSpec, channels: Channels, field: Mended) -> UnitSpec:
         asked = getattr(part, field)
         if asked is None:
             return {}
-        return {field: lowered(asked, common_divisor(unit, channels, field, stage))}
+        return {field: all_lowered(asked, common_divisor(unit, channels, field, stage))}
 
     stages = tuple(
         (stage, override.model_copy(update=mended(override, stage)))

@@ -15,6 +15,7 @@ from blocks.errors import InvalidInput
 from blocks.survey import Site
 from blocks.unit_spec import Kernel, Select, UnitSpec
 from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
+from blocks.units.checks import check_choice, check_positive
 from blocks.units.depthwise import BranchConv2d
 from blocks.units.surgery import replace
 
@@ -71,17 +72,8 @@ class SelectiveKernel(nn.Module):
     ) -> None:
         super().__init__()
         check_branches(dilations, kernel)
-        if select not in get_args(Select):
-            raise InvalidInput(f"select: {select!r}; allowed: {', '.join(get_args(Select))}")
-        figures = {
-            "channels": channels,
-            "reduction": reduction,
-            "min_dim": min_dim,
-            "stride": stride,
-        }
-        for name, value in figures.items():
-            if value < 1:
-                raise InvalidInput(f"{name}: {value} is below 1")
+        check_choice("sk", "select", select, get_args(Select))
+        check_positive(channels=channels, reduction=reduction, min_dim=min_dim, stride=stride)
         widths = [group_width] * len(dilations) if isinstance(group_width, int) else group_width
         if len(widths) != len(dilations):
             raise InvalidInput(
@@ -272,8 +264,7 @@ def check_branches(dilations: Sequence[int], kernel: Kernel) -> None:
     """Raise InvalidInput when there is no branch, or no such kernel."""
     if not dilations:
         raise InvalidInput("dilations: empty; a Selective Kernel unit needs at least one branch")
-    if kernel not in get_args(Kernel):
-        raise InvalidInput(f"kernel: {kernel!r}; allowed: {', '.join(get_args(Kernel))}")
+    check_choice("sk", "kernel", kernel, get_args(Kernel))
     lowest = 0 if kernel == "real" else 1
     if min(dilations) < lowest:
         raise InvalidInput(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from blocks.counting import Counts, pointwise
-from blocks.errors import InvalidInput
 from blocks.survey import Shape
 from blocks.unit_spec import Pool, UnitSpec
 from blocks.units.base import Resolved
+from blocks.units.checks import check_choice, check_positive
 from blocks.units.feature import FeatureUnit
 
 POOLS = ("avg", "max", "none")
@@ -35,11 +35,8 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, reduction: int = 16, pool: Pool = "avg") -> None:
         super().__init__()
-        for name, value in {"channels": channels, "reduction": reduction}.items():
-            if value < 1:
-                raise InvalidInput(f"{name}: {value} is below 1")
-        if pool not in POOLS:
-            raise InvalidInput(f"pool: {pool}; se allows {', '.join(POOLS)}")
+        check_positive(channels=channels, reduction=reduction)
+        check_choice("se", "pool", pool, POOLS)
         self.pool = pool
         hidden = hidden_dim(channels, reduction)
         self.squeeze = nn.Conv2d(channels, hidden, 1, bias=False)
@@ -64,8 +61,7 @@ class SqueezeExcitationUnit(FeatureUnit):
     gate = 0.5
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
-        if unit.pool not in (None, *POOLS):
-            raise InvalidInput(f"pool: {unit.pool}; se allows {', '.join(POOLS)}")
+        check_choice("se", "pool", unit.pool or "avg", POOLS)
 
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
         pool = [] if unit.pool in (None, "avg") else [f"{unit.pool} pool"]

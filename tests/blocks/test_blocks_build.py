@@ -5,13 +5,26 @@ from typing import Any
 
 import pytest
 import torch
-from arch_strategies import arch_specs
+from arch_strategies import CHEAP, MOBILE, arch_specs, skeleton
 from hypothesis import given, settings
 from torch import nn
 from torchvision import models
+from torchvision.models.resnet import Bottleneck, ResNet
 
 from blocks import BACKBONES, ArchSpec, SelectiveKernel, UnitSpec, build
 from blocks.survey import survey
+from blocks.units.surgery import insert
+
+
+def resnet(blocks: list[int], groups: int, group_width: int) -> Callable[..., nn.Module]:
+    """torchvision's class with figures for which it has no builder."""
+
+    def make(*, weights: None, num_classes: int) -> nn.Module:
+        assert weights is None
+        return ResNet(Bottleneck, blocks, num_classes, groups=groups, width_per_group=group_width)
+
+    return make
+
 
 TORCHVISION: list[tuple[str, float, Callable[..., nn.Module], dict[str, Any]]] = [
     ("shufflenet_v2", 0.5, models.shufflenet_v2_x0_5, {}),
@@ -30,7 +43,21 @@ TORCHVISION: list[tuple[str, float, Callable[..., nn.Module], dict[str, Any]]] =
         ("mobilenet_v3_large", width, models.mobilenet_v3_large, {"width_mult": width})
         for width in (0.75, 1.0)
     ),
+    ("resnet50", 1.0, models.resnet50, {}),
+    ("resnext50", 1.0, models.resnext50_32x4d, {}),
+    ("resnet26", 1.0, resnet([2, 2, 2, 2], 1, 64), {}),
+    ("resnext26", 1.0, resnet([2, 2, 2, 2], 32, 4), {}),
 ]
+# Too large to draw their numbers here: the layers alone are compared.
+LARGE: dict[str, Callable[..., nn.Module]] = {
+    "resnet101": models.resnet101,
+    "resnext50_36x4d": resnet([3, 4, 6, 3], 36, 4),
+    "resnext56": resnet([3, 4, 8, 3], 32, 4),
+    "resnext101": resnet([3, 4, 23, 3], 32, 4),
+}
+CIFAR = {"resnext29_16x32d": (16, 32), "resnext29_8x64d": (8, 64), "resnext29_16x64d": (16, 64)}
+OF_OUR_OWN = {"resnext50_wider"}
+"""No torchvision class makes them; their counts are compared with the paper's."""
 
 
 @pytest.mark.parametrize(("backbone", "width", "theirs", "arguments"), TORCHVISION)
@@ -54,12 +81,56 @@ def test_no_unit_is_torchvision_draw_for_draw(
     assert torch.equal(got.eval()(image), wanted.eval()(image))
 
 
+@pytest.mark.parametrize("backbone", LARGE)
+def test_large_ones_are_torchvisions_layer_for_layer(backbone: str) -> None:
+    with torch.device("meta"):
+        wanted = LARGE[backbone](weights=None, num_classes=7)
+    got = skeleton(
+        ArchSpec(backbone=backbone, num_classes=7, input_size=96, unit=UnitSpec(kind="none"))
+    )
+    assert str(got) == str(wanted)
+    assert list(got.state_dict()) == list(wanted.state_dict())
+
+
+@pytest.mark.parametrize("backbone", CIFAR)
+def test_resnext_for_small_images_is_three_stages_of_torchvisions(backbone: str) -> None:
+    groups, group_width = CIFAR[backbone]
+    with torch.device("meta"):
+        wanted: Any = resnet([3, 3, 3, 3], groups, group_width)(weights=None, num_classes=7)
+        del wanted.layer4
+        wanted.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        wanted.fc = nn.Linear(1024, 7)
+    got = skeleton(
+        ArchSpec(
+            backbone=backbone,
+            num_classes=7,
+            input_size=32,
+            stem_stride=1,
+            unit=UnitSpec(kind="none"),
+        )
+    )
+    layers = {name: str(m) for name, m in got.named_modules() if list(m.parameters(recurse=False))}
+    assert layers == {
+        name: str(m) for name, m in wanted.named_modules() if list(m.parameters(recurse=False))
+    }
+    assert got.get_submodule("conv1").stride == (1, 1)
+    assert not [m for m in got.modules() if isinstance(m, nn.MaxPool2d)]
+
+
+def test_resnext_for_small_images_starts_like_torchvisions() -> None:
+    torch.manual_seed(0)
+    model = build(ArchSpec(backbone="resnext29_16x32d", input_size=32, unit=UnitSpec(kind="none")))
+    stem = model.get_parameter("conv1.weight")
+    assert stem.std().item() == pytest.approx((2 / (9 * 64)) ** 0.5, rel=0.1)
+
+
 def test_every_backbone_is_compared_with_torchvision() -> None:
-    assert {backbone for backbone, *_ in TORCHVISION} == set(BACKBONES)
+    compared = {backbone for backbone, *_ in TORCHVISION} | {*LARGE, *CIFAR}
+    assert compared | OF_OUR_OWN == set(BACKBONES)
 
 
 @settings(max_examples=20, deadline=None)
-@given(arch_specs())
+@given(arch_specs(MOBILE))  # in ResNets units are put in by the same code, and take seconds to run
 def test_logits_and_gradients(spec: ArchSpec) -> None:
     model = build(spec)
     logits = model(torch.randn(2, spec.in_channels, spec.input_size, spec.input_size))
@@ -69,10 +140,24 @@ def test_logits_and_gradients(spec: ArchSpec) -> None:
     assert not lost
 
 
-@pytest.mark.parametrize("unit", [{"dilations": [1]}, {"dilations": [2], "branch_act": False}, {}])
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize(
+    "unit",
+    [
+        {"dilations": [1]},
+        {"dilations": [2], "branch_act": False},
+        {},
+        {"select": "sum"},
+        {"select": "reduced"},
+        *({"kind": "se", "placement": p} for p in ("conv", "standard", "pre", "post", "identity")),
+    ],
+)
+@pytest.mark.parametrize(
+    "backbone", ["shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "resnext26"]
+)
 def test_units_train_before_an_activation_in_place(backbone: str, unit: dict[str, Any]) -> None:
     # MobileNets activate the unit's output in place; a unit whose backward pass needs that output fails.
+    if unit.get("placement") == "identity" and backbone in MOBILE:
+        return  # refused, see below
     model = build(ArchSpec(backbone=backbone, num_classes=2, input_size=32, unit=UnitSpec(**unit)))
     model(torch.randn(2, 3, 32, 32)).sum().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
@@ -82,36 +167,93 @@ def test_units_train_before_an_activation_in_place(backbone: str, unit: dict[str
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_untouched_layers_keep_name_and_shape(backbone: str, kind: str) -> None:
     spec = ArchSpec(backbone=backbone, unit=UnitSpec(kind=kind))
-    with torch.device("meta"):
-        plain = build(spec.model_copy(update={"unit": UnitSpec(kind="none")})).state_dict()
-        state = build(spec).state_dict()
+    plain = skeleton(spec.model_copy(update={"unit": UnitSpec(kind="none")})).state_dict()
+    state = skeleton(spec).state_dict()
     shapes = {name: weight.shape for name, weight in state.items()}
     replaced = set()
-    if kind == "sk":
-        for pair in spec.survey.pairs:
-            replaced |= {n for n in plain if n.startswith(f"{pair.path}.")}
-            replaced |= {n for n in plain if n.startswith(f"{pair.parent}.{pair.norm}.")}
+    for place in spec.survey.places:
+        for path in (place.conv, place.norm) if kind == "sk" else ():
+            replaced |= {n for n in plain if n.startswith(f"{path}.")}
+        if kind == "se" and backbone not in MOBILE:
+            # A Bottleneck has no list of layers to put a unit into.
+            for name in [n for n in plain if n.startswith(f"{place.exit}.")]:
+                path, _, last = name.rpartition(".")
+                plain[f"{path}.0.{last}"] = plain.pop(name)
     assert {n: w.shape for n, w in plain.items() if n not in replaced}.items() <= shapes.items()
     assert not replaced & set(state)
+    assert len(shapes) > len(plain) - len(replaced)
 
 
-def test_every_depthwise_convolution_is_a_site() -> None:
-    for backbone in BACKBONES:
-        spec = ArchSpec(backbone=backbone)
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_every_convolution_that_sees_neighbours_is_a_site(backbone: str) -> None:
+    spec = ArchSpec(backbone=backbone)
+    with torch.device("meta"):
         model = BACKBONES[backbone].make(spec.geometry)
-        depthwise = {
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Conv2d) and module.groups > 1
+    wide = {
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1)
+    }
+    assert {place.conv for place in spec.survey.places} == wide - {BACKBONES[backbone].stem()}
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_blocks_are_numbered_in_each_stage(backbone: str) -> None:
+    plain = ArchSpec(backbone=backbone).survey
+    for stage in plain.stages:
+        places = [place for place in plain.places if place.stage == stage.number]
+        inside = [place.index for place in places if place.block is not None]
+        assert inside == list(range(stage.depth))
+        assert len({place.block for place in places if place.block is not None}) == stage.depth
+        assert {place.index for place in places if place.block is None} <= {0}
+    shortcuts = [place for place in plain.places if place.block is None]
+    assert len(shortcuts) == (3 if backbone == "shufflenet_v2" else 0)
+
+
+@pytest.mark.parametrize("backbone", CHEAP)
+def test_the_survey_sees_what_passes_by(backbone: str) -> None:
+    """Shapes at each placement, against what a module put there is given."""
+
+    class Spy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.seen = x.shape[1:]
+            return x
+
+    spec = ArchSpec(backbone=backbone, input_size=45, unit=UnitSpec(kind="none"))
+    model = skeleton(spec)
+    spies: list[tuple[Any, Any]] = []
+    missing = set()
+    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+        paths = {
+            "conv": place.norm,
+            "standard": place.exit,
+            "pre": place.entry,
+            "post": place.block,
+            "identity": place.shortcut,
         }
-        assert {pair.path for pair in spec.survey.pairs} == depthwise
+        for placement, path in paths.items():
+            shape = getattr(site, placement)
+            assert (shape is None) == (not path)
+            if path:
+                spies.append((Spy(), shape))
+                insert(model, path, "spy", spies[-1][0], before=placement == "pre")
+            elif place.block is not None:
+                missing.add(placement)
+    model.eval()(torch.empty(1, 3, 45, 45, device="meta"))
+    assert [spy.seen for spy, _ in spies] == [(s.channels, s.side, s.side) for _, s in spies]
+    assert missing == ({"identity"} if backbone in MOBILE else set())
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_published_stages_are_resolutions(backbone: str) -> None:
-    sides = {site.stage: set() for site in ArchSpec(backbone=backbone).survey.sites}
-    for site in ArchSpec(backbone=backbone).survey.sites:
+    cifar = backbone in CIFAR
+    spec = ArchSpec(backbone=backbone, **({"input_size": 32, "stem_stride": 1} if cifar else {}))
+    sides: dict[int, set[int]] = {site.stage: set() for site in spec.survey.sites}
+    for site in spec.survey.sites:
         sides[site.stage].add(site.side)
+    if cifar:
+        assert sides == {2: {32}, 3: {16}, 4: {8}}
+        return
     # ShuffleNetV2's max-pool halves once more before its stage 2.
     shift = backbone == "shufflenet_v2"
     assert sides == {stage: {224 // 2 ** (stage + shift)} for stage in sides}
@@ -130,20 +272,53 @@ def test_override_reaches_its_stage_only() -> None:
 def test_units_take_stride_and_norm_settings_of_what_they_replace() -> None:
     spec = ArchSpec(backbone="mobilenet_v3_large")
     model = build(spec)
-    for pair, site in zip(spec.survey.pairs, spec.survey.sites, strict=True):
-        unit = model.get_submodule(pair.path)
+    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+        unit = model.get_submodule(place.conv)
         convs = [m for m in unit.branches.modules() if isinstance(m, nn.Conv2d)]  # type: ignore[union-attr]
         assert {conv.stride for conv in convs} == {(site.stride, site.stride)}
         norms = [m for m in unit.modules() if isinstance(m, nn.BatchNorm2d)]
         assert {(norm.eps, norm.momentum) for norm in norms} == {(0.001, 0.01)}
 
 
+def test_a_unit_stands_in_the_blocks_named_and_in_no_other() -> None:
+    unit = UnitSpec(
+        blocks=(0, -1),
+        stages=((3, {"blocks": [2, -2, 2]}), (4, {"kind": "se", "placement": "post"})),  # type: ignore[arg-type]
+    )
+    model = skeleton(ArchSpec(backbone="shufflenet_v2", unit=unit))
+    found = {name for name, module in model.named_modules() if isinstance(module, SelectiveKernel)}
+    assert found == {
+        "stage2.0.branch1.0",
+        "stage2.0.branch2.3",
+        "stage2.3.branch2.3",
+        "stage3.2.branch2.3",
+        "stage3.6.branch2.3",
+    }
+    assert [name for name, _ in model.get_submodule("stage4").named_children()] == [
+        "0",
+        "0_se",
+        "1",
+        "2",
+        "3",
+        "3_se",
+    ]
+
+
+def test_the_shortcut_of_shufflenet_may_keep_its_convolutions() -> None:
+    spec = ArchSpec(backbone="shufflenet_v2", unit=UnitSpec(shortcut=False))
+    model = skeleton(spec)
+    found = [name for name, module in model.named_modules() if isinstance(module, SelectiveKernel)]
+    assert len(found) == 16
+    assert not [name for name in found if "branch1" in name]
+
+
 def test_small_images_keep_their_resolution() -> None:
-    spec = ArchSpec(backbone="shufflenet_v2", input_size=64, stem_stride=1)
-    assert [site.side for site in spec.survey.sites][1] == 32
-    assert isinstance(build(spec).get_submodule("maxpool"), nn.Identity)
-    large = spec.model_copy(update={"input_size": 65})
-    assert isinstance(build(large).get_submodule("maxpool"), nn.MaxPool2d)
+    for backbone in ("shufflenet_v2", "resnext26"):
+        spec = ArchSpec(backbone=backbone, input_size=64, stem_stride=1)
+        assert [site.side for site in spec.survey.sites][1] == {"resnext26": 64}.get(backbone, 32)
+        assert isinstance(skeleton(spec).get_submodule("maxpool"), nn.Identity)
+        large = spec.model_copy(update={"input_size": 65})
+        assert isinstance(skeleton(large).get_submodule("maxpool"), nn.MaxPool2d)
 
 
 def test_a_survey_draws_no_random_numbers() -> None:

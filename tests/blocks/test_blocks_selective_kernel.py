@@ -21,7 +21,8 @@ class Case:
     channels: int
     dilations: tuple[int, ...]
     kernel: str
-    group_width: int
+    widths: tuple[int, ...]
+    select: str
     reduction: int
     min_dim: int
     branch_act: bool
@@ -31,17 +32,24 @@ class Case:
     training: bool
     seed: int
 
-    def unit(self, dilations: Sequence[int] | None = None, kernel: str | None = None) -> Any:
+    def unit(
+        self,
+        dilations: Sequence[int] | None = None,
+        kernel: str | None = None,
+        widths: Sequence[int] | None = None,
+        select: str | None = None,
+    ) -> Any:
         torch.manual_seed(self.seed)
         unit = SelectiveKernel(
             self.channels,
             self.dilations if dilations is None else dilations,
             kernel=kernel or self.kernel,  # type: ignore[arg-type]
-            group_width=self.group_width,
+            group_width=widths or self.widths,
             reduction=self.reduction,
             min_dim=self.min_dim,
             branch_act=self.branch_act,
             stride=self.stride,
+            select=select or self.select,  # type: ignore[arg-type]
         ).double()
         for value in unit.parameters():
             # Far from every start that would hide a mistake: no ones, no zeros, no tiny attention.
@@ -62,15 +70,20 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, min_branches: int = 1) -> Case:
-    group_width = draw(st.integers(1, 4))
+def cases(draw: st.DrawFn, min_branches: int = 1, select: str | None = "full") -> Case:
+    channels = draw(st.integers(1, 4)) * draw(st.integers(1, 4))
+    kernel = draw(st.sampled_from(["dilated", "real"]))
+    lowest = 0 if kernel == "real" else 1
+    dilations = draw(
+        st.lists(st.integers(lowest, 4), min_size=min_branches, max_size=min_branches + 3)
+    )
+    divisors = st.sampled_from([width for width in range(1, channels + 1) if channels % width == 0])
     return Case(
-        channels=group_width * draw(st.integers(1, 4)),
-        dilations=tuple(
-            draw(st.lists(st.integers(1, 4), min_size=min_branches, max_size=min_branches + 3))
-        ),
-        kernel=draw(st.sampled_from(["dilated", "real"])),
-        group_width=group_width,
+        channels=channels,
+        dilations=tuple(dilations),
+        kernel=kernel,
+        widths=tuple(draw(divisors) for _ in dilations),
+        select=select or draw(st.sampled_from(["full", "reduced", "sum"])),
         reduction=draw(st.integers(1, 8)),
         min_dim=draw(st.integers(1, 6)),
         branch_act=draw(st.booleans()),
@@ -94,18 +107,18 @@ def norm(x: Tensor, layer: nn.BatchNorm2d) -> Tensor:
 def transcribed(unit: SelectiveKernel, case: Case, x: Tensor) -> Tensor:
     """SKNet, Sec. 3.1, equation by equation, on a (B, M, C, H, W) stack of the branches."""
     branches = []
-    for branch, dilation in zip(unit.branches, case.dilations, strict=True):
+    for branch, dilation, width in zip(unit.branches, case.dilations, case.widths, strict=True):
         assert isinstance(branch, nn.Sequential)
         side, spread = (3, dilation) if case.kernel == "dilated" else (2 * dilation + 1, 1)
         weight = branch[0].weight
-        assert weight.shape == (case.channels, case.group_width, side, side)
+        assert weight.shape == (case.channels, width, side, side)
         out = functional.conv2d(
             x,
             weight,
             stride=case.stride,
             padding=dilation,
             dilation=spread,
-            groups=case.channels // case.group_width,
+            groups=case.channels // width,
         )
         out = norm(out, branch[1])
         branches.append(out.relu() if case.branch_act else out)
@@ -113,18 +126,23 @@ def transcribed(unit: SelectiveKernel, case: Case, x: Tensor) -> Tensor:
     if len(branches) == 1:
         return stack[:, 0]
     fused = stack.sum(1)  # (1)
+    if case.select == "sum":
+        return fused
     squeezed = fused.mean((2, 3))  # (2)
     down, down_norm = unit.fuse[0].weight.flatten(1), unit.fuse[1]
     assert isinstance(down_norm, nn.BatchNorm2d)
     z = norm(squeezed @ down.T, down_norm).relu()  # (3)
     assert z.shape[1] == max(case.channels // case.reduction, case.min_dim)  # (4)
-    select = unit.select.weight.reshape(len(branches), case.channels, -1)
+    select = unit.select.weight.reshape(-1, case.channels, z.shape[1])
+    if case.select == "reduced":
+        select = torch.cat((torch.zeros_like(select[:1]), select))
+    assert len(select) == len(branches)
     attention = torch.einsum("mcd,bd->bmc", select, z).softmax(1)  # (5)
     return (attention[..., None, None] * stack).sum(1)  # (6)
 
 
 @settings(max_examples=60, deadline=None)
-@given(cases())
+@given(cases(select=None))
 def test_equals_the_equations_with_gradients(case: Case) -> None:
     unit, x = case.unit(), case.image().requires_grad_()
     weights = [x, *unit.parameters()]
@@ -164,7 +182,9 @@ def test_order_of_branches_does_not_matter(case: Case, random: Any) -> None:
     order = list(range(len(case.dilations)))
     random.shuffle(order)
     unit = case.unit()
-    permuted = case.unit(dilations=[case.dilations[i] for i in order])
+    permuted = case.unit(
+        dilations=[case.dilations[i] for i in order], widths=[case.widths[i] for i in order]
+    )
     permuted.fuse.load_state_dict(unit.fuse.state_dict())
     for target, source in enumerate(order):
         permuted.branches[target].load_state_dict(unit.branches[source].state_dict())
@@ -175,19 +195,41 @@ def test_order_of_branches_does_not_matter(case: Case, random: Any) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(cases())
+@given(cases().filter(lambda case: 0 not in case.dilations))
 def test_real_kernel_with_the_dilated_taps_is_the_dilated_unit(case: Case) -> None:
     dilated, real = case.unit(kernel="dilated"), case.unit(kernel="real")
     state = dilated.state_dict()
     for index, dilation in enumerate(case.dilations):
         name = f"branches.{index}.0.weight"
         side = 2 * dilation + 1
-        grown = torch.zeros(case.channels, case.group_width, side, side).double()
+        grown = torch.zeros(case.channels, case.widths[index], side, side).double()
         grown[:, :, ::dilation, ::dilation] = state[name]
         state[name] = grown
     real.load_state_dict(state)
     x = case.image()
     torch.testing.assert_close(real(x), dilated(x), rtol=1e-10, atol=1e-11)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases(min_branches=2, select="full"))
+def test_reduced_selection_computes_what_the_full_one_computes(case: Case) -> None:
+    full, reduced = case.unit(), case.unit(select="reduced")
+    state = full.state_dict()
+    matrices = state["select.weight"].unflatten(0, (len(case.dilations), -1))
+    # A softmax does not change when all its inputs change by the same.
+    state["select.weight"] = (matrices[1:] - matrices[:1]).flatten(0, 1)
+    reduced.load_state_dict(state)
+    x = case.image()
+    torch.testing.assert_close(reduced(x), full(x), **TOLERANCE)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cases(min_branches=2, select="sum"))
+def test_without_selection_the_branches_are_summed_up(case: Case) -> None:
+    unit, x = case.unit(), case.image()
+    total = sum(branch(x) for branch in unit.branches)
+    torch.testing.assert_close(unit(x), total, **TOLERANCE)
+    assert {name.split(".")[0] for name, _ in unit.named_parameters()} == {"branches"}
 
 
 def test_one_branch_has_neither_fuse_nor_select() -> None:
@@ -221,7 +263,11 @@ def test_defaults_are_the_papers() -> None:
     ("arguments", "field"),
     [
         ({"dilations": ()}, "dilations"),
-        ({"dilations": (1, 0)}, "dilations"),
+        ({"dilations": (1, 0)}, "dilations: 0 is below 1; 0, a 1x1 kernel, needs kernel: real"),
+        ({"dilations": (1, -1), "kernel": "real"}, "dilations: -1 is below 0"),
+        ({"select": "max"}, "select: max; sk allows full, reduced, sum"),
+        ({"group_width": (1, 2, 4)}, "group_width: 3 figures for 2 branches"),
+        ({"group_width": (1, 3)}, "group_width: 3 does not divide"),
         ({"channels": 0}, "channels"),
         ({"reduction": 0}, "reduction"),
         ({"min_dim": 0}, "min_dim"),

@@ -63,6 +63,15 @@ def test_defaults_are_the_contract() -> None:
             "reduction": 16,
             "min_dim": 32,
             "branch_act": True,
+            "groups": (),
+            "select": "full",
+            "shortcut": True,
+            "blocks": (),
+            "placement": None,
+            "pool": None,
+            "fusion": None,
+            "pairwise": "embedded",
+            "subsample": False,
             "stages": {},
         },
     }
@@ -103,11 +112,50 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
         ({"stem_stride": 3}, "stem_stride: Input should be 1 or 2, got 3"),
         ({"depth": 3}, "depth: unknown field; allowed: backbone, width, num_classes"),
         ({"unit": "sk"}, "unit: "),
-        ({"unit": {"kind": "gc"}}, "unit in stage 2: unknown unit 'gc'; allowed: none, se, sk"),
+        ({"unit": {"kind": "ks"}}, "unit in stage 2: unknown unit 'ks'; allowed: none, se, sk"),
         ({"unit": {"ratio": 3}}, "unit.ratio: unknown field; allowed: kind, dilations"),
         ({"unit": {"dilations": []}}, "unit.dilations: "),
         ({"unit": {"dilations": [1] * 17}}, "unit.dilations: "),
-        ({"unit": {"dilations": [1, 0]}}, "unit.dilations.1: "),
+        ({"unit": {"dilations": [1, -1]}}, "unit.dilations.1: "),
+        (
+            {"unit": {"dilations": [1, 0]}},
+            "unit in stage 2: dilations: 0 is below 1; 0, a 1x1 kernel, needs kernel: real",
+        ),
+        (
+            {"unit": {"kernel": "real", "stages": {3: {"dilations": [0], "kernel": "dilated"}}}},
+            "unit in stage 3: dilations: 0 is below 1",
+        ),
+        ({"unit": {"groups": [0]}}, "unit.groups.0: "),
+        ({"unit": {"groups": 2}}, "unit.groups: "),
+        (
+            {"unit": {"groups": [1, 2, 1]}},
+            "unit in stage 2: groups: 3 figures for 2 branches; allowed: one, or one each",
+        ),
+        (
+            {"unit": {"groups": [2, 4]}},
+            "unit in stage 2: groups: 4 does not divide 58 channels; allowed: a divisor",
+        ),
+        ({"unit": {"select": "max"}}, "unit.select: Input should be 'full', 'reduced' or 'sum'"),
+        ({"unit": {"shortcut": 3}}, "unit.shortcut: "),
+        ({"unit": {"blocks": [64]}}, "unit.blocks.0: "),
+        (
+            {"unit": {"blocks": [0, 5]}},
+            "unit in stage 2: blocks: 5: the stage has 4 blocks; allowed: -4 to 3",
+        ),
+        (
+            {"unit": {"stages": {3: {"blocks": [-9]}}}},
+            "unit in stage 3: blocks: -9: the stage has 8 blocks; allowed: -8 to 7",
+        ),
+        ({"unit": {"placement": "before"}}, "unit.placement: Input should be 'conv', 'standard', "),
+        (
+            {"unit": {"kind": "se", "placement": "identity"}},
+            "unit in stage 2: placement: identity: the shortcuts of this backbone have no place for a "
+            "module; allowed: conv, standard, pre, post",
+        ),
+        (
+            {"unit": {"kind": "se", "pool": "att"}},
+            "unit in stage 2: pool: att; se allows avg, max, none",
+        ),
         ({"unit": {"kernel": "huge"}}, "unit.kernel: Input should be 'dilated' or 'real'"),
         ({"unit": {"group_width": 3}}, "unit in stage 2: group_width: 3 does not divide"),
         ({"unit": {"reduction": 0}}, "unit.reduction: "),
@@ -118,11 +166,11 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
         ({"unit": {"stages": {None: {}, 2: {}}}}, "unit.stages.None"),
         ({"unit": {"stages": {2: {}, "2": {}}}}, "unit.stages: stage 2 comes twice"),
         ({"unit": {"stages": {2: 3}}}, "unit.stages.2: "),
-        ({"unit": {"stages": {2: {"dilations": [0]}}}}, "unit.stages.2.dilations.0: "),
+        ({"unit": {"stages": {2: {"dilations": [-1]}}}}, "unit.stages.2.dilations.0: "),
         (
             {"unit": {"stages": {2: {"stages": {}}}}},
             "unit.stages.2.stages: unknown field; allowed: kind, dilations, kernel, group_width, "
-            "reduction, min_dim, branch_act",
+            "reduction, min_dim, branch_act, groups, ",
         ),
         (
             {"unit": {"stages": {1: {"kind": "se"}}}},
@@ -139,6 +187,41 @@ def test_errors_are_one_line_with_the_path(fields: dict[str, Any], problem: str)
     assert message.startswith(f"arch.yaml: {problem}")
     assert "\n" not in message
     assert len(message) < 300
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2"])
+def test_shortcuts_without_a_module_take_none(backbone: str) -> None:
+    with pytest.raises(InvalidInput, match="placement: identity: the shortcuts of this backbone"):
+        parse(
+            ArchSpec,
+            {"backbone": backbone, "unit": {"kind": "se", "placement": "identity"}},
+            "arch.yaml",
+        )
+    # A kind that stands in place of the convolution does not look at it.
+    ArchSpec(backbone=backbone, unit=UnitSpec(placement="identity"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "label"),
+    [
+        ({}, "sk d1,2 w1 r16 L32 act"),
+        ({"dilations": (2,), "branch_act": False}, "sk d2 w1 no act"),
+        ({"select": "reduced", "shortcut": False}, "sk d1,2 w1 r16 L32 reduced act no shortcut"),
+        (
+            {"select": "sum", "groups": (1, 2), "dilations": (0, 1), "kernel": "real"},
+            "sk real 0,1 G1,2 sum act",
+        ),
+        ({"kind": "none", "blocks": (0,)}, "none"),
+        ({"kind": "se"}, "se r16"),
+        (
+            {"kind": "se", "pool": "max", "placement": "pre", "blocks": (-1,)},
+            "se r16 max pool pre blocks -1",
+        ),
+        ({"stages": ((3, UnitOverride(kind="se")),)}, "sk d1,2 w1 r16 L32 act [stage 3: differs]"),
+    ],
+)
+def test_labels_name_what_has_an_effect(unit: dict[str, Any], label: str) -> None:
+    assert ArchSpec(backbone="shufflenet_v2", unit=UnitSpec(**unit)).label == label
 
 
 @pytest.mark.parametrize(

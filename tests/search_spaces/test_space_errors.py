@@ -43,15 +43,18 @@ IN_A_LINE = {
     "width: {choice: [0.5, '1.0']}": "width.choice.1: Input should be a valid number, got '1.0'",
     "width: {choice: [2020-01-01]}": "width.choice.0: not a value of a field, got datetime.date",
     "unit.dilations: {choice: [[1, 2], [2, 1]]}": "unit.dilations.choice.1: [1, 2] is listed twice",
-    "unit.dilations: {choice: [[1], [1, 0]]}": (
-        "unit.dilations.choice.1.1: Input should be greater than or equal to 1, got 0"
+    "unit.dilations: {choice: [[1], [1, -1]]}": (
+        "unit.dilations.choice.1.1: Input should be greater than or equal to 0, got -1"
     ),
     "unit.dilations: {choice: [[1], []]}": "unit.dilations.choice.1: Tuple should have at least 1",
     "unit.dilations: {choice: [1, 2]}": "unit.dilations.choice.0: Input should be a valid array",
-    "unit.dilations: [{choice: [[1]], when: {width: 1}}, {choice: [[0]]}]": (
-        "unit.dilations.1.choice.0.0: Input should be greater than or equal to 1, got 0"
+    "unit.dilations: [{choice: [[1]], when: {width: 1}}, {choice: [[-1]]}]": (
+        "unit.dilations.1.choice.0.0: Input should be greater than or equal to 0, got -1"
     ),
     "unit.kind: {choice: [sk, ks]}": "unit.kind.choice.1: unknown unit 'ks'; allowed: none, se, sk",
+    "unit.placement: {choice: [conv, null]}": (
+        "unit.placement.choice.1: expected a value, got None"
+    ),
     "unit.kernel: {choice: [reel]}": (
         "unit.kernel.choice.0: Input should be 'dilated' or 'real', got 'reel'"
     ),
@@ -120,6 +123,25 @@ IN_A_LINE = {
     "unit.stages.1.kind: {choice: [none]}": (
         "unit.stages.1.kind: shufflenet_v2 has no such stage; allowed: 2, 3, 4"
     ),
+    # what does not exist together
+    "unit.dilations: {choice: [[1], [0, 1]]}": (
+        "unit.dilations: 0 is below 1; 0, a 1x1 kernel, needs kernel: real (backbone shufflenet_v2, "
+        "stage 2)"
+    ),
+    "unit.stages.3.dilations: {choice: [[0, 1]]}": "unit.stages.3.dilations: 0 is below 1; ",
+    "unit.groups: {choice: [[2], [2, 4, 8]]}": "unit.groups: 3 figures for 2 branches; ",
+    "unit.blocks: {choice: [[0], [0, 5]]}": (
+        "unit.blocks: 5: the stage has 4 blocks; allowed: -4 to 3 (backbone shufflenet_v2, stage 2)"
+    ),
+    "unit.stages.3.blocks: {choice: [[7], [-9]]}": (
+        "unit.stages.3.blocks: -9: the stage has 8 blocks; "
+    ),
+    "unit.stages.4.kind: {choice: [se]}\n  unit.placement: {choice: [pre, identity]}": (
+        "unit.placement: identity: the shortcuts of this backbone have no place for a module; "
+    ),
+    "unit.kind: {choice: [se]}\n  unit.pool: {choice: [att]}": (
+        "unit.pool: att; se allows avg, max, none (backbone shufflenet_v2, stage 2)"
+    ),
 }  # fmt: skip
 
 WHOLE_FILES = {
@@ -133,8 +155,11 @@ WHOLE_FILES = {
         "my.yaml: fixed.backbone: unknown backbone 'resnet'; allowed: shufflenet_v2, "
     ),
     "name: x\nfixed: {backbone: shufflenet_v2, depth: 3}": "my.yaml: fixed.depth: unknown field; ",
+    "name: x\nfixed: {backbone: shufflenet_v2, unit: {dilations: [-1]}}": (
+        "my.yaml: fixed.unit.dilations.0: Input should be greater than or equal to 0, got -1"
+    ),
     "name: x\nfixed: {backbone: shufflenet_v2, unit: {dilations: [0]}}": (
-        "my.yaml: fixed.unit.dilations.0: Input should be greater than or equal to 1, got 0"
+        "my.yaml: fixed.unit.dilations: 0 is below 1; 0, a 1x1 kernel, needs kernel: real "
     ),
     "name: x\nfixed: {unit.kind: sk, unit: {kind: se}}": "my.yaml: fixed.unit.kind: given twice",
     "name: x\nfixed: {backbone: shufflenet_v2, width: 0.75}": (
@@ -210,3 +235,31 @@ def test_a_width_that_one_backbone_lacks_needs_a_condition() -> None:
     with pytest.raises(InvalidInput, match=r"^vary\.width: 0\.35 does not exist"):
         SearchSpace(define(either))
     assert SearchSpace(define(fitting)).size() == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "condition"),
+    [
+        ("unit.placement: {choice: [identity], when: {W}}", "backbone: resnext29_16x32d"),
+        ("unit.placement: {choice: [identity], when: {W}}", "unit.kind: sk"),
+        ("unit.dilations: {choice: [[0, 1]], when: {W}}", "unit.kernel: real"),
+        ("unit.groups: {choice: [[2, 3, 4]], when: {W}}", "unit.dilations: [[1, 2, 3]]"),
+        ("unit.blocks: {choice: [[2]], when: {W}}", "backbone: resnext29_16x32d"),
+        ("unit.pool: {choice: [att], when: {W}}", "unit.kind: sk"),
+    ],
+)
+def test_what_only_some_networks_have_needs_a_condition(entry: str, condition: str) -> None:
+    others = """
+    name: x
+    vary:
+      backbone: {choice: [mobilenet_v2, resnext29_16x32d]}
+      unit.kind: {choice: [se, sk]}
+      unit.kernel: {choice: [dilated, real]}
+      unit.dilations: {choice: [[1], [1, 2], [1, 2, 3]]}
+      """
+    if entry.startswith("unit.dilations"):
+        others = others.replace("unit.dilations: {choice: [[1], [1, 2], [1, 2, 3]]}", "")
+    space = SearchSpace(define(others + entry.replace("W", condition)))
+    assert all(spec.key for spec in space.enumerate())
+    with pytest.raises(InvalidInput, match=rf"^vary\.{entry.split(':')[0]}: "):
+        SearchSpace(define(others + entry.replace(", when: {W}", "")))

@@ -1,4 +1,4 @@
-"""Group widths that do not divide: lowered, for the stages they hold in and no further."""
+"""Groups that do not divide: lowered, for the stages they hold in and no further."""
 
 from __future__ import annotations
 
@@ -49,6 +49,45 @@ def test_each_width_is_lowered_for_the_stages_it_holds_in(
     assert mended.group_width == shared
     assert {stage: override.group_width for stage, override in mended.stages} == own
     ArchSpec(backbone="shufflenet_v2", unit=mended)
+
+
+@pytest.mark.parametrize(
+    ("unit", "shared", "own"),
+    [
+        (UnitSpec(groups=(8,)), (2,), {}),
+        (UnitSpec(groups=(1, 32)), (1, 2), {}),
+        (UnitSpec(groups=(32, 1)), (2, 1), {}),  # they go by the branches, in this order
+        (UnitSpec(groups=(8,), stages=((2, UnitOverride(kind="none")),)), (4,), {2: None}),
+        (UnitSpec(groups=(8,), stages=((2, UnitOverride(groups=())),)), (4,), {2: ()}),
+        (UnitSpec(stages=((3, UnitOverride(groups=(100, 30))),)), (), {3: (58, 29)}),
+        (UnitSpec(kind="se", groups=(7,)), (7,), {}),
+    ],
+)
+def test_so_is_each_number_of_groups(
+    unit: UnitSpec, shared: tuple[int, ...], own: dict[int, tuple[int, ...] | None]
+) -> None:
+    mended = mend(unit, SHUFFLENET)
+    assert mended.groups == shared
+    assert {stage: override.groups for stage, override in mended.stages} == own
+    ArchSpec(backbone="shufflenet_v2", unit=mended)
+
+
+def test_a_group_width_stays_where_groups_stand_for_it() -> None:
+    unit = UnitSpec(group_width=8, groups=(2,), stages=((3, UnitOverride(groups=())),))
+    assert mend(unit, SHUFFLENET).group_width == 4
+    assert mend(unit.model_copy(update={"stages": ()}), SHUFFLENET).group_width == 8
+
+
+def test_mended_groups_are_found_although_nobody_can_ask_for_them() -> None:
+    space = space_of(
+        "name: x\nfixed: {backbone: shufflenet_v2}\n"
+        "vary: {unit.groups: {choice: [[], [1], [32, 4], [1, 32], [32, 1]]}}"
+    )
+    asked = [space.from_params({"unit.groups": text}) for text in ("", "1", "32,4", "1,32", "32,1")]
+    assert [spec.unit.groups for spec in asked] == [(), (1,), (2, 2), (1, 2), (2, 1)]
+    assert len({spec.key for spec in asked}) == 5
+    for spec in asked:
+        assert space.from_params(space.to_params(spec)) == spec
 
 
 @given(asked=st.integers(1, 500), divisor=st.integers(1, 1000))

@@ -6,17 +6,44 @@ import pickle
 import random
 
 import pytest
+import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from space_helpers import MIXED, SMALL, define, params_of, space_of
 
-from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec
+from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec, build
 from blocks.yaml_files import dump_yaml, parse
 from search_spaces import SPACES, SearchSpace, SpaceDefinition, load_space
 
 ALL = {name: load_space(name).bind(**SMALL) for name in SPACES} | {"mixed": space_of(MIXED)}
+OPTIONS = """
+name: options
+about: Every field that says how a unit looks and where it stands.
+vary:
+  backbone: {choice: [shufflenet_v2, resnext29_16x32d]}
+  unit.kind: {choice: [none, se, sk]}
+  unit.kernel: {choice: [dilated, real]}
+  unit.dilations:
+    - {choice: [[0], [0, 1], [1, 2, 0]], when: {unit.kernel: real}}
+    - {choice: [[1], [1, 1], [1, 2, 3]]}
+  unit.groups:
+    - {choice: [[], [32], [7, 64]], when: {unit.dilations: [[0, 1], [1, 1]]}}
+    - {choice: [[], [16]]}
+  unit.select: {choice: [full, reduced, sum]}
+  unit.shortcut: {choice: [true, false]}
+  unit.placement:
+    - {choice: [conv, standard, pre, post, identity], when: {backbone: resnext29_16x32d}}
+    - {choice: [conv, standard, pre, post]}
+  unit.pool: {choice: [avg, max, none]}
+  unit.blocks: {choice: [[], [0], [2, -1], [-1, 0]]}
+  unit.stages.3.kind: {choice: [se, sk]}
+  unit.stages.3.groups: {choice: [[12], [32]]}
+  unit.stages.3.blocks: {choice: [[], [1]]}
+  unit.stages.3.placement: {choice: [conv, post]}
+"""
+OPTIONS_SPACE = space_of(OPTIONS)
 # Groups of 3 and 5 are mended to 2 and 4, which nobody can ask for or which unlock no reduction.
 ENDLESS = """
 name: endless
@@ -42,6 +69,21 @@ def test_parameters_give_a_valid_network_and_come_back_to_it(
     for parameter, distribution in space.distributions().items():
         assert distribution._contains(distribution.to_internal_repr(params[parameter]))
     assert space.from_params(params).key == spec.key
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_so_do_all_options_of_a_unit_and_what_they_name_builds(data: st.DataObject) -> None:
+    params = data.draw(params_of(OPTIONS_SPACE))
+    spec = OPTIONS_SPACE.from_params(params)
+    assert ",".join(map(str, spec.unit.blocks)) == params["unit.blocks"]
+    back = OPTIONS_SPACE.to_params(spec)
+    assert OPTIONS_SPACE.from_params(back).key == spec.key
+    assert {n: back[n] for n in back if "blocks" in n} == {
+        n: params[n] for n in back if "blocks" in n
+    }
+    with torch.device("meta"):
+        build(spec)
 
 
 def test_round_trip_in_an_endless_space() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from blocks import BACKBONES, ArchSpec, UnitSpec
+from blocks import ArchSpec, UnitSpec
 from nas.cost import Counts, FvcoreCount, FvcoreReferee, count, fvcore_count
 from search_spaces import SPACES, load_space
 
@@ -15,7 +15,17 @@ UNITS = {
     "sk": UnitSpec(dilations=(1, 2)),
     "sk real": UnitSpec(dilations=(1, 2, 3), kernel="real", group_width=2, branch_act=False),
     "sk one branch": UnitSpec(dilations=(2,), min_dim=8),
+    "sk groups": UnitSpec(dilations=(0, 1), kernel="real", groups=(8, 4), select="reduced"),
+    "sk sum": UnitSpec(select="sum", shortcut=False, blocks=(0,)),
+    "se conv": UnitSpec(kind="se", placement="conv", pool="none"),
+    "se pre": UnitSpec(kind="se", placement="pre", pool="max"),
+    "se post": UnitSpec(kind="se", placement="post"),
+    "se identity": UnitSpec(kind="se", placement="identity"),
 }
+MOBILE = ("shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+CHEAP = (*MOBILE, "resnext26", "resnext29_16x32d")
+"""One of each kind of block; the other ResNets are more of the same."""
+
 RANDOM_SPECS = 300
 
 
@@ -30,20 +40,24 @@ def counts(theirs: FvcoreCount) -> Counts:
 
 
 @pytest.mark.parametrize("unit", list(UNITS))
-@pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_fvcore_agrees_on_every_backbone(backbone: str, unit: str, referee: FvcoreReferee) -> None:
+@pytest.mark.parametrize("backbone", CHEAP)
+def test_fvcore_agrees_on_every_kind_of_block(
+    backbone: str, unit: str, referee: FvcoreReferee
+) -> None:
+    if backbone in MOBILE and unit in ("se identity", "sk groups"):
+        return  # the one does not exist there, for the other channels have other divisors
     spec = ArchSpec(backbone=backbone, input_size=32, num_classes=10, unit=UNITS[unit])
     assert counts(referee.count(spec)) == count(spec)
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", [*MOBILE, "resnext50"])
 def test_fvcore_agrees_on_full_images(backbone: str, referee: FvcoreReferee) -> None:
     spec = ArchSpec(backbone=backbone, input_size=224)
     assert counts(referee.count(spec)) == count(spec)
 
 
 @pytest.mark.parametrize("size", [17, 65])
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", [*MOBILE, "resnext26"])
 def test_fvcore_agrees_on_odd_grey_images(backbone: str, size: int, referee: FvcoreReferee) -> None:
     spec = ArchSpec(backbone=backbone, input_size=size, in_channels=1, stem_stride=1)
     assert counts(referee.count(spec)) == count(spec)
