@@ -32,7 +32,9 @@ from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
 
+import plotly.graph_objects as go
 from machine import machine
+from plotly.subplots import make_subplots
 from scipy import stats
 
 from blocks import ArchSpec, UnitSpec
@@ -109,6 +111,7 @@ def main() -> int:
     write("trainings.csv", trainings)
     write("summary.csv", summaries)
     (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
+    draw(summaries).write_html(RUNS / "tradeoff.html")
     if options.json:
         print(json.dumps([asdict(one) for one in summaries], indent=2))
     else:
@@ -262,6 +265,38 @@ def write(name: str, rows: Sequence[Training] | Sequence[Summary]) -> None:
             writer = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
             writer.writeheader()
             writer.writerows(map(asdict, rows))
+
+
+def draw(summaries: Sequence[Summary]) -> go.Figure:
+    """Error with its 95 % interval against multiply-adds, a panel for each condition."""
+    conditions = sorted({(s.data, s.scale_jitter, s.epochs, s.stem_stride) for s in summaries})
+    titles = [
+        f"{data}, {'as it is' if jitter == 1 else f'scales {jitter:g} to 1'}, {epochs} epochs"
+        for data, jitter, epochs, _ in conditions
+    ]
+    figure = make_subplots(cols=max(1, len(conditions)), subplot_titles=titles)
+    for column, condition in enumerate(conditions, start=1):
+        for unit, colour in zip(UNITS, ("#7f868c", "#d98c00", "#b3261e", "#0b5fa5"), strict=True):
+            points = [
+                s
+                for s in summaries
+                if s.unit == unit and (s.data, s.scale_jitter, s.epochs, s.stem_stride) == condition
+            ]
+            figure.add_scatter(
+                x=[s.mflops for s in points],
+                y=[s.error for s in points],
+                error_y={"array": [0 if math.isnan(s.interval) else s.interval for s in points]},
+                mode="lines+markers",
+                name=unit,
+                line={"color": colour},
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(title="million multiply-adds")
+    figure.update_yaxes(title="test error %")
+    figure.update_layout(template="simple_white", width=520 * max(1, len(conditions)), height=460)
+    return figure
 
 
 def line(one: Summary) -> str:
