@@ -144,6 +144,16 @@ class UnitSpec(BaseModel):
         """Whether block ``index`` of a stage of ``depth`` blocks has the unit."""
         return not self.blocks or index in self.blocks or index - depth in self.blocks
 
+    def branches(self, channels: int) -> list[tuple[int, int]]:
+        """(dilation, channels per group) of each branch, in the one order in which they are built.
+
+        Sorted by both, so that branches that differ in their groups alone have one order as well.
+
+        Raises:
+            InvalidInput: As ``branch_widths`` does.
+        """
+        return sorted(zip(sorted(self.dilations), self.branch_widths(channels), strict=True))
+
     def branch_widths(self, channels: int) -> tuple[int, ...]:
         """Channels per group of each branch, in the order of ascending dilations.
 

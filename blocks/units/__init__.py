@@ -13,7 +13,8 @@ from blocks.units.global_context import (
     SimplifiedNonLocalUnit,
 )
 from blocks.units.non_local import NonLocal, NonLocalUnit
-from blocks.units.selective_kernel import SelectiveKernel, SelectiveKernelUnit
+from blocks.units.selective_kernel import SelectiveKernel
+from blocks.units.selective_kernel_unit import SelectiveKernelUnit
 from blocks.units.squeeze_excitation import SqueezeExcitation, SqueezeExcitationUnit
 
 UNITS: Registry[Unit] = Registry("unit")

@@ -1,0 +1,122 @@
+"""``kind: sk``: Selective Kernel units in a network, what they cost and how they come there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from torch import nn
+
+from blocks.backbones.base import Place
+from blocks.counting import Counts
+from blocks.survey import Site
+from blocks.unit_spec import Kernel, UnitSpec
+from blocks.units.base import PLAIN, Resolved, Start, Unit
+from blocks.units.plain_weights import compute_plain, inherit, keep_norm_settings
+from blocks.units.selective_kernel import (
+    SelectiveKernel,
+    check_branches,
+    check_group_width,
+    fuse_dim,
+    kernel_shape,
+)
+from blocks.units.surgery import replace
+
+
+class SelectiveKernelUnit(Unit):
+    """``kind: sk``: a SelectiveKernel in place of the spatial convolution and its BatchNorm.
+
+    In ResNeXt a branch with the convolution's own kernel and groups, alone and without ReLU, is the
+    plain block. The ReLU that follows there changes nothing behind branches that end in one.
+    """
+
+    def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
+        check_branches(unit.dilations, unit.kernel)
+        for width in unit.branch_widths(channels):
+            check_group_width(channels, width)
+
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        kernels = "d" if unit.kernel == "dilated" else "real "
+        words = [
+            f"{kernels}{','.join(map(str, unit.dilations))}",
+            f"G{','.join(map(str, unit.groups))}" if unit.groups else f"w{unit.group_width}",
+        ]
+        if len(unit.dilations) > 1:  # a single branch has nothing to fuse
+            attention = f"r{unit.reduction} L{unit.min_dim}"
+            forms = {"full": attention, "reduced": f"{attention} reduced", "sum": "sum"}
+            words.append(forms[unit.select])
+        words.append("act" if unit.branch_act else "no act")
+        return words if unit.shortcut else [*words, "no shortcut"]
+
+    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
+        if site.on_shortcut and not unit.shortcut:
+            return PLAIN
+        branches = [
+            (*kernel_shape(dilation, unit.kernel), width)
+            for dilation, width in unit.branches(site.channels)
+        ]
+        if branches == [(site.kernel, 1, site.group_width)] and not unit.branch_act:
+            return PLAIN
+        several = len(branches) > 1
+        select = unit.select if several else None
+        attends = several and select != "sum"
+        hidden = fuse_dim(site.channels, unit.reduction, unit.min_dim) if attends else None
+        return ("sk", tuple(branches), hidden, unit.branch_act, select)
+
+    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
+        if site.on_shortcut and not unit.shortcut:
+            return site.plain
+        # One sum in plain numbers: the search counts tens of thousands of units a second.
+        channels, branches = site.channels, len(unit.dilations)
+        pixels = site.side * site.side
+        if unit.groups:
+            taps = [_taps((d,), unit.kernel) for d in sorted(unit.dilations)]
+            widths = unit.branch_widths(channels)
+            weights = channels * sum(t * w for t, w in zip(taps, widths, strict=True))
+        else:
+            weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel)
+        norms = 2 * channels * branches
+        maps = channels * branches * pixels
+        if branches == 1 or unit.select == "sum":
+            return Counts(weights + norms, weights * pixels, maps)
+        hidden = fuse_dim(channels, unit.reduction, unit.min_dim)
+        selected = (branches - (unit.select == "reduced")) * channels
+        fuse, select = channels * hidden, hidden * selected
+        return Counts(
+            weights + norms + fuse + 2 * hidden + select,
+            weights * pixels + fuse + select,
+            maps + hidden + selected,
+        )
+
+    def install(  # noqa: D102
+        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+    ) -> None:
+        if self.resolve(unit, site) == PLAIN:
+            return
+        branches = unit.branches(site.channels)
+        module = SelectiveKernel(
+            site.channels,
+            [dilation for dilation, _ in branches],
+            kernel=unit.kernel,
+            group_width=[width for _, width in branches],
+            reduction=unit.reduction,
+            min_dim=unit.min_dim,
+            branch_act=unit.branch_act,
+            stride=site.stride,
+            select=unit.select,
+        )
+        conv, norm = model.get_submodule(place.conv), model.get_submodule(place.norm)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        keep_norm_settings(module, norm)
+        if start != "fresh":
+            inherit(module, conv, norm)
+        if start == "plain":
+            compute_plain(module, unit, site)
+        replace(model, place.conv, module)
+        replace(model, place.norm, None)
+
+
+@lru_cache(maxsize=4096)
+def _taps(dilations: tuple[int, ...], kernel: Kernel) -> int:
+    """Weights of one channel of a depthwise kernel, all branches together."""
+    return sum(size * size for size, _ in (kernel_shape(d, kernel) for d in dilations))
