@@ -31,9 +31,10 @@ class PublishedRow:
     Attributes:
         table: Key of TITLES.
         network: Name of the row, unique in its table.
-        error: Top-1 error in percent; of ImageNet on a single 224x224 crop.
+        error: Top-1 error in percent: of ImageNet on a single 224x224 crop, in Table 5 of CIFAR.
         error_top5: Top-5 error in percent.
-        error_320: Top-1 error in percent on a 320x320 crop.
+        error_320: Top-1 error in percent on a 320x320 crop, as the table's heading has it; the Inception
+            networks are published for 299.
         params: Parameters, in millions.
         mflops: Multiply-adds, in millions.
         in_mflops: Whether they are printed in millions, as for mobile networks, and not in billions.
