@@ -7,8 +7,9 @@ images, and the test set is read once, at the end; nothing is chosen on it. On F
 trained on the images as they are, and on images that are pasted at a random scale (0.35 to 1), since
 objects of many scales are what SK is for.
 
-Run it again after any interruption: trainings go on from their checkpoints, finished ones are kept.
-With the defaults it takes about six core-hours; a GPU is used when there is one.
+Run it again after any interruption: trainings go on from their checkpoints, finished ones are kept, and
+what trainings.csv holds is not trained again. With the defaults it takes about six core-hours; a GPU is
+used when there is one.
 
     python benchmarks/table4_tradeoff.py [--seeds 3] [--epochs 4] [--workers 2] [--json]
     python benchmarks/table4_tradeoff.py --widths 0.5 --units sk,sk_no_act --epochs 12   # adds to it
@@ -31,6 +32,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
+from typing import TypeAlias
 
 import plotly.graph_objects as go
 from machine import machine
@@ -55,6 +57,9 @@ UNITS = {
 }
 
 
+Condition: TypeAlias = tuple[str, float, int, int, float, str, int]
+
+
 @dataclass(frozen=True)
 class Training:
     """One row of trainings.csv."""
@@ -75,6 +80,19 @@ class Training:
     stem_stride: int
     minutes: float
     key: str
+
+    @property
+    def condition(self) -> Condition:
+        """What tells one training from another."""
+        return (
+            self.data,
+            self.scale_jitter,
+            self.epochs,
+            self.stem_stride,
+            self.width,
+            self.unit,
+            self.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,8 @@ def main() -> int:
     options = parse_options()
     if not options.collect:
         train(options)
-    trainings = sorted(found(), key=lambda t: (t.data, t.scale_jitter, t.epochs, t.width, t.seed))
+    known = {one.condition: one for one in (*kept(), *found())}
+    trainings = [known[condition] for condition in sorted(known)]
     summaries = list(summarise(trainings))
     write("trainings.csv", trainings)
     write("summary.csv", summaries)
@@ -138,7 +157,12 @@ def parse_options() -> argparse.Namespace:
 
 def train(options: argparse.Namespace) -> None:
     """Train every network that has no result yet, ``options.workers`` at a time."""
-    waiting = [job for job in jobs(options) if not TrialFolder(job.folder).result.is_file()]
+    done = {one.condition for one in kept()}
+    waiting = [
+        job
+        for job in jobs(options)
+        if not TrialFolder(job.folder).result.is_file() and condition_of(job) not in done
+    ]
     print(f"{len(waiting)} trainings to do", flush=True)
     executor = make_executor("local", options.workers, options.threads)
     try:
@@ -190,6 +214,33 @@ def jobs(options: argparse.Namespace) -> Iterable[TrainJob]:
                 log_version=name,
                 full=True,
             )
+
+
+def condition_of(job: TrainJob) -> Condition:
+    """What ``Training.condition`` will be."""
+    return (
+        job.data.name.split(":")[0],
+        job.data.scale_jitter or 1.0,
+        job.recipe.epochs,
+        job.spec.stem_stride,
+        job.spec.width,
+        next(name for name, unit in UNITS.items() if unit == job.spec.unit),
+        job.seed,
+    )
+
+
+def kept() -> list[Training]:
+    """The trainings of trainings.csv, perhaps of another machine."""
+    path = OUT / "trainings.csv"
+    if not path.is_file():
+        return []
+    types = {"str": str, "int": int, "float": float}
+    readers = {field.name: types[str(field.type)] for field in fields(Training)}
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Training(**{name: readers[name](text) for name, text in row.items()})
+            for row in csv.DictReader(file)
+        ]
 
 
 def found() -> Iterable[Training]:
