@@ -18,15 +18,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from machine import machine
-from scipy import stats
+from over_seeds import half_width, mean, write_rows
 
 from nas.cli.main import main as nas
 
@@ -77,8 +76,8 @@ def main() -> int:
                 return code
         rows += read_shifts(name, folder / "shift.csv")
     stages = summarise(rows)
-    write("shift.csv", rows)
-    write("stages.csv", stages)
+    write_rows(OUT / "shift.csv", rows)
+    write_rows(OUT / "stages.csv", stages)
     (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
     if options.json:
         print(json.dumps([asdict(one) for one in stages], indent=2))
@@ -115,26 +114,10 @@ def summarise(rows: Sequence[UnitShift]) -> list[StageShift]:
                 mean([row.mean_shift for row in here if row.training == training])
                 for training in trainings
             ]
-            half = math.nan
-            if len(means) > 1:
-                half = float(stats.sem(means) * stats.t.ppf(0.975, len(means) - 1))
+            half = half_width(means)
             positive = sum(value > 0 for value in means)
             result.append(StageShift(stage, scale, len(means), mean(means), half, positive))
     return result
-
-
-def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean."""
-    return math.fsum(values) / len(values)
-
-
-def write(name: str, rows: Sequence[UnitShift] | Sequence[StageShift]) -> None:
-    """Write one CSV file."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / name).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, rows))
 
 
 def line(one: StageShift) -> str:

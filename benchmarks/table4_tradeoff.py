@@ -36,8 +36,8 @@ from typing import TypeAlias
 
 import plotly.graph_objects as go
 from machine import machine
+from over_seeds import half_width, mean, write_rows
 from plotly.subplots import make_subplots
-from scipy import stats
 
 from blocks import ArchSpec, UnitSpec
 from nas.cost import count
@@ -127,8 +127,8 @@ def main() -> int:
     known = {one.condition: one for one in (*kept(), *found())}
     trainings = [known[condition] for condition in sorted(known)]
     summaries = list(summarise(trainings))
-    write("trainings.csv", trainings)
-    write("summary.csv", summaries)
+    write_rows(OUT / "trainings.csv", trainings)
+    write_rows(OUT / "summary.csv", summaries)
     (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
     draw(summaries).write_html(RUNS / "tradeoff.html")
     if options.json:
@@ -294,28 +294,6 @@ def summarise(trainings: Sequence[Training]) -> Iterable[Summary]:
                 round(mean(paired), 3), round(half_width(paired), 3),
                 any_one.mflops, any_one.params,
             )  # fmt: skip
-
-
-def mean(values: Sequence[float]) -> float:
-    """The mean; nan of nothing."""
-    return math.fsum(values) / len(values) if values else math.nan
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Half the 95 % interval of the mean by Student's t; nan of fewer than two values."""
-    if len(values) < 2:
-        return math.nan
-    return float(stats.sem(values) * stats.t.ppf(0.975, len(values) - 1))
-
-
-def write(name: str, rows: Sequence[Training] | Sequence[Summary]) -> None:
-    """Write one CSV file."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    if rows:
-        with (OUT / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(map(asdict, rows))
 
 
 def draw(summaries: Sequence[Summary]) -> go.Figure:

@@ -9,8 +9,7 @@ from blocks.survey import Shape
 from blocks.unit_spec import Fusion, UnitSpec
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
-from blocks.units.feature import FeatureUnit
-from blocks.units.squeeze_excitation import hidden_dim
+from blocks.units.feature import FeatureUnit, hidden_dim
 
 FUSIONS = ("sum", "product")
 DILATION = 4

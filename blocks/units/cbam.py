@@ -10,8 +10,7 @@ from blocks.survey import Shape
 from blocks.unit_spec import UnitSpec
 from blocks.units.base import Resolved
 from blocks.units.checks import check_positive
-from blocks.units.feature import FeatureUnit
-from blocks.units.squeeze_excitation import hidden_dim
+from blocks.units.feature import FeatureUnit, hidden_dim
 
 KERNEL = 7
 """Taps along a side of the spatial gate's convolution, the better of the two in the paper's Table 2."""

@@ -121,3 +121,8 @@ class FeatureUnit(Unit):
         assert isinstance(norm, nn.BatchNorm2d)
         norm.weight.div_(gate)
         norm.bias.div_(gate)
+
+
+def hidden_dim(channels: int, reduction: int) -> int:
+    """Hidden units of a bottleneck: C // r, at least one."""
+    return max(channels // reduction, 1)

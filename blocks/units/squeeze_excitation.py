@@ -9,7 +9,7 @@ from blocks.survey import Shape
 from blocks.unit_spec import Pool, UnitSpec
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
-from blocks.units.feature import FeatureUnit
+from blocks.units.feature import FeatureUnit, hidden_dim
 
 POOLS = ("avg", "max", "none")
 
@@ -81,8 +81,3 @@ class SqueezeExcitationUnit(FeatureUnit):
     def make_plain(self, module: nn.Module) -> None:  # noqa: D102
         assert isinstance(module, SqueezeExcitation)
         module.excite.weight.zero_()  # the gate then is sigmoid(0) = 1/2 everywhere
-
-
-def hidden_dim(channels: int, reduction: int) -> int:
-    """Hidden units of a bottleneck: C // r, at least one."""
-    return max(channels // reduction, 1)

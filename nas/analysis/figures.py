@@ -33,21 +33,13 @@ def channels_figure(analysis: Analysis) -> Figure:
         names = [_group(start, len(group)) for start, group in zip(starts, groups, strict=True)]
         means = [float(group.mean()) for group in groups]
         traces.append(
-            go.Scatter(
-                x=[
-                    start + (len(group) - 1) / 2
-                    for start, group in zip(starts, groups, strict=True)
-                ],
-                y=means,
-                name=f"{scale:g}x",
-                mode="lines+markers",
-                line={"color": _color(number), "width": 2},
-                marker={"color": _color(number), "size": 6},
-                hoverinfo="text",
-                hovertext=[
-                    hover_text(name, [f"{scale:g}x: {mean:.4f}"])
-                    for name, mean in zip(names, means, strict=True)
-                ],
+            _line(
+                [s + (len(group) - 1) / 2 for s, group in zip(starts, groups, strict=True)],
+                means,
+                number,
+                scale,
+                [f"{scale:g}x: {mean:.4f}" for mean in means],
+                names,
             )
         )
     return make_figure(
@@ -108,18 +100,14 @@ def _by_class(analysis: Analysis, one: UnitAttention) -> Figure:
     for number, scale in list(enumerate(analysis.attention.scales))[:2]:
         means = [float(one.difference[number, labels == label].mean()) for label in present]
         traces.append(
-            go.Scatter(
-                x=[html.escape(name) for name in names],
-                y=means,
-                name=f"{scale:g}x",
-                mode="lines+markers" if len(names) <= MOST_MARKED else "lines",
-                line={"color": _color(number), "width": 2},
-                marker={"color": _color(number), "size": 6},
-                hoverinfo="text",
-                hovertext=[
-                    hover_text(name, [f"{scale:g}x: {mean:+.4f}"])
-                    for name, mean in zip(names, means, strict=True)
-                ],
+            _line(
+                [html.escape(name) for name in names],
+                means,
+                number,
+                scale,
+                [f"{scale:g}x: {mean:+.4f}" for mean in means],
+                names,
+                marked=len(names) <= MOST_MARKED,
             )
         )
     return make_figure(
@@ -128,6 +116,29 @@ def _by_class(analysis: Analysis, one: UnitAttention) -> Figure:
         x={"title": {"text": "class"}, "type": "category"},
         y={"title": {"text": DIFFERENCE}},
         height=300,
+    )
+
+
+def _line(
+    x: Sequence[float | str],
+    y: Sequence[float],
+    number: int,
+    scale: float,
+    said: Sequence[str],
+    names: Sequence[str],
+    *,
+    marked: bool = True,
+) -> go.Scatter:
+    """The line of one scale, the ``number``-th; ``said`` of each point, under its name, on hovering."""
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=f"{scale:g}x",
+        mode="lines+markers" if marked else "lines",
+        line={"color": _color(number), "width": 2},
+        marker={"color": _color(number), "size": 6},
+        hoverinfo="text",
+        hovertext=[hover_text(name, [text]) for name, text in zip(names, said, strict=True)],
     )
 
 
