@@ -12,6 +12,8 @@ from blocks.errors import InvalidInput
 from blocks.unit_spec import Kernel, Select
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.depthwise import BranchConv2d
+from blocks.units.recomputed_selection import can_recompute, normalise_and_select, sum_of_means
+from blocks.units.selection import branch_weights, select
 
 
 class SelectiveKernel(nn.Module):
@@ -24,7 +26,8 @@ class SelectiveKernel(nn.Module):
     No layer has a bias, as in the authors' network. With one branch the softmax is 1 and neither fuse
     nor select exists.
 
-    ``U`` is never formed: the mean of a sum is the sum of the means, exactly.
+    ``U`` is never formed: the mean of a sum is the sum of the means, exactly. In training the outputs of
+    BatchNorm and ReLU are computed again in the backward pass instead of being kept.
 
     A softmax over M numbers has M - 1 degrees of freedom. The paper notes that for two branches "B is
     redundant"; ``select="reduced"`` leaves out the matrix of the first branch, whose logits are zero:
@@ -80,6 +83,7 @@ class SelectiveKernel(nn.Module):
             _branch(channels, dilation, kernel, width, branch_act, stride)
             for dilation, width in zip(dilations, widths, strict=True)
         )
+        self.branch_act = branch_act
         self.attends = len(dilations) > 1 and select != "sum"
         if not self.attends:
             return
@@ -94,57 +98,44 @@ class SelectiveKernel(nn.Module):
         # The authors' initialisation: the unit starts close to the mean of its branches.
         nn.init.normal_(self.select.weight, std=0.01)
 
-    def attention(self, maps: Sequence[Tensor]) -> Tensor:
-        """Weights of the branches (eqs. 1 to 5).
+    def attend(self, squeezed: Tensor) -> tuple[Tensor, ...]:
+        """Weights of the branches (eqs. 3 to 5).
 
         Args:
-            maps: M branch outputs, each (B, C, H, W).
+            squeezed: The spatial mean of the sum of the branches, (B, C, 1, 1).
 
         Returns:
-            (B, M, C, 1, 1), positive, summing to 1 over M.
+            M tensors (B, C, 1, 1), positive, their sum 1.
         """
-        squeezed = maps[0].mean((2, 3), keepdim=True)
-        for branch in maps[1:]:
-            squeezed = squeezed + branch.mean((2, 3), keepdim=True)
-        logits: Tensor = self.select(self.fuse(squeezed))
-        return branch_weights(logits, len(maps), maps[0].shape[1])
+        return branch_weights(
+            self.select(self.fuse(squeezed)), len(self.branches), squeezed.shape[1]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the unit to ``x`` (B, C, H, W)."""
+        if not self.attends:
+            return self._sum_of_branches(x)
+        layers = [list(branch.children()) for branch in self.branches]
+        maps: list[Tensor] = [conv(x) for conv, *_ in layers]
+        norms = [norm for _, norm, *_ in layers]
+        if can_recompute(norms, maps):
+            parameters = [*self.fuse.parameters(), *self.select.parameters()]
+            return normalise_and_select(maps, norms, self.branch_act, self.attend, parameters)
+        for index, (_, *rest) in enumerate(layers):
+            for layer in rest:
+                maps[index] = layer(maps[index])
+        return select(maps, self.attend(sum_of_means(maps)))
+
+    def _sum_of_branches(self, x: Tensor) -> Tensor:
         maps: list[Tensor] = [branch(x) for branch in self.branches]
         if len(maps) == 1:
             # Torchvision's activations work in place and would overwrite what the ReLU of the branch
             # has kept for its backward pass.
             return maps[0].clone() if torch.is_grad_enabled() else maps[0]
-        if not self.attends:
-            total = maps[0]
-            for branch in maps[1:]:
-                total = total + branch
-            return total
-        weights = self.attention(maps)
-        selected = maps[0] * weights[:, 0]
-        for index, branch in enumerate(maps[1:], start=1):
-            selected = torch.addcmul(selected, branch, weights[:, index])
-        return selected
-
-
-def branch_weights(logits: Tensor, branches: int, channels: int) -> Tensor:
-    """The softmax over the branches (eq. 5), channel by channel.
-
-    Args:
-        logits: What the select matrices give, (B, M * C, 1, 1), or (B, (M - 1) * C, 1, 1) where the
-            matrix of the first branch is left out.
-        branches: M.
-        channels: C.
-
-    Returns:
-        (B, M, C, 1, 1), positive, summing to 1 over M.
-    """
-    batch, _, _, _ = logits.shape
-    logits = logits.view(batch, -1, channels, 1, 1)
-    if logits.shape[1] < branches:
-        logits = torch.cat((torch.zeros_like(logits[:, :1]), logits), dim=1)
-    return logits.softmax(dim=1)
+        total = maps[0]
+        for branch in maps[1:]:
+            total = total + branch
+        return total
 
 
 def fuse_dim(channels: int, reduction: int, min_dim: int) -> int:

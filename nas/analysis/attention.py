@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from blocks.units.selective_kernel import branch_weights
+from blocks.units.selection import branch_weights
 from nas.analysis.scales import enlarge
 from nas.analysis.units import SkUnit
 from nas.errors import WorkFailed
@@ -131,7 +131,8 @@ class _Reader:
             hook.remove()
 
     def _keep(self, unit: SkUnit, logits: Tensor) -> None:
-        weights = branch_weights(logits, len(unit.kernels), unit.channels).flatten(2).double()
+        branches = branch_weights(logits, len(unit.kernels), unit.channels)
+        weights = torch.stack(branches, dim=1).flatten(2).double()  # (B, M, C)
         key = (unit, self.scale)
         self._branches.setdefault(key, []).append(weights.mean(2).cpu())
         total = weights[:, unit.larger].sum(0).cpu()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from blocks import InvalidInput, SelectiveKernel
+from blocks.units.recomputed_selection import sum_of_means
 
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -168,11 +169,11 @@ def test_equals_the_equations_with_gradients(case: Case) -> None:
 def test_attention_is_a_distribution_over_the_branches(case: Case) -> None:
     unit = case.unit()
     maps = [branch(case.image()) for branch in unit.branches]
-    attention = unit.attention(maps)
-    assert attention.shape == (3, len(maps), case.channels, 1, 1)
-    assert (attention > 0).all()
+    attention = unit.attend(sum_of_means(maps))
+    assert [weight.shape for weight in attention] == [(3, case.channels, 1, 1)] * len(maps)
+    assert all((weight > 0).all() for weight in attention)
     torch.testing.assert_close(
-        attention.sum(1), torch.ones(3, case.channels, 1, 1).double(), **TOLERANCE
+        sum(attention), torch.ones(3, case.channels, 1, 1).double(), **TOLERANCE
     )
 
 
