@@ -54,7 +54,8 @@ def export(
     for artifact in manifest.artifacts:
         parity = artifact.parity
         say(
-            f"{bundle / artifact.file}  {artifact.bytes:,} bytes; on {parity.images} images "
+            f"{bundle / artifact.files[0].name}  {sum(f.bytes for f in artifact.files):,} bytes; on "
+            f"{parity.images} images "
             f"max difference {parity.max_abs_difference:.1e}, same class on "
             f"{100 * parity.top1_agreement:.1f} %"
         )

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from nas.export.bundle import TARGETS, export_bundle
-from nas.export.manifest import Artifact, Manifest, Parity
+from nas.export.manifest import Artifact, File, Manifest, Parity
 
-__all__ = ["TARGETS", "Artifact", "Manifest", "Parity", "export_bundle"]
+__all__ = ["TARGETS", "Artifact", "File", "Manifest", "Parity", "export_bundle"]

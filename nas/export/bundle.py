@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,13 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from blocks.deploy import fuse
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
 from nas.cost import count
 from nas.data import Data, load_data
 from nas.errors import WorkFailed
-from nas.export.manifest import Artifact, Manifest, Parity
-from nas.export.onnx import run_onnx, write_onnx
+from nas.export.executorch import EXECUTORCH
+from nas.export.manifest import Artifact, File, Manifest, Parity
+from nas.export.ncnn import NCNN
+from nas.export.onnx import ONNX
+from nas.export.target import Target
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
 MANIFEST = "manifest.json"
@@ -31,23 +34,10 @@ TOLERANCE = 1e-4
 """Largest difference of a logit, as a share of the largest logit, that float32 may show."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """A runtime that a network can be exported for.
-
-    Attributes:
-        write: (model, example image, folder) -> the file it wrote.
-        run: (file, images) -> logits, by the runtime itself.
-        packages: Whose versions the manifest records.
-    """
-
-    write: Callable[[nn.Module, Tensor, Path], Path]
-    run: Callable[[Path, Tensor], NDArray[np.float32]]
-    packages: tuple[str, ...]
-
-
 TARGETS: Registry[Target] = Registry("export target")
-TARGETS.register("onnx", Target(write_onnx, run_onnx, ("onnx", "onnxruntime")))
+TARGETS.register("onnx", ONNX)
+TARGETS.register("executorch", EXECUTORCH)
+TARGETS.register("ncnn", NCNN)
 
 
 def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Manifest:
@@ -61,10 +51,13 @@ def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Man
         targets: Names in TARGETS.
 
     Raises:
-        InvalidInput: The checkpoint is not one, a target is unknown, the data are missing.
+        InvalidInput: The checkpoint is not one, a target is unknown or a package of it is missing, the
+            data are missing.
         WorkFailed: A runtime's outputs differ from PyTorch's.
     """
     chosen = {name: TARGETS[name] for name in targets}
+    for name, target in chosen.items():
+        target.check_installed(name)
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
     data = load_data(loaded.info.data)
@@ -110,8 +103,9 @@ def _artifact(
     expected: NDArray[np.float32],
     folder: Path,
 ) -> Artifact:
-    path = target.write(model, images[:1], folder)
-    actual = target.run(path, images)
+    files = target.write(fuse(model, target.form), images[:1], folder)
+    run = target.load(files[0])
+    actual = np.concatenate([run(image[None]) for image in images.numpy()])
     difference = float(np.abs(actual - expected).max())
     agreement = float((actual.argmax(1) == expected.argmax(1)).mean())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
@@ -119,14 +113,16 @@ def _artifact(
             f"{name}: the exported file differs from the network by {difference:.3g} in a logit, "
             f"over {len(images)} images; nothing was exported"
         )
-    content = path.read_bytes()
     return Artifact(
         target=name,
-        file=path.name,
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        files=tuple(_file(path) for path in files),
         parity=Parity(images=len(images), max_abs_difference=difference, top1_agreement=agreement),
     )
+
+
+def _file(path: Path) -> File:
+    content = path.read_bytes()
+    return File(name=path.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _manifest(

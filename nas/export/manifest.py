@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks import ArchSpec
 from nas.data import DataConfig
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Parity(BaseModel):
@@ -26,15 +26,29 @@ class Parity(BaseModel):
     top1_agreement: float
 
 
+class File(BaseModel):
+    """One file of a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    bytes: int
+    sha256: str
+
+
 class Artifact(BaseModel):
-    """One file of a bundle that a runtime loads."""
+    """The network for one runtime.
+
+    Attributes:
+        target: The runtime's name.
+        files: What belongs together; the first is the one to load.
+        parity: Measured by the runtime itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str
-    file: str
-    bytes: int
-    sha256: str
+    files: tuple[File, ...]
     parity: Parity
 
 
@@ -57,7 +71,7 @@ class Manifest(BaseModel):
         val_error: On the held-out images, when they were held out; else None.
         test_error: On the test set, when the network was trained in full; else None.
         versions: Of the packages that made the artifacts.
-        artifacts: The files.
+        artifacts: The network for each runtime.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -9,22 +9,17 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nas.export.target import Run, Target
+
 FILE = "model.onnx"
 
 
-def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Path:
-    """Write ``model`` as one ONNX file with a fixed batch of one image.
-
-    Args:
-        model: In eval mode.
-        example: (1, C, H, W) float32.
-        folder: Where model.onnx goes.
-    """
+def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> tuple[Path, ...]:
+    """Write ``model`` as one ONNX file; see Target.write."""
     path = folder / FILE
     # The exporter prints its progress and warns about what it decides by itself.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -39,16 +34,25 @@ def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Path:
             input_names=["image"],
             output_names=["logits"],
         )
-    return path
+    return (path,)
 
 
-def run_onnx(path: Path, images: Tensor) -> NDArray[np.float32]:
-    """Logits (N, num_classes) of ``images`` (N, C, H, W), one image at a time on one thread."""
+def load_onnx(path: Path) -> Run:
+    """ONNX Runtime on one thread of the CPU; see Target.load."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         str(path), sess_options=options, providers=["CPUExecutionProvider"]
     )
-    rows = [session.run(["logits"], {"image": image[None]})[0] for image in images.numpy()]
-    return np.concatenate(rows).astype(np.float32)
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        (logits,) = session.run(["logits"], {"image": image})
+        return np.asarray(logits, dtype=np.float32)
+
+    return run
+
+
+ONNX = Target(write_onnx, load_onnx, ("onnx", "onnxscript", "onnxruntime"))

@@ -92,8 +92,9 @@ def test_train_then_export_gives_a_file_that_names_real_images(in_run: Path) -> 
     assert exported["test_error"] == trained["test_error"]
     (artifact,) = exported["artifacts"]
     assert artifact["parity"]["top1_agreement"] == 1.0
-    path = bundle / artifact["file"]
-    assert path.stat().st_size == artifact["bytes"]
+    (file,) = artifact["files"]
+    path = bundle / file["name"]
+    assert path.stat().st_size == file["bytes"]
     onnx.checker.check_model(onnx.load(path))
     # What the file itself says of the test images is the test error that training reported.
     data = load_data(DataConfig(name="digits"))

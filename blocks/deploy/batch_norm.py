@@ -1,0 +1,50 @@
+"""BatchNorms folded into the convolutions before them."""
+
+from __future__ import annotations
+
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from blocks.units.selective_kernel import SelectiveKernel
+from blocks.units.surgery import replace
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Fold, in place, every BatchNorm2d that alone reads the output of a Conv2d.
+
+    Which reads which is taken from a trace of the forward pass, not from names or the order of modules.
+    SK units are left to ``FusedSelectiveKernel``.
+
+    Args:
+        model: In evaluation mode.
+    """
+    graph = _Tracer().trace(model)
+    pairs = [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
+    for conv_path, norm_path in pairs:
+        conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        replace(model, conv_path, fuse_conv_bn_eval(conv, norm))
+        replace(model, norm_path, None)
+
+
+class _Tracer(fx.Tracer):
+    """Does not look into SK units."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return isinstance(module, SelectiveKernel) or super().is_leaf_module(module, name)
+
+
+def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] | None:
+    """The names of a convolution and its BatchNorm when ``node`` is one that can be folded."""
+    if node.op != "call_module" or not isinstance(before := node.args[0], fx.Node):
+        return None
+    if before.op != "call_module" or len(before.users) > 1:
+        return None
+    conv, norm = str(before.target), str(node.target)
+    if not isinstance(model.get_submodule(norm), nn.BatchNorm2d):
+        return None
+    if not isinstance(model.get_submodule(conv), nn.Conv2d):
+        return None
+    calls = [other.target for other in graph.nodes if other.op == "call_module"]
+    return None if calls.count(conv) > 1 or calls.count(norm) > 1 else (conv, norm)

@@ -1,0 +1,57 @@
+"""From a trained network to the one that is deployed."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import nn
+from torchvision.models.shufflenetv2 import InvertedResidual, ShuffleNetV2
+
+from blocks.deploy.batch_norm import fold_batch_norms
+from blocks.deploy.form import Form
+from blocks.deploy.merged import MergedSelectiveKernel
+from blocks.deploy.selective_kernel import FusedSelectiveKernel
+from blocks.deploy.shuffle_net import ShuffleUnit, flat_shuffle_net
+from blocks.units.selective_kernel import SelectiveKernel
+
+
+def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn.Module:
+    """Rewrite ``model`` for inference; every rewrite is exact up to the rounding of floats.
+
+    * Every BatchNorm that follows a convolution is folded into it.
+    * The select matrices of an SK unit with two branches become their difference; with more branches
+      their rows are put in the order in which the softmax runs over the last axis.
+    * ShuffleNetV2 shuffles its channels in four dimensions and slices instead of splitting, which the
+      mobile runtimes have; channels inside its units are padded with zeros to a number that their fast
+      kernels take.
+
+    Args:
+        model: Of ``blocks.build``, or a module with such units in it. It is left as it is.
+        form: Where the network will run, default "pytorch"; every form runs everywhere, not as fast.
+        merge: Replace SK units without ReLU in their branches, all depthwise, by one depthwise
+            convolution with a kernel a sample. Not for runtimes that need constant weights, which are
+            all mobile ones; slower than the separate branches wherever it was measured
+            (docs/results/sk_unit).
+
+    Returns:
+        A copy in evaluation mode, without gradients, that maps the same inputs to the same outputs.
+    """
+    # The model may itself be one of the modules that are replaced.
+    holder = nn.Sequential(copy.deepcopy(model).eval().requires_grad_(False))
+    fold_batch_norms(holder)
+    for path, module in list(holder.named_modules()):
+        if isinstance(module, SelectiveKernel):
+            holder.set_submodule(path, _deployed(module, form, merge))
+    for path, module in list(holder.named_modules()):
+        if isinstance(module, InvertedResidual):
+            holder.set_submodule(path, ShuffleUnit(module, form))
+    if isinstance(holder[0], ShuffleNetV2):
+        holder[0] = flat_shuffle_net(holder[0])
+    return holder[0].eval().requires_grad_(False)
+
+
+def _deployed(module: SelectiveKernel, form: Form, merge: bool) -> nn.Module:
+    fused = FusedSelectiveKernel(module, form)
+    if merge and MergedSelectiveKernel.can_merge(fused):
+        return MergedSelectiveKernel(fused)
+    return fused

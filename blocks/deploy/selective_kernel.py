@@ -1,0 +1,135 @@
+"""An SK unit for inference: BatchNorms and select matrices folded, as few operations as it takes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from blocks.deploy.form import Form
+from blocks.units.recomputed_selection import sum_of_means
+from blocks.units.selection import select
+from blocks.units.selective_kernel import SelectiveKernel
+
+
+class FusedSelectiveKernel(nn.Module):
+    """What a SelectiveKernel computes in evaluation mode (SKNet, Sec. 3.1), by folded weights.
+
+    With two branches one matrix, the difference of the two select matrices, gives the attention of the
+    second branch as a sigmoid, and the unit is ``y0 + a (y1 - y0)``: no softmax. With more, the rows of
+    the select matrices are ordered (C, M), so that the softmax runs over the last axis.
+
+    Run by PyTorch, the branches' means are summed, since it pays for every map; elsewhere the branches
+    are summed before the mean, since a runtime pays for every operator.
+
+    Shapes:
+        input (B, C, H, W) -> output (B, C, ceil(H / stride), ceil(W / stride)), as the SelectiveKernel.
+
+    Args:
+        unit: With the weights to fold; left as it is.
+        form: For which runtime.
+    """
+
+    def __init__(self, unit: SelectiveKernel, form: Form = "pytorch") -> None:
+        super().__init__()
+        self.form = form
+        self.branches = nn.ModuleList(_fold_branch(branch) for branch in unit.branches)
+        self.attends = unit.attends
+        if not unit.attends:
+            return
+        down, norm = unit.fuse[0], unit.fuse[1]
+        assert isinstance(down, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        folded = fuse_conv_bn_eval(down.eval(), norm.eval())
+        self.fuse = nn.Sequential(folded, nn.ReLU())
+        self.select = _pointwise(_fold_select(unit))
+
+    @property
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The convolution of each branch."""
+        convs = [next(branch.children()) for branch in self.branches]
+        return [conv for conv in convs if isinstance(conv, nn.Conv2d)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the unit to ``x`` (B, C, H, W)."""
+        maps: list[Tensor] = [branch(x) for branch in self.branches]
+        if not self.attends:
+            return _total(maps)
+        if self.form == "pytorch":
+            return select(maps, self.attend(sum_of_means(maps)))
+        weights = self.attend(functional.adaptive_avg_pool2d(_total(maps), 1))
+        if len(maps) == 2:
+            return maps[0] + weights[1] * (maps[1] - maps[0])
+        return _total([branch * weight for branch, weight in zip(maps, weights, strict=True)])
+
+    def attend(self, squeezed: Tensor) -> tuple[Tensor, ...]:
+        """Weights of the branches, M tensors (B, C, 1, 1), from ``squeezed`` (B, C, 1, 1)."""
+        count, (batch, channels) = len(self.branches), squeezed.shape[:2]
+        logits = self._logits(squeezed)
+        if count == 2:
+            second = torch.sigmoid(logits)
+            if second.ndim == 2:
+                second = second.view(batch, channels, 1, 1)
+            return 1 - second, second
+        weights = logits.view(batch, channels, count).softmax(-1)
+        # Slices, not unbind or select: every runtime has them.
+        return tuple(weights[:, :, m : m + 1].unsqueeze(-1) for m in range(count))
+
+    def _logits(self, squeezed: Tensor) -> Tensor:
+        """(B, C) or (B, C * M), with two trailing ones where they come from convolutions."""
+        if self.form != "ncnn":
+            # One kind of operator less for a runtime than linear layers, and no change of shape.
+            logits: Tensor = self.select(self.fuse(squeezed))
+            return logits
+        # ncnn's linear layers take their activations in; its convolutions repack a single pixel.
+        down = self.fuse[0]
+        assert isinstance(down, nn.Conv2d)
+        hidden = functional.linear(squeezed.flatten(1), down.weight.flatten(1), down.bias).relu()
+        return functional.linear(hidden, self.select.weight.flatten(1))
+
+
+def _fold_branch(branch: nn.Module) -> nn.Sequential:
+    """(convolution, BatchNorm[, ReLU]) as (convolution with bias[, ReLU])."""
+    conv, norm, *act = branch.children()
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    folded = fuse_conv_bn_eval(conv.eval(), norm.eval())
+    plain = nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,  # type: ignore[arg-type]
+        conv.dilation, conv.groups,  # type: ignore[arg-type]
+    )  # fmt: skip
+    plain.weight, plain.bias = folded.weight, folded.bias
+    return nn.Sequential(plain, *(nn.ReLU() for _ in act))
+
+
+def _fold_select(unit: SelectiveKernel) -> Tensor:
+    """The select matrices as one.
+
+    (C, d) for two branches, else (C * M, d) with the rows of a channel next to each other.
+    """
+    weight = unit.select.weight.detach().flatten(1)
+    count, hidden = len(unit.branches), weight.shape[1]
+    channels = unit.branches[0][0].out_channels  # type: ignore[index]
+    rows = weight.view(-1, channels, hidden)
+    if len(rows) < count:
+        rows = torch.cat((torch.zeros_like(rows[:1]), rows))
+    if count == 2:
+        return rows[1] - rows[0]
+    return rows.transpose(0, 1).reshape(channels * count, hidden)
+
+
+def _pointwise(matrix: Tensor) -> nn.Conv2d:
+    """A 1x1 convolution without bias."""
+    rows, columns = matrix.shape
+    conv = nn.Conv2d(columns, rows, 1, bias=False)
+    conv.weight = nn.Parameter(matrix[:, :, None, None].contiguous())
+    return conv
+
+
+def _total(maps: list[Tensor]) -> Tensor:
+    """The sum of ``maps``; never a stack, which is a copy of all of them."""
+    total = maps[0]
+    for one in maps[1:]:
+        total = total + one
+    return total

@@ -1,0 +1,182 @@
+"""Rewritten networks compute what the networks compute."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, get_args
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from blocks import ArchSpec, SelectiveKernel, UnitSpec, build
+from blocks.deploy import Form, FusedSelectiveKernel, MergedSelectiveKernel, fuse
+from blocks.deploy.padding import padded_width
+from blocks.deploy.shuffle_net import shuffle_two
+
+FORMS = get_args(Form)
+
+
+def scramble(model: nn.Module) -> nn.Module:
+    """Weights and statistics far from every start that would hide a mistake."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.3)
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            nn.init.normal_(module.running_mean, std=0.3)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+        if isinstance(module, SelectiveKernel) and module.attends:
+            nn.init.normal_(module.select.weight)
+    return model.double().eval()
+
+
+def relative(got: Tensor, wanted: Tensor) -> float:
+    return float((got - wanted).abs().max() / wanted.abs().max())
+
+
+@st.composite
+def units(draw: st.DrawFn) -> tuple[SelectiveKernel, Tensor]:
+    channels = draw(st.sampled_from([2, 4, 6, 10]))
+    kernel = draw(st.sampled_from(["dilated", "real"]))
+    lowest = 0 if kernel == "real" else 1
+    unit = SelectiveKernel(
+        channels,
+        draw(st.lists(st.integers(lowest, 3), min_size=1, max_size=4)),
+        kernel=kernel,  # type: ignore[arg-type]
+        group_width=draw(st.sampled_from([1, 2])),
+        min_dim=3,
+        branch_act=draw(st.booleans()),
+        stride=draw(st.sampled_from([1, 2, 3])),
+        select=draw(st.sampled_from(["full", "reduced", "sum"])),  # type: ignore[arg-type]
+    )
+    torch.manual_seed(draw(st.integers(0, 1000)))
+    height, width = draw(st.integers(3, 9)), draw(st.integers(3, 9))
+    x = torch.randn(3, channels, height, width, dtype=torch.float64)
+    scramble(unit)
+    return unit, x
+
+
+@settings(max_examples=60, deadline=None)
+@given(units(), st.sampled_from(FORMS), st.booleans())
+def test_a_unit_in_every_form(
+    case: tuple[SelectiveKernel, Tensor], form: Form, merge: bool
+) -> None:
+    unit, x = case
+    deployed = fuse(unit, form, merge=merge)
+    torch.testing.assert_close(deployed(x), unit(x), rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(units().filter(lambda case: not case[0].branch_act and case[0].attends))
+def test_merged_units_squeeze_and_select_without_the_branches(
+    case: tuple[SelectiveKernel, Tensor],
+) -> None:
+    unit, x = case
+    fused = FusedSelectiveKernel(unit)
+    depthwise = all(conv.groups == conv.in_channels for conv in fused.convolutions)
+    assert MergedSelectiveKernel.can_merge(fused) == depthwise
+    if not depthwise:
+        return
+    merged = MergedSelectiveKernel(fused)
+    for branch in fused.branches:
+        branch[0].forward = None  # type: ignore[index, assignment]
+    torch.testing.assert_close(merged(x), unit(x), rtol=1e-10, atol=1e-10)
+
+
+def test_units_with_a_relu_in_the_branches_are_not_merged() -> None:
+    assert isinstance(fuse(SelectiveKernel(4), merge=True), FusedSelectiveKernel)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "width", "form"),
+    [*(("shufflenet_v2", 1.0, form) for form in FORMS), ("shufflenet_v2", 0.5, "ncnn"),
+     ("mobilenet_v2", 0.35, "graph"), ("mobilenet_v3_small", 1.0, "ncnn"), ("resnet26", 1.0, "graph")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "unit",
+    [{"kind": "none"}, {"kind": "se"}, {}, {"dilations": (1, 2, 3), "branch_act": False},
+     {"select": "reduced"}, {"dilations": (2,)}, {"kind": "gc"}, {"kind": "bam"}, {"kind": "nl"}],
+    ids=lambda unit: " ".join(map(str, unit.values())) or "sk",
+)  # fmt: skip
+def test_whole_networks_in_every_form(
+    backbone: str, width: float, unit: dict[str, Any], form: Form
+) -> None:
+    spec = ArchSpec(
+        backbone=backbone,
+        width=width,
+        num_classes=10,
+        in_channels=3,
+        input_size=32,
+        unit=UnitSpec.model_validate(unit),
+    )
+    torch.manual_seed(0)
+    model = scramble(build(spec))
+    before = copy.deepcopy(model.state_dict())
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    deployed = fuse(model, form)
+    with torch.inference_mode():
+        assert relative(deployed(x), model(x)) < 1e-9
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in deployed.modules())
+    assert not any(value.requires_grad for value in deployed.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_float32_networks_agree_to_1e_5() -> None:
+    spec = ArchSpec(
+        backbone="shufflenet_v2", width=1.0, num_classes=10, in_channels=3, input_size=64
+    )
+    torch.manual_seed(0)
+    model = scramble(build(spec)).float()
+    x = torch.randn(4, 3, 64, 64)
+    with torch.inference_mode():
+        for form in FORMS:
+            assert relative(fuse(model, form)(x), model(x)) < 1e-5
+
+
+def test_a_batch_norm_whose_input_others_read_stays() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.conv(x)
+            out: Tensor = y + self.norm(y)
+            return out
+
+    model = scramble(Both())
+    deployed = fuse(model)
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    assert isinstance(deployed.norm, nn.BatchNorm2d)
+    torch.testing.assert_close(deployed(x), model(x))
+
+
+@given(st.integers(1, 3), st.integers(1, 8), st.integers(1, 5), st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_the_flat_shuffle_interleaves_the_halves(batch: int, half: int, h: int, w: int) -> None:
+    x = torch.randn(batch, 2 * half, h, w)
+    shuffled = shuffle_two(x)
+    assert torch.equal(shuffled[:, ::2], x[:, :half])
+    assert torch.equal(shuffled[:, 1::2], x[:, half:])
+
+
+@pytest.mark.parametrize(
+    ("channels", "padded"),
+    [(58, 64), (116, 128), (232, 240), (24, 24), (48, 48), (7, 8), (122, 128)],
+)
+def test_widths_of_fast_kernels(channels: int, padded: int) -> None:
+    assert padded_width(channels) == padded
+
+
+def test_shuffle_net_is_padded_between_its_pointwise_convolutions_only() -> None:
+    spec = ArchSpec(
+        backbone="shufflenet_v2", width=1.0, num_classes=10, in_channels=3, input_size=64
+    )
+    deployed = fuse(build(spec), "graph")
+    first = deployed.get_submodule("stage2.1.branch2")
+    widths = [c.out_channels for c in first.modules() if isinstance(c, nn.Conv2d)]
+    assert widths == [64, 64, 64, 32, 64, 58]
