@@ -42,7 +42,7 @@ class FusedSelectiveKernel(nn.Module):
         assert isinstance(down, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
         folded = fuse_conv_bn_eval(down.eval(), norm.eval())
-        self.fuse = nn.Sequential(folded, nn.ReLU())
+        self.fuse = nn.Sequential(folded, nn.ReLU(inplace=True))
         self.select = _pointwise(_fold_select(unit))
 
     @property
@@ -57,7 +57,7 @@ class FusedSelectiveKernel(nn.Module):
         if not self.attends:
             return _total(maps)
         if self.form == "pytorch":
-            return select(maps, self.attend(sum_of_means(maps)))
+            return select(maps, self.attend(sum_of_means(maps)), overwrite=True)
         weights = self.attend(functional.adaptive_avg_pool2d(_total(maps), 1))
         if len(maps) == 2:
             return maps[0] + weights[1] * (maps[1] - maps[0])
@@ -78,11 +78,11 @@ class FusedSelectiveKernel(nn.Module):
 
     def _logits(self, squeezed: Tensor) -> Tensor:
         """(B, C) or (B, C * M), with two trailing ones where they come from convolutions."""
-        if self.form != "ncnn":
+        if self.form == "graph":
             # One kind of operator less for a runtime than linear layers, and no change of shape.
             logits: Tensor = self.select(self.fuse(squeezed))
             return logits
-        # ncnn's linear layers take their activations in; its convolutions repack a single pixel.
+        # ncnn's linear layers take their activations in; PyTorch's have less to set up.
         down = self.fuse[0]
         assert isinstance(down, nn.Conv2d)
         hidden = functional.linear(squeezed.flatten(1), down.weight.flatten(1), down.bias).relu()
@@ -100,7 +100,7 @@ def _fold_branch(branch: nn.Module) -> nn.Sequential:
         conv.dilation, conv.groups,  # type: ignore[arg-type]
     )  # fmt: skip
     plain.weight, plain.bias = folded.weight, folded.bias
-    return nn.Sequential(plain, *(nn.ReLU() for _ in act))
+    return nn.Sequential(plain, *(nn.ReLU(inplace=True) for _ in act))
 
 
 def _fold_select(unit: SelectiveKernel) -> Tensor:

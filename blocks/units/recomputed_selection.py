@@ -98,7 +98,8 @@ class _Tail(torch.autograd.Function):
         ctx.squeezed, ctx.weights, ctx.parameters = squeezed, weights, parameters
         ctx.norms, ctx.act = norms, act
         ctx.save_for_backward(*tensors[number:], *statistics)
-        return select(branches, [weight.detach().to(branches[0].dtype) for weight in weights])
+        given = [weight.detach().to(branches[0].dtype) for weight in weights]
+        return select(branches, given, overwrite=True)
 
     @staticmethod
     @once_differentiable

@@ -11,6 +11,8 @@ Every form here is exact. What runs where, and why:
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -45,12 +47,14 @@ def branch_weights(logits: Tensor, branches: int, channels: int) -> tuple[Tensor
     return torch.stack(rows, dim=-1).softmax(dim=-1).unbind(dim=-1)
 
 
-def select(maps: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+def select(maps: Sequence[Tensor], weights: Sequence[Tensor], *, overwrite: bool = False) -> Tensor:
     """The weighted sum of the branches (eq. 6), differentiable.
 
     Args:
         maps: M tensors (B, C, H, W).
         weights: M tensors (B, C, 1, 1), their sum 1.
+        overwrite: Where nothing is differentiated, write over the first map, which nobody else needs: a
+            fresh map costs more than the operation.
 
     Returns:
         (B, C, H, W).
@@ -60,11 +64,12 @@ def select(maps: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
     if kernels is not None:
         selected: Tensor = kernels.select(maps, weights)
         return selected
+    out = maps[0] if overwrite and not differentiable else None
     if len(maps) == 2:
-        return torch.lerp(maps[0], maps[1], weights[1])
-    selected = maps[0] * weights[0]
+        return torch.lerp(maps[0], maps[1], weights[1], out=out)
+    selected = torch.mul(maps[0], weights[0], out=out)
     for branch, weight in zip(maps[1:], weights[1:], strict=True):
-        selected = torch.addcmul(selected, branch, weight)
+        selected = torch.addcmul(selected, branch, weight, out=out)
     return selected
 
 
@@ -137,8 +142,11 @@ def _kernels(maps: Sequence[Tensor]) -> ModuleType | None:
 
 @lru_cache(maxsize=1)
 def _load_kernels() -> ModuleType | None:
-    """Triton comes with PyTorch for GPUs on Linux, not everywhere."""
-    return import_module("blocks.units.selection_triton") if find_spec("triton") else None
+    """Triton comes with PyTorch for GPUs on Linux, not everywhere, and needs a C compiler to launch."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler or find_spec("triton") is None:
+        return None
+    return import_module("blocks.units.selection_triton")
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
