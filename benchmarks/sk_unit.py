@@ -411,6 +411,9 @@ def main() -> int:
     for place in places:
         print(f"{place.label}, {place.branches} branches", file=sys.stderr, flush=True)
         cases += measure_place(place, options.batches, setting)
+        if options.write:  # as it goes: an interrupted run keeps what it has
+            write_rows(OUT / "rows.csv", [row for case in cases for row in case])
+            write_rows(OUT / "summary.csv", summarise(cases))
     rows, ratios = [row for case in cases for row in case], summarise(cases)
     where = {
         **asdict(machine()),
@@ -427,8 +430,6 @@ def main() -> int:
         print(table(cases, ratios))
         print(", ".join(f"{name} {value}" for name, value in where.items()))
     if options.write:
-        write_rows(OUT / "rows.csv", rows)
-        write_rows(OUT / "summary.csv", ratios)
         (OUT / "machine.json").write_text(json.dumps(where, indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -24,7 +24,8 @@ def write_executorch(model: nn.Module, example: Tensor, folder: Path) -> tuple[P
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        program = torch.export.export(model, (example,))
+        # A grey image may carry the strides of channels_last, and the program would then expect them.
+        program = torch.export.export(model, (example.flatten().view(example.shape),))
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
         path = folder / FILE
         path.write_bytes(lowered.to_executorch().buffer)
@@ -41,7 +42,8 @@ def load_executorch(path: Path) -> Run:
     method = Runtime.get().load_program(path).load_method("forward")
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        (logits,) = method.execute([torch.from_numpy(image)])
+        plain = torch.from_numpy(image.reshape(-1)).view(image.shape)  # plain strides, as in write
+        (logits,) = method.execute([plain])
         return np.array(logits.numpy(), dtype=np.float32)  # a copy: the runtime reuses its memory
 
     return run
