@@ -5,8 +5,12 @@ from __future__ import annotations
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from blocks.deploy.merged import MergedSelectiveKernel
+from blocks.deploy.selective_kernel import FusedSelectiveKernel
 from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.surgery import replace
+
+UNITS = (SelectiveKernel, FusedSelectiveKernel, MergedSelectiveKernel)
 
 
 def fold_batch_norms(model: nn.Module) -> None:
@@ -32,7 +36,7 @@ class _Tracer(fx.Tracer):
     """Does not look into SK units."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
-        return isinstance(module, SelectiveKernel) or super().is_leaf_module(module, name)
+        return isinstance(module, UNITS) or super().is_leaf_module(module, name)
 
 
 def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] | None:

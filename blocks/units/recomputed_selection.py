@@ -13,7 +13,6 @@ from typing import Any, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from blocks.units.selection import is_traced, map_gradients, select, weight_gradients
 
@@ -102,8 +101,12 @@ class _Tail(torch.autograd.Function):
         return select(branches, given, overwrite=True)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            # A partial second derivative would be worse than none.
+            raise RuntimeError(
+                "SelectiveKernel in training has first derivatives only (create_graph)"
+            )
         saved = ctx.saved_tensors
         count = len(ctx.norms)
         maps, gammas, betas = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]

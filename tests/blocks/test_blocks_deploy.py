@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from blocks import ArchSpec, SelectiveKernel, UnitSpec, build
+from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
 from blocks.deploy import Form, FusedSelectiveKernel, MergedSelectiveKernel, fuse
 from blocks.deploy.padding import padded_width
 from blocks.deploy.shuffle_net import shuffle_two
@@ -123,6 +123,22 @@ def test_whole_networks_in_every_form(
     assert not any(isinstance(module, nn.BatchNorm2d) for module in deployed.modules())
     assert not any(value.requires_grad for value in deployed.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_rewritten_network_can_be_rewritten_again() -> None:
+    spec = ArchSpec(
+        backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=3, input_size=32
+    )
+    torch.manual_seed(0)
+    model = scramble(build(spec))
+    x = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    with torch.inference_mode():
+        assert relative(fuse(fuse(model))(x), model(x)) < 1e-9
+
+
+def test_an_unknown_form_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="form: 'onnx'; allowed: pytorch, graph, ncnn"):
+        fuse(SelectiveKernel(4), "onnx")  # type: ignore[arg-type]
 
 
 def test_float32_networks_agree_to_1e_5() -> None:

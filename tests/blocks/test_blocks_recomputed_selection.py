@@ -92,6 +92,13 @@ def test_two_backward_passes_give_the_same() -> None:
         assert torch.equal(one, other)
 
 
+def test_second_derivatives_are_refused_even_where_the_loss_is_linear() -> None:
+    unit = make()
+    x = torch.randn(4, CHANNELS, 5, 5, requires_grad=True)
+    with pytest.raises(RuntimeError, match="first derivatives only"):
+        torch.autograd.grad(unit(x).sum(), x, create_graph=True)
+
+
 def test_frozen_parameters_get_no_gradient_and_the_others_do() -> None:
     unit = make()
     unit.select.weight.requires_grad_(False)

@@ -100,7 +100,8 @@ def test_another_seed_gives_other_weights() -> None:
 
 
 def test_it_learns_and_the_checkpoint_gives_the_logged_error() -> None:
-    recipe = RECIPE.model_copy(update={"epochs": 8})
+    # Gentler than RECIPE, whose peak rate lets one seed in four end above 15 %, by rounding alone.
+    recipe = RECIPE.model_copy(update={"epochs": 8, "lr": 0.02})
     job = make_job("a", recipe=recipe, data=DataConfig(name="digits"))
     history = fit(job)
     assert history[-1].val_error is not None
