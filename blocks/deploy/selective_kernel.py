@@ -8,8 +8,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from blocks.deploy.form import Form
-from blocks.units.recomputed_selection import sum_of_means
-from blocks.units.selection import select
+from blocks.units.selection import select, sum_of, sum_of_means
 from blocks.units.selective_kernel import SelectiveKernel
 
 
@@ -55,13 +54,13 @@ class FusedSelectiveKernel(nn.Module):
         """Apply the unit to ``x`` (B, C, H, W)."""
         maps: list[Tensor] = [branch(x) for branch in self.branches]
         if not self.attends:
-            return _total(maps)
+            return sum_of(maps)
         if self.form == "pytorch":
             return select(maps, self.attend(sum_of_means(maps)), overwrite=True)
-        weights = self.attend(functional.adaptive_avg_pool2d(_total(maps), 1))
+        weights = self.attend(functional.adaptive_avg_pool2d(sum_of(maps), 1))
         if len(maps) == 2:
             return maps[0] + weights[1] * (maps[1] - maps[0])
-        return _total([branch * weight for branch, weight in zip(maps, weights, strict=True)])
+        return sum_of([branch * weight for branch, weight in zip(maps, weights, strict=True)])
 
     def attend(self, squeezed: Tensor) -> tuple[Tensor, ...]:
         """Weights of the branches, M tensors (B, C, 1, 1), from ``squeezed`` (B, C, 1, 1)."""
@@ -125,11 +124,3 @@ def _pointwise(matrix: Tensor) -> nn.Conv2d:
     conv = nn.Conv2d(columns, rows, 1, bias=False)
     conv.weight = nn.Parameter(matrix[:, :, None, None].contiguous())
     return conv
-
-
-def _total(maps: list[Tensor]) -> Tensor:
-    """The sum of ``maps``; never a stack, which is a copy of all of them."""
-    total = maps[0]
-    for one in maps[1:]:
-        total = total + one
-    return total

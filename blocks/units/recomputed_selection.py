@@ -14,7 +14,13 @@ from typing import Any, TypeAlias, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from blocks.units.selection import is_traced, map_gradients, select, weight_gradients
+from blocks.units.selection import (
+    is_traced,
+    map_gradients,
+    select,
+    sum_of_means,
+    weight_gradients,
+)
 
 Attend: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
 """From the squeezed branches (B, C, 1, 1) to M weights (B, C, 1, 1)."""
@@ -145,14 +151,6 @@ class _Tail(torch.autograd.Function):
         of_parameters = [next(by_parameter) if p.requires_grad else None for p in ctx.parameters]
         columns = zip(*of_norms, strict=True)
         return (None, None, None, None, *of_parameters, *(g for column in columns for g in column))
-
-
-def sum_of_means(maps: Sequence[Tensor]) -> Tensor:
-    """The spatial mean of the sum of ``maps`` (eqs. 1 and 2), without forming the sum: (B, C, 1, 1)."""
-    total = maps[0].mean((2, 3), keepdim=True)
-    for branch in maps[1:]:
-        total = total + branch.mean((2, 3), keepdim=True)
-    return total
 
 
 def _normalise(branch: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:

@@ -26,6 +26,19 @@ MAX_KERNEL_BRANCHES = 4
 """The Triton kernels take so many branches; units with more run PyTorch's operations."""
 
 
+def sum_of(maps: Sequence[Tensor]) -> Tensor:
+    """The sum of ``maps``; never a stack, which is a copy of all of them."""
+    total = maps[0]
+    for one in maps[1:]:
+        total = total + one
+    return total
+
+
+def sum_of_means(maps: Sequence[Tensor]) -> Tensor:
+    """The spatial mean of the sum of ``maps`` (eqs. 1 and 2), without forming the sum: (B, C, 1, 1)."""
+    return sum_of([branch.mean((2, 3), keepdim=True) for branch in maps])
+
+
 def branch_weights(logits: Tensor, branches: int, channels: int) -> tuple[Tensor, ...]:
     """The softmax over the branches (eq. 5), channel by channel.
 

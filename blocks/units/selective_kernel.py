@@ -12,8 +12,8 @@ from blocks.errors import InvalidInput
 from blocks.unit_spec import Kernel, Select
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.depthwise import BranchConv2d
-from blocks.units.recomputed_selection import can_recompute, normalise_and_select, sum_of_means
-from blocks.units.selection import branch_weights, select
+from blocks.units.recomputed_selection import can_recompute, normalise_and_select
+from blocks.units.selection import branch_weights, select, sum_of, sum_of_means
 
 
 class SelectiveKernel(nn.Module):
@@ -132,10 +132,7 @@ class SelectiveKernel(nn.Module):
             # Torchvision's activations work in place and would overwrite what the ReLU of the branch
             # has kept for its backward pass.
             return maps[0].clone() if torch.is_grad_enabled() else maps[0]
-        total = maps[0]
-        for branch in maps[1:]:
-            total = total + branch
-        return total
+        return sum_of(maps)
 
 
 def fuse_dim(channels: int, reduction: int, min_dim: int) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from blocks import InvalidInput, SelectiveKernel
-from blocks.units.recomputed_selection import sum_of_means
+from blocks.units.selection import sum_of_means
 
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 
