@@ -89,7 +89,7 @@ class FusedSelectiveKernel(nn.Module):
 
 
 def _fold_branch(branch: nn.Module) -> nn.Sequential:
-    """(convolution, BatchNorm[, ReLU]) as (convolution with bias[, ReLU])."""
+    """(convolution, BatchNorm[, activation]) as (convolution with bias[, activation])."""
     conv, norm, *act = branch.children()
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
@@ -99,7 +99,7 @@ def _fold_branch(branch: nn.Module) -> nn.Sequential:
         conv.dilation, conv.groups,  # type: ignore[arg-type]
     )  # fmt: skip
     plain.weight, plain.bias = folded.weight, folded.bias
-    return nn.Sequential(plain, *(nn.ReLU(inplace=True) for _ in act))
+    return nn.Sequential(plain, *act)
 
 
 def _fold_select(unit: SelectiveKernel) -> Tensor:

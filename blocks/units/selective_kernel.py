@@ -83,7 +83,6 @@ class SelectiveKernel(nn.Module):
             _branch(channels, dilation, kernel, width, branch_act, stride)
             for dilation, width in zip(dilations, widths, strict=True)
         )
-        self.branch_act = branch_act
         self.attends = len(dilations) > 1 and select != "sum"
         if not self.attends:
             return
@@ -118,9 +117,11 @@ class SelectiveKernel(nn.Module):
         layers = [list(branch.children()) for branch in self.branches]
         maps: list[Tensor] = [conv(x) for conv, *_ in layers]
         norms = [norm for _, norm, *_ in layers]
-        if can_recompute(norms, maps):
+        ends = {tuple(map(type, rest)) for _, _, *rest in layers}
+        if ends in ({()}, {(nn.ReLU,)}) and can_recompute(norms, maps):
             parameters = [*self.fuse.parameters(), *self.select.parameters()]
-            return normalise_and_select(maps, norms, self.branch_act, self.attend, parameters)
+            act = ends != {()}
+            return normalise_and_select(maps, norms, act, self.attend, parameters)
         for index, (_, *rest) in enumerate(layers):
             for layer in rest:
                 maps[index] = layer(maps[index])
