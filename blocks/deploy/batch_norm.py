@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from blocks.deploy.conv_norm import can_fold, fold
 from blocks.deploy.merged import MergedSelectiveKernel
 from blocks.deploy.selective_kernel import FusedSelectiveKernel
+from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.surgery import replace
 
@@ -14,21 +15,28 @@ UNITS = (SelectiveKernel, FusedSelectiveKernel, MergedSelectiveKernel)
 
 
 def fold_batch_norms(model: nn.Module) -> None:
-    """Fold, in place, every BatchNorm2d that alone reads the output of a Conv2d.
+    """Fold, in place, every BatchNorm that alone reads the output of a Conv2d.
 
     Which reads which is taken from a trace of the forward pass, not from names or the order of modules.
-    SK units are left to ``FusedSelectiveKernel``.
+    SK units are left to ``FusedSelectiveKernel``; a BatchNorm without running statistics stays.
 
     Args:
         model: In evaluation mode.
+
+    Raises:
+        InvalidInput: The forward pass cannot be traced, since it depends on the values it computes.
     """
-    graph = _Tracer().trace(model)
+    try:
+        graph = _Tracer().trace(model)
+    except (fx.proxy.TraceError, TypeError) as error:
+        raise InvalidInput(
+            f"model: its forward pass cannot be traced ({error}); allowed: one that takes the same path "
+            "for every input"
+        ) from error
     pairs = [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
     for conv_path, norm_path in pairs:
         conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        replace(model, conv_path, fuse_conv_bn_eval(conv, norm))
+        replace(model, conv_path, fold(conv, norm))
         replace(model, norm_path, None)
 
 
@@ -46,9 +54,11 @@ def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] |
     if before.op != "call_module" or len(before.users) > 1:
         return None
     conv, norm = str(before.target), str(node.target)
-    if not isinstance(model.get_submodule(norm), nn.BatchNorm2d):
+    if not can_fold(model.get_submodule(conv), model.get_submodule(norm)):
         return None
-    if not isinstance(model.get_submodule(conv), nn.Conv2d):
-        return None
+    if any(
+        other.op == "get_attr" and f"{other.target}".startswith(f"{conv}.") for other in graph.nodes
+    ):
+        return None  # Somebody else reads the weights of the convolution.
     calls = [other.target for other in graph.nodes if other.op == "call_module"]
     return None if calls.count(conv) > 1 or calls.count(norm) > 1 else (conv, norm)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import get_args
+from collections.abc import Callable
+from typing import TypeVar, get_args
 
 from torch import nn
 from torchvision.models.shufflenetv2 import InvertedResidual, ShuffleNetV2
@@ -15,6 +16,8 @@ from blocks.deploy.selective_kernel import FusedSelectiveKernel
 from blocks.deploy.shuffle_net import ShuffleUnit, flat_shuffle_net
 from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn.Module:
@@ -39,22 +42,29 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
         A copy in evaluation mode, without gradients, that maps the same inputs to the same outputs.
 
     Raises:
-        InvalidInput: An unknown form.
+        InvalidInput: An unknown form; a forward pass that depends on the values it computes; an SK unit
+            with another norm than BatchNorm with running statistics.
     """
     if form not in get_args(Form):
         raise InvalidInput(f"form: {form!r}; allowed: {', '.join(get_args(Form))}")
     # The model may itself be one of the modules that are replaced.
     holder = nn.Sequential(copy.deepcopy(model).eval().requires_grad_(False))
     fold_batch_norms(holder)
-    for path, module in list(holder.named_modules()):
-        if isinstance(module, SelectiveKernel):
-            holder.set_submodule(path, _deployed(module, form, merge))
-    for path, module in list(holder.named_modules()):
-        if isinstance(module, InvertedResidual):
-            holder.set_submodule(path, ShuffleUnit(module, form))
+    _exchange(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
+    _exchange(holder, InvertedResidual, lambda block: ShuffleUnit(block, form))
     if isinstance(holder[0], ShuffleNetV2):
         holder[0] = flat_shuffle_net(holder[0])
     return holder[0].eval().requires_grad_(False)
+
+
+def _exchange(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Module]) -> None:
+    """Put what ``rewrite`` gives in the place of every module of ``kind``, wherever it has a name."""
+    done: dict[nn.Module, nn.Module] = {}
+    for path, module in list(holder.named_modules(remove_duplicate=False)):
+        if isinstance(module, kind):
+            if module not in done:
+                done[module] = rewrite(module)
+            holder.set_submodule(path, done[module])
 
 
 def _deployed(module: SelectiveKernel, form: Form, merge: bool) -> nn.Module:

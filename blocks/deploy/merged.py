@@ -23,6 +23,9 @@ class MergedSelectiveKernel(nn.Module):
     embedding is UniRepLKNet's (Ding et al., CVPR 2024), the kernel a sample CondConv's (Yang et al.,
     NeurIPS 2019).
 
+    Shapes:
+        input (B, C, H, W), B at least 1 -> output as the unit. A trace of it holds for its own B only.
+
     Args:
         unit: One for which ``can_merge`` holds.
     """
@@ -46,9 +49,12 @@ class MergedSelectiveKernel(nn.Module):
 
     @staticmethod
     def can_merge(unit: FusedSelectiveKernel) -> bool:
-        """Whether ``unit`` attends and its branches are depthwise convolutions without ReLU."""
+        """Whether ``unit`` attends and its branches are depthwise, zero-padded, and without ReLU."""
         linear = all(len(list(branch.children())) == 1 for branch in unit.branches)
-        depthwise = all(conv.groups == conv.in_channels for conv in unit.convolutions)
+        depthwise = all(
+            conv.groups == conv.in_channels and conv.padding_mode == "zeros"
+            for conv in unit.convolutions
+        )
         return unit.attends and linear and depthwise
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from blocks.deploy.conv_norm import fold
 from blocks.deploy.form import Form
 from blocks.units.selection import select, sum_of, sum_of_means
 from blocks.units.selective_kernel import SelectiveKernel
@@ -28,6 +28,9 @@ class FusedSelectiveKernel(nn.Module):
     Args:
         unit: With the weights to fold; left as it is.
         form: For which runtime.
+
+    Raises:
+        InvalidInput: A norm in the unit is no BatchNorm with running statistics.
     """
 
     def __init__(self, unit: SelectiveKernel, form: Form = "pytorch") -> None:
@@ -37,11 +40,7 @@ class FusedSelectiveKernel(nn.Module):
         self.attends = unit.attends
         if not unit.attends:
             return
-        down, norm = unit.fuse[0], unit.fuse[1]
-        assert isinstance(down, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        folded = fuse_conv_bn_eval(down.eval(), norm.eval())
-        self.fuse = nn.Sequential(folded, nn.ReLU(inplace=True))
+        self.fuse = nn.Sequential(fold(unit.fuse[0], unit.fuse[1]), nn.ReLU(inplace=True))
         self.select = _pointwise(_fold_select(unit))
 
     @property
@@ -91,12 +90,10 @@ class FusedSelectiveKernel(nn.Module):
 def _fold_branch(branch: nn.Module) -> nn.Sequential:
     """(convolution, BatchNorm[, activation]) as (convolution with bias[, activation])."""
     conv, norm, *act = branch.children()
-    assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    folded = fuse_conv_bn_eval(conv.eval(), norm.eval())
+    folded = fold(conv, norm)
     plain = nn.Conv2d(
-        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,  # type: ignore[arg-type]
-        conv.dilation, conv.groups,  # type: ignore[arg-type]
+        folded.in_channels, folded.out_channels, folded.kernel_size, folded.stride, folded.padding,  # type: ignore[arg-type]
+        folded.dilation, folded.groups, padding_mode=folded.padding_mode,  # type: ignore[arg-type]
     )  # fmt: skip
     plain.weight, plain.bias = folded.weight, folded.bias
     return nn.Sequential(plain, *act)

@@ -8,8 +8,8 @@ one pass over the maps. Measured by ``benchmarks/sk_unit.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,19 +26,23 @@ Attend: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
 """From the squeezed branches (B, C, 1, 1) to M weights (B, C, 1, 1)."""
 
 
-def can_recompute(
-    norms: list[nn.Module], maps: Sequence[Tensor]
-) -> TypeGuard[list[nn.BatchNorm2d]]:
-    """Whether ``normalise_and_select`` stands for BatchNorm, ReLU, squeeze and selection here.
+def can_recompute(branches: Iterable[nn.Module], x: Tensor) -> bool:
+    """Whether ``select_recomputing`` stands for branches, squeeze and selection on the input ``x``.
 
-    Not under a tracer or compiler, which see through plain operations only; not for another norm than
-    BatchNorm2d with batch statistics and weights.
+    Not under a tracer or compiler, which see through plain operations only. Not for branches other than
+    a convolution, a BatchNorm2d with batch statistics and weights, and perhaps a ReLU. Not where nothing
+    is differentiated, or where a hook waits for a module that would not be called.
     """
     if is_traced() or not torch.is_grad_enabled():
         return False
-    batch, _, height, width = maps[0].shape
-    # BatchNorm2d refuses a single value a channel with a message of its own.
-    return batch * height * width > 1 and all(map(_is_plain_batch_norm, norms))
+    layers = [list(branch.children()) for branch in branches]
+    ends = {tuple(map(type, rest)) for _, _, *rest in layers}
+    return (
+        ends in ({()}, {(nn.ReLU,)})
+        and all(_is_plain_batch_norm(norm) for _, norm, *_ in layers)
+        and all(_is_differentiated(conv, x) for conv, *_ in layers)
+        and not any(map(_is_watched, branches))
+    )
 
 
 def _is_plain_batch_norm(norm: nn.Module) -> bool:
@@ -51,60 +55,92 @@ def _is_plain_batch_norm(norm: nn.Module) -> bool:
     )
 
 
-def normalise_and_select(
-    maps: Sequence[Tensor],
-    norms: Sequence[nn.BatchNorm2d],
-    act: bool,
-    attend: Attend,
-    parameters: Sequence[nn.Parameter],
-) -> Tensor:
-    """BatchNorm, ReLU (``act``), squeeze, attention and selection as one differentiable function.
+def _is_differentiated(conv: nn.Module, x: Tensor) -> bool:
+    return x.requires_grad or any(parameter.requires_grad for parameter in conv.parameters())
+
+
+def _is_watched(branch: nn.Module) -> bool:
+    """Whether hooks sit on the branch or on what comes after its convolution."""
+    _, *rest = branch.children()
+    return any(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        for module in (branch, *rest)
+    )
+
+
+def select_recomputing(branches: Iterable[nn.Module], x: Tensor, attend: Attend) -> Tensor:
+    """Branches, squeeze, attention and selection, with one pass back over the branches' maps.
+
+    Two functions of autograd with the attention, left to autograd, between them: the backward pass of
+    the selection comes first, passes on the gradients of the weights, and leaves to that of the squeeze
+    what it needs to finish the gradients of the maps.
 
     Args:
-        maps: What the M convolutions gave, (B, C, H, W) each.
-        norms: The branches' BatchNorms, in training mode; their running statistics are updated.
-        act: Whether the branches end in a ReLU.
+        branches: For which ``can_recompute`` holds; the running statistics of their BatchNorms are
+            updated.
+        x: (B, C, H, W).
         attend: Called once, on the sum of the branches' spatial means.
-        parameters: The parameters that ``attend`` uses.
 
     Returns:
-        (B, C, H, W).
+        (B, C, H', W').
+
+    Raises:
+        ValueError: A convolution gives one value a channel, which has no variance.
     """
-    weights = [norm.weight for norm in norms]
-    biases = [norm.bias for norm in norms]
-    result: Tensor = _Tail.apply(
-        norms, act, attend, len(parameters), *parameters, *maps, *weights, *biases
-    )
-    return result
+    layers = [list(branch.children()) for branch in branches]
+    maps: list[Tensor] = [conv(x) for conv, *_ in layers]
+    norms = [cast("nn.BatchNorm2d", norm) for _, norm, *_ in layers]
+    act = len(layers[0]) == 3
+    with torch.no_grad():
+        activated, statistics = [], []
+        for branch, norm in zip(maps, norms, strict=True):
+            normalised, mean, inverse_std = _normalise(branch, norm)
+            activated.append(normalised.relu_() if act else normalised)
+            statistics += [mean, inverse_std]
+        mean_of_all = sum_of_means(activated)
+    kept = [*maps, *(norm.weight for norm in norms), *(norm.bias for norm in norms)]
+    squeezed: Tensor = _Squeeze.apply(mean_of_all, *kept)
+    weights = attend(squeezed)
+    given = [weight.to(activated[0].dtype) for weight in weights]
+    kept = [tensor.detach() for tensor in (*kept, *statistics)]
+    selected: Tensor = _Select.apply(squeezed.grad_fn, norms, act, activated, *given, *kept)
+    return selected
 
 
-class _Tail(torch.autograd.Function):
-    """Keeps the maps, the statistics of each BatchNorm, and the graph of the attention's vectors."""
+class _Squeeze(torch.autograd.Function):
+    """Puts the spatial mean of the branches' sum behind the maps and BatchNorms it comes from."""
+
+    @staticmethod
+    def forward(ctx: Any, mean: Tensor, *inputs: Tensor) -> Tensor:
+        ctx.finish = None
+        return mean.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        # Every path to the squeezed vector leads through the selection, whose pass back came first.
+        gradients = ctx.finish(gradient)
+        ctx.finish = None
+        return (None, *gradients)
+
+
+class _Select(torch.autograd.Function):
+    """The selection; keeps what the convolutions gave and the statistics of each BatchNorm."""
 
     @staticmethod
     def forward(
         ctx: Any,
+        squeeze: Any,
         norms: Sequence[nn.BatchNorm2d],
         act: bool,
-        attend: Attend,
-        number: int,
+        branches: list[Tensor],
         *tensors: Tensor,
     ) -> Tensor:
-        parameters, maps = tensors[:number], tensors[number : number + len(norms)]
-        branches, statistics = [], []
-        for branch, norm in zip(maps, norms, strict=True):
-            normalised, mean, inverse_std = _normalise(branch, norm)
-            branches.append(normalised.relu_() if act else normalised)
-            statistics += [mean, inverse_std]
-        squeezed = sum_of_means(branches).detach()
-        with torch.enable_grad():
-            squeezed.requires_grad_()
-            weights = attend(squeezed)
-        ctx.squeezed, ctx.weights, ctx.parameters = squeezed, weights, parameters
-        ctx.norms, ctx.act = norms, act
-        ctx.save_for_backward(*tensors[number:], *statistics)
-        given = [weight.detach().to(branches[0].dtype) for weight in weights]
-        return select(branches, given, overwrite=True)
+        ctx.squeeze, ctx.norms, ctx.act = squeeze, norms, act
+        ctx.save_for_backward(*tensors)
+        return select(branches, tensors[: len(norms)], overwrite=True)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
@@ -113,48 +149,55 @@ class _Tail(torch.autograd.Function):
             raise RuntimeError(
                 "SelectiveKernel in training has first derivatives only (create_graph)"
             )
-        saved = ctx.saved_tensors
-        count = len(ctx.norms)
-        maps, gammas, betas = saved[:count], saved[count : 2 * count], saved[2 * count : 3 * count]
-        means, inverse_stds = saved[3 * count :: 2], saved[3 * count + 1 :: 2]
+        count, tensors = len(ctx.norms), ctx.saved_tensors
+        weights, maps, gammas, betas = (
+            tensors[start : start + count] for start in range(0, 4 * count, count)
+        )
+        means, inverse_stds = tensors[4 * count :: 2], tensors[4 * count + 1 :: 2]
         branches = [
             _again(*each, act=ctx.act)
             for each in zip(maps, gammas, betas, means, inverse_stds, strict=True)
         ]
+
+        def finish(to_squeezed: Tensor) -> list[Tensor]:
+            pixels = upstream.shape[2] * upstream.shape[3]
+            squeezed = (to_squeezed / pixels).to(upstream.dtype)
+            gradients = map_gradients(branches, weights, upstream, squeezed, act=ctx.act)
+            branches.clear()
+            of_norms = [
+                _through_norm(*each)
+                for each in zip(
+                    gradients, maps, gammas, ctx.norms, means, inverse_stds, strict=True
+                )
+            ]
+            return [gradient for column in zip(*of_norms, strict=True) for gradient in column]
+
+        ctx.squeeze.finish = finish
         to_weights = weight_gradients(branches, upstream)
-        wanted = [parameter for parameter in ctx.parameters if parameter.requires_grad]
-        squeezed, *found = torch.autograd.grad(
-            ctx.weights,
-            [ctx.squeezed, *wanted],
-            [g.to(w.dtype) for g, w in zip(to_weights, ctx.weights, strict=True)],
-            retain_graph=True,  # vectors only; the caller may ask for a second backward pass
-        )
-        pixels = upstream.shape[2] * upstream.shape[3]
-        gradients = map_gradients(
-            branches,
-            [weight.detach().to(upstream.dtype) for weight in ctx.weights],
-            upstream,
-            (squeezed / pixels).to(upstream.dtype),
-            act=ctx.act,
-        )
-        del branches
-        of_norms = [
-            torch.ops.aten.native_batch_norm_backward(
-                gradient, branch, gamma, norm.running_mean, norm.running_var, mean, inverse_std,
-                True, norm.eps, [True, True, True],
-            )
-            for gradient, branch, gamma, norm, mean, inverse_std in zip(
-                gradients, maps, gammas, ctx.norms, means, inverse_stds, strict=True
-            )
-        ]  # fmt: skip
-        by_parameter = iter(found)
-        of_parameters = [next(by_parameter) if p.requires_grad else None for p in ctx.parameters]
-        columns = zip(*of_norms, strict=True)
-        return (None, None, None, None, *of_parameters, *(g for column in columns for g in column))
+        of_weights = [g.to(w.dtype) for g, w in zip(to_weights, weights, strict=True)]
+        return (None, None, None, None, *of_weights, *[None] * 5 * count)
+
+
+def _through_norm(
+    gradient: Tensor,
+    branch: Tensor,
+    gamma: Tensor,
+    norm: nn.BatchNorm2d,
+    mean: Tensor,
+    inverse_std: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of a BatchNorm's input, weight and bias."""
+    result: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm_backward(
+        gradient, branch, gamma, norm.running_mean, norm.running_var, mean, inverse_std, True,
+        norm.eps, [True, True, True],
+    )  # fmt: skip
+    return result
 
 
 def _normalise(branch: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
     """What ``norm`` does in training, with the statistics that its backward pass needs."""
+    if branch.numel() == branch.shape[1]:
+        raise ValueError(f"Expected more than 1 value per channel in training; got {branch.shape}")
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
     result: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.native_batch_norm(

@@ -12,7 +12,7 @@ from blocks.errors import InvalidInput
 from blocks.unit_spec import Kernel, Select
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.depthwise import BranchConv2d
-from blocks.units.recomputed_selection import can_recompute, normalise_and_select
+from blocks.units.recomputed_selection import can_recompute, select_recomputing
 from blocks.units.selection import branch_weights, select, sum_of, sum_of_means
 
 
@@ -114,17 +114,9 @@ class SelectiveKernel(nn.Module):
         """Apply the unit to ``x`` (B, C, H, W)."""
         if not self.attends:
             return self._sum_of_branches(x)
-        layers = [list(branch.children()) for branch in self.branches]
-        maps: list[Tensor] = [conv(x) for conv, *_ in layers]
-        norms = [norm for _, norm, *_ in layers]
-        ends = {tuple(map(type, rest)) for _, _, *rest in layers}
-        if ends in ({()}, {(nn.ReLU,)}) and can_recompute(norms, maps):
-            parameters = [*self.fuse.parameters(), *self.select.parameters()]
-            act = ends != {()}
-            return normalise_and_select(maps, norms, act, self.attend, parameters)
-        for index, (_, *rest) in enumerate(layers):
-            for layer in rest:
-                maps[index] = layer(maps[index])
+        if can_recompute(self.branches, x):
+            return select_recomputing(self.branches, x, self.attend)
+        maps: list[Tensor] = [branch(x) for branch in self.branches]
         return select(maps, self.attend(sum_of_means(maps)))
 
     def _sum_of_branches(self, x: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ def scramble(model: nn.Module) -> nn.Module:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.3)
-            assert module.running_mean is not None
-            assert module.running_var is not None
+            if module.running_mean is None or module.running_var is None:
+                continue
             nn.init.normal_(module.running_mean, std=0.3)
             nn.init.uniform_(module.running_var, 0.5, 2)
         if isinstance(module, SelectiveKernel) and module.attends:
@@ -211,3 +211,79 @@ def test_shuffle_net_is_padded_between_its_pointwise_convolutions_only() -> None
     first = deployed.get_submodule("stage2.1.branch2")
     widths = [c.out_channels for c in first.modules() if isinstance(c, nn.Conv2d)]
     assert widths == [64, 64, 64, 32, 64, 58]
+
+
+class Twice(nn.Module):
+    """A unit with two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = SelectiveKernel(8)
+        self.second = self.first
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+
+def test_a_unit_with_two_names_is_rewritten_under_both() -> None:
+    fused = fuse(Twice())
+    assert isinstance(fused.first, FusedSelectiveKernel)
+    assert fused.second is fused.first
+
+
+class ReadsWeights(nn.Module):
+    """Reads the weights of its convolution beside running it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x)) * self.conv.weight.sum()
+
+
+class Unnormalised(nn.Module):
+    """Has a BatchNorm without running statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+@pytest.mark.parametrize("kind", [ReadsWeights, Unnormalised])
+def test_what_cannot_be_folded_stays(kind: type[nn.Module]) -> None:
+    model = scramble(kind())
+    x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
+    fused = fuse(model)
+    torch.testing.assert_close(fused(x), model(x))
+    assert isinstance(fused.norm, nn.BatchNorm2d)
+
+
+def test_padding_and_kind_of_batch_norm_survive() -> None:
+    unit = SelectiveKernel(8)
+    for branch in unit.branches:
+        branch[0].padding_mode = "reflect"  # type: ignore[index]
+        branch[0]._reversed_padding_repeated_twice = [branch[0].padding[0]] * 4  # type: ignore[index]
+    unit = nn.SyncBatchNorm.convert_sync_batchnorm(scramble(unit))
+    x = torch.randn(2, 8, 6, 6, dtype=torch.float64)
+    for merge in (False, True):
+        torch.testing.assert_close(fuse(unit, merge=merge)(x), unit(x))
+
+
+class Branching(nn.Module):
+    """Takes its path from what it computes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+def test_what_cannot_be_rewritten_is_said() -> None:
+    with pytest.raises(InvalidInput, match="cannot be traced"):
+        fuse(Branching())
+    unit = SelectiveKernel(8)
+    unit.fuse[1] = nn.GroupNorm(1, 32)
+    with pytest.raises(InvalidInput, match="GroupNorm behind Conv2d"):
+        fuse(unit)

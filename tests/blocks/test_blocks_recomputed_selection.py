@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from blocks import SelectiveKernel
 
@@ -106,6 +107,50 @@ def test_frozen_parameters_get_no_gradient_and_the_others_do() -> None:
     unit(torch.randn(4, CHANNELS, 5, 5)).sum().backward()
     without = {name for name, value in unit.named_parameters() if value.grad is None}
     assert without == {"select.weight", "branches.0.1.weight"}
+
+
+def test_a_hook_on_a_parameter_of_the_attention_acts_once() -> None:
+    unit, reference = make(), make()
+    x = torch.randn(4, CHANNELS, 5, 5)
+    for module in (unit, reference):
+        for parameter in (*module.fuse.parameters(), module.select.weight):
+            parameter.register_hook(lambda gradient: 3 * gradient)
+    unit(x).square().sum().backward()
+    plain(reference)(x).square().sum().backward()
+    for ours, theirs in zip(unit.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("watched", ["branches.0", "branches.1.1", "branches.0.2"])
+def test_a_module_that_is_watched_is_called(watched: str) -> None:
+    unit, reference = make(), make()
+    seen: list[torch.Size] = []
+    unit.get_submodule(watched).register_forward_hook(lambda *each: seen.append(each[2].shape))
+    x = torch.randn(4, CHANNELS, 5, 5)
+    torch.testing.assert_close(unit(x), reference(x))
+    assert seen == [x.shape]
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_under_checkpointing_the_unit_runs_twice_and_no_more(reentrant: bool) -> None:
+    unit, reference = make(), make()
+    calls: list[int] = []
+    unit.fuse.register_forward_hook(lambda *_: calls.append(1))
+    x = torch.randn(4, CHANNELS, 5, 5, requires_grad=True)
+    checkpoint(unit, x, use_reentrant=reentrant).square().sum().backward()
+    assert len(calls) == 2
+    plain(reference)(x).square().sum().backward()
+    for ours, theirs in zip(unit.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_frozen_convolutions_leave_the_rest_to_train() -> None:
+    unit = make()
+    for branch in unit.branches:
+        branch[0].requires_grad_(False)  # type: ignore[index]
+    unit(torch.randn(4, CHANNELS, 5, 5)).sum().backward()
+    assert unit.fuse[0].weight.grad is not None
+    assert unit.branches[0][1].weight.grad is not None  # type: ignore[index, union-attr]
 
 
 def test_a_single_value_a_channel_is_refused_as_batch_norm_refuses_it() -> None:
