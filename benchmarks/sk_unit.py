@@ -17,9 +17,9 @@ training and in inference within 1e-5, with copied weights; otherwise the run en
 A training step is forward and backward, with gradients to the input and all weights. Candidates take
 turns in random order, so that a busy machine hits all alike; each runs in both memory layouts and is
 judged in its better one. On the CPU with one thread the seconds are the processor's, else the clock's.
-Saved bytes: the storages that autograd's hooks see, each once, the input among them, parameters not. A
-unit must at least read its input and write its output: ``copies`` is its time over that of ``Tensor.copy_`` of a
-tensor of that size, which does nothing else.
+Saved bytes: the storages that autograd's hooks see, each once, the input among them, parameters not.
+A unit must at least read its input and write its output: ``copies`` is its time over that of
+``Tensor.copy_`` of a tensor of that size, which does nothing else.
 
 Left out: the optimizer's step, the layers around the unit, and what a compiler would do.
 
