@@ -9,7 +9,7 @@ from blocks.deploy.merged import MergedSelectiveKernel
 from blocks.deploy.selective_kernel import FusedSelectiveKernel
 from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
-from blocks.units.surgery import replace
+from blocks.units.surgery import exchange
 
 UNITS = (SelectiveKernel, FusedSelectiveKernel, MergedSelectiveKernel)
 
@@ -28,7 +28,7 @@ def fold_batch_norms(model: nn.Module) -> None:
     """
     try:
         graph = _Tracer().trace(model)
-    except (fx.proxy.TraceError, TypeError) as error:
+    except Exception as error:  # of whatever the model does with what is no tensor
         raise InvalidInput(
             f"model: its forward pass cannot be traced ({error}); allowed: one that takes the same path "
             "for every input"
@@ -36,8 +36,8 @@ def fold_batch_norms(model: nn.Module) -> None:
     pairs = [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
     for conv_path, norm_path in pairs:
         conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
-        replace(model, conv_path, fold(conv, norm))
-        replace(model, norm_path, None)
+        # An identity, not nothing: a forward pass may count the layers of a sequence.
+        exchange(model, {conv: fold(conv, norm), norm: nn.Identity()})
 
 
 class _Tracer(fx.Tracer):
@@ -49,7 +49,10 @@ class _Tracer(fx.Tracer):
 
 def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] | None:
     """The names of a convolution and its BatchNorm when ``node`` is one that can be folded."""
-    if node.op != "call_module" or not isinstance(before := node.args[0], fx.Node):
+    if node.op != "call_module" or len(node.args) != 1:
+        return None
+    before = node.args[0]
+    if not isinstance(before, fx.Node):
         return None
     if before.op != "call_module" or len(before.users) > 1:
         return None

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from blocks.errors import InvalidInput
+from blocks.units.depthwise import BranchConv2d
+
+CONVS = (nn.Conv2d, BranchConv2d)
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+"""These and no classes made from them, which may compute something else."""
+
+
+def is_plain(module: nn.Module) -> bool:
+    """Whether nothing but its class says what the module computes: no hook changes it."""
+    return not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
 def can_fold(conv: nn.Module, norm: nn.Module) -> bool:
-    """Whether ``norm`` is a BatchNorm with running statistics, of any kind, and ``conv`` a Conv2d."""
-    return (
-        isinstance(conv, nn.Conv2d)
-        and isinstance(norm, _BatchNorm)
-        and norm.running_mean is not None
-    )
+    """Whether ``norm`` is a BatchNorm with running statistics, ``conv`` a Conv2d, both as they come."""
+    kinds = type(conv) in CONVS and type(norm) in NORMS
+    return kinds and norm.running_mean is not None and is_plain(conv) and is_plain(norm)
 
 
 def fold(conv: nn.Module, norm: nn.Module) -> nn.Conv2d:
@@ -27,8 +35,8 @@ def fold(conv: nn.Module, norm: nn.Module) -> nn.Conv2d:
     if not can_fold(conv, norm):
         raise InvalidInput(
             f"{type(norm).__name__} behind {type(conv).__name__}: cannot be folded; allowed: a "
-            "BatchNorm with running statistics behind a Conv2d"
+            "BatchNorm with running statistics behind a Conv2d, without hooks"
         )
     assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, _BatchNorm)
-    return fuse_conv_bn_eval(conv.eval(), norm.eval())
+    assert isinstance(norm, (nn.BatchNorm2d, nn.SyncBatchNorm))
+    return fuse_conv_bn_eval(copy.deepcopy(conv).eval(), copy.deepcopy(norm).eval())

@@ -16,6 +16,7 @@ from blocks.deploy.selective_kernel import FusedSelectiveKernel
 from blocks.deploy.shuffle_net import ShuffleUnit, flat_shuffle_net
 from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
+from blocks.units.surgery import exchange
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -50,21 +51,23 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
     # The model may itself be one of the modules that are replaced.
     holder = nn.Sequential(copy.deepcopy(model).eval().requires_grad_(False))
     fold_batch_norms(holder)
-    _exchange(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
-    _exchange(holder, InvertedResidual, lambda block: ShuffleUnit(block, form))
-    if isinstance(holder[0], ShuffleNetV2):
-        holder[0] = flat_shuffle_net(holder[0])
+    _rewritten(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
+    _rewritten(holder, InvertedResidual, lambda block: ShuffleUnit(block, form))
+    _rewritten(holder, ShuffleNetV2, flat_shuffle_net)
     return holder[0].eval().requires_grad_(False)
 
 
-def _exchange(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Module]) -> None:
-    """Put what ``rewrite`` gives in the place of every module of ``kind``, wherever it has a name."""
-    done: dict[nn.Module, nn.Module] = {}
-    for path, module in list(holder.named_modules(remove_duplicate=False)):
-        if isinstance(module, kind):
-            if module not in done:
-                done[module] = rewrite(module)
-            holder.set_submodule(path, done[module])
+def _rewritten(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Module]) -> None:
+    """Put what ``rewrite`` gives in the place of every module of ``kind``.
+
+    Of this class, or of one made from it that has its forward pass: another computes something else.
+    """
+    found = [
+        module
+        for module in holder.modules()
+        if isinstance(module, kind) and type(module).forward is kind.forward
+    ]
+    exchange(holder, {module: rewrite(module) for module in found})
 
 
 def _deployed(module: SelectiveKernel, form: Form, merge: bool) -> nn.Module:

@@ -34,12 +34,12 @@ def pad_inner_channels(branch: nn.Sequential) -> nn.Sequential:
 
     Args:
         branch: (1x1 convolution, ReLU, depthwise convolution or SK unit, 1x1 convolution, ReLU), the
-            BatchNorms folded. Another sequence is left as it is.
+            BatchNorms folded into it. Another sequence is left as it is.
 
     Returns:
         A new sequence, or ``branch``.
     """
-    layers = list(branch.children())
+    layers = [layer for layer in branch.children() if not isinstance(layer, nn.Identity)]
     if len(layers) != 5:
         return branch
     down, act, spatial, up, last = layers
@@ -93,8 +93,11 @@ def _pad(conv: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def _is_pointwise(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
+    return type(layer) is nn.Conv2d and layer.kernel_size == (1, 1) and layer.groups == 1
 
 
 def _is_depthwise(*convs: nn.Conv2d) -> bool:
-    return all(conv.groups == conv.in_channels == conv.out_channels > 1 for conv in convs)
+    return all(
+        conv.groups == conv.in_channels == conv.out_channels > 1 and conv.padding_mode == "zeros"
+        for conv in convs
+    )

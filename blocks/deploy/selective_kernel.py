@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from blocks.deploy.conv_norm import fold
+from blocks.deploy.conv_norm import fold, is_plain
 from blocks.deploy.form import Form
+from blocks.errors import InvalidInput
 from blocks.units.selection import select, sum_of, sum_of_means
 from blocks.units.selective_kernel import SelectiveKernel
 
@@ -30,11 +31,12 @@ class FusedSelectiveKernel(nn.Module):
         form: For which runtime.
 
     Raises:
-        InvalidInput: A norm in the unit is no BatchNorm with running statistics.
+        InvalidInput: The unit was changed into something that this module does not compute.
     """
 
     def __init__(self, unit: SelectiveKernel, form: Form = "pytorch") -> None:
         super().__init__()
+        _check_layout(unit)
         self.form = form
         self.branches = nn.ModuleList(_fold_branch(branch) for branch in unit.branches)
         self.attends = unit.attends
@@ -85,6 +87,25 @@ class FusedSelectiveKernel(nn.Module):
         assert isinstance(down, nn.Conv2d)
         hidden = functional.linear(squeezed.flatten(1), down.weight.flatten(1), down.bias).relu()
         return functional.linear(hidden, self.select.weight.flatten(1))
+
+
+def _check_layout(unit: SelectiveKernel) -> None:
+    """Raise InvalidInput for a unit with other layers, hooks or methods than a SelectiveKernel's own."""
+    changed = ""
+    if type(unit).attend is not SelectiveKernel.attend:
+        changed = "attend"
+    elif unit.attends and [type(unit.fuse[0]), type(unit.fuse[-1])] != [nn.Conv2d, nn.ReLU]:
+        changed = "fuse"
+    elif unit.attends and (type(unit.select) is not nn.Conv2d or unit.select.bias is not None):
+        changed = "select"
+    else:
+        for path, module in unit.named_modules():
+            if not is_plain(module):
+                changed = path
+    if changed:
+        raise InvalidInput(
+            f"{type(unit).__name__}.{changed}: changed or hooked; allowed: as SelectiveKernel has it"
+        )
 
 
 def _fold_branch(branch: nn.Module) -> nn.Sequential:

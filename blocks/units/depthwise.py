@@ -23,6 +23,7 @@ class BranchConv2d(nn.Conv2d):
         return nn.functional.conv2d(
             input,
             spread_kernel(self.weight, self.dilation[0]),
+            self.bias,
             stride=self.stride,
             padding=self.padding,
             groups=self.groups,
@@ -31,7 +32,8 @@ class BranchConv2d(nn.Conv2d):
     def _trains_dense(self) -> bool:
         depthwise = self.groups == self.in_channels
         worth_it = self.dilation[0] == 2 or self.stride[0] > 1
-        return self.training and depthwise and self.dilation[0] > 1 and worth_it
+        plain = self.padding_mode == "zeros" and self.dilation[0] == self.dilation[1] > 1
+        return self.training and depthwise and plain and worth_it
 
 
 def spread_kernel(weight: Tensor, dilation: int) -> Tensor:

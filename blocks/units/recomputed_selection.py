@@ -9,10 +9,12 @@ one pass over the maps. Measured by ``benchmarks/sk_unit.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from blocks.units.selection import (
     is_traced,
@@ -25,6 +27,9 @@ from blocks.units.selection import (
 Attend: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
 """From the squeezed branches (B, C, 1, 1) to M weights (B, C, 1, 1)."""
 
+ENDS = ({(nn.BatchNorm2d,)}, {(nn.BatchNorm2d, nn.ReLU)})
+"""What may follow the convolutions of the branches."""
+
 
 def can_recompute(branches: Iterable[nn.Module], x: Tensor) -> bool:
     """Whether ``select_recomputing`` stands for branches, squeeze and selection on the input ``x``.
@@ -33,15 +38,15 @@ def can_recompute(branches: Iterable[nn.Module], x: Tensor) -> bool:
     a convolution, a BatchNorm2d with batch statistics and weights, and perhaps a ReLU. Not where nothing
     is differentiated, or where a hook waits for a module that would not be called.
     """
-    if is_traced() or not torch.is_grad_enabled():
+    if is_traced() or not torch.is_grad_enabled() or not isinstance(x, Tensor):
         return False
     layers = [list(branch.children()) for branch in branches]
-    ends = {tuple(map(type, rest)) for _, _, *rest in layers}
+    if {tuple(map(type, rest)) for _, *rest in filter(None, layers)} not in ENDS or not all(layers):
+        return False
     return (
-        ends in ({()}, {(nn.ReLU,)})
-        and all(_is_plain_batch_norm(norm) for _, norm, *_ in layers)
+        all(_is_plain_batch_norm(norm) for _, norm, *_ in layers)
         and all(_is_differentiated(conv, x) for conv, *_ in layers)
-        and not any(map(_is_watched, branches))
+        and not (_has_any_global_hook() or any(map(_is_watched, branches)))  # type: ignore[no-untyped-call]
     )
 
 
@@ -76,7 +81,8 @@ def select_recomputing(branches: Iterable[nn.Module], x: Tensor, attend: Attend)
 
     Two functions of autograd with the attention, left to autograd, between them: the backward pass of
     the selection comes first, passes on the gradients of the weights, and leaves to that of the squeeze
-    what it needs to finish the gradients of the maps.
+    what it needs to finish the gradients of the maps. In reverse mode, once: second derivatives,
+    ``torch.func`` and forward mode are refused by an error.
 
     Args:
         branches: For which ``can_recompute`` holds; the running statistics of their BatchNorms are
@@ -102,80 +108,120 @@ def select_recomputing(branches: Iterable[nn.Module], x: Tensor, attend: Attend)
             statistics += [mean, inverse_std]
         mean_of_all = sum_of_means(activated)
     kept = [*maps, *(norm.weight for norm in norms), *(norm.bias for norm in norms)]
-    squeezed: Tensor = _Squeeze.apply(mean_of_all, *kept)
-    weights = attend(squeezed)
-    given = [weight.to(activated[0].dtype) for weight in weights]
-    kept = [tensor.detach() for tensor in (*kept, *statistics)]
-    selected: Tensor = _Select.apply(squeezed.grad_fn, norms, act, activated, *given, *kept)
+    tail = _Tail(norms, act)
+    constants = [tensor.detach() for tensor in (*kept, *statistics)]
+    squeezed: Tensor = _Squeeze.apply(tail, mean_of_all, len(kept), *kept, *constants)
+    weights = [weight.to(activated[0].dtype) for weight in attend(squeezed)]
+    selected: Tensor = _Select.apply(tail, activated, squeezed, *weights, *constants)
     return selected
+
+
+class _Tail:
+    """What the two functions know of each other.
+
+    The pass back over the maps waits from the selection's turn to the squeeze's, under the number of the
+    backward pass: another pass, over a part of the graph or in another thread, must not find it.
+
+    Attributes:
+        norms: BatchNorm of each branch.
+        act: Whether a ReLU follows.
+    """
+
+    def __init__(self, norms: Sequence[nn.BatchNorm2d], act: bool) -> None:
+        self.norms, self.act = norms, act
+        self.waiting: dict[int, Callable[[Tensor], list[Tensor]]] = {}
+
+    def split(self, kept: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """(map, BatchNorm's weight and bias, mean, inverse deviation) of each branch."""
+        count = len(self.norms)
+        columns = [kept[start : start + count] for start in range(0, 3 * count, count)]
+        statistics = kept[3 * count :]
+        return list(zip(*columns, statistics[::2], statistics[1::2], strict=True))
+
+
+def _pass_back(
+    norms: Sequence[nn.BatchNorm2d],
+    act: bool,
+    parts: Sequence[tuple[Tensor, ...]],
+    branches: list[Tensor],
+    weights: Sequence[Tensor],
+    upstream: Tensor,
+    to_squeezed: Tensor,
+) -> list[Tensor]:
+    """Gradients of the maps, then of the BatchNorms' weights, then of their biases."""
+    pixels = upstream.shape[2] * upstream.shape[3]
+    squeezed = (to_squeezed / pixels).to(upstream.dtype)
+    gradients = map_gradients(branches, weights, upstream, squeezed, act=act)
+    branches.clear()
+    of_norms = [
+        _through_norm(gradient, branch, gamma, norm, mean, inverse_std)
+        for gradient, (branch, gamma, _, mean, inverse_std), norm in zip(
+            gradients, parts, norms, strict=True
+        )
+    ]
+    return [gradient for column in zip(*of_norms, strict=True) for gradient in column]
 
 
 class _Squeeze(torch.autograd.Function):
     """Puts the spatial mean of the branches' sum behind the maps and BatchNorms it comes from."""
 
     @staticmethod
-    def forward(ctx: Any, mean: Tensor, *inputs: Tensor) -> Tensor:
-        ctx.finish = None
+    def forward(ctx: Any, tail: _Tail, mean: Tensor, inputs: int, *tensors: Tensor) -> Tensor:
+        ctx.tail = tail
+        ctx.save_for_backward(*tensors[inputs:])
         return mean.clone()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        # Every path to the squeezed vector leads through the selection, whose pass back came first.
-        gradients = ctx.finish(gradient)
-        ctx.finish = None
-        return (None, *gradients)
+        _refuse_second_derivatives()
+        finish = ctx.tail.waiting.pop(torch._C._current_graph_task_id(), None)
+        if finish is None:  # A loss on the attention alone.
+            parts = ctx.tail.split(ctx.saved_tensors)
+            branches = [_again(*part, act=ctx.tail.act) for part in parts]
+            upstream = torch.zeros_like(branches[0])
+            weights = [gradient.to(upstream.dtype)] * len(parts)
+            gradients = _pass_back(
+                ctx.tail.norms, ctx.tail.act, parts, branches, weights, upstream, gradient
+            )
+        else:
+            gradients = finish(gradient)
+        constants = 5 * len(ctx.tail.norms)
+        return (None, None, None, *gradients, *[None] * constants)
 
 
 class _Select(torch.autograd.Function):
-    """The selection; keeps what the convolutions gave and the statistics of each BatchNorm."""
+    """The selection. Its gradient with respect to the maps is left to the squeeze's turn."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        squeeze: Any,
-        norms: Sequence[nn.BatchNorm2d],
-        act: bool,
-        branches: list[Tensor],
-        *tensors: Tensor,
+        ctx: Any, tail: _Tail, branches: list[Tensor], squeezed: Tensor, *tensors: Tensor
     ) -> Tensor:
-        ctx.squeeze, ctx.norms, ctx.act = squeeze, norms, act
+        ctx.tail, ctx.vectors = tail, torch.zeros_like(squeezed)
         ctx.save_for_backward(*tensors)
-        return select(branches, tensors[: len(norms)], overwrite=True)
+        return select(branches, tensors[: len(tail.norms)], overwrite=True)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():
-            # A partial second derivative would be worse than none.
-            raise RuntimeError(
-                "SelectiveKernel in training has first derivatives only (create_graph)"
-            )
-        count, tensors = len(ctx.norms), ctx.saved_tensors
-        weights, maps, gammas, betas = (
-            tensors[start : start + count] for start in range(0, 4 * count, count)
+        _refuse_second_derivatives()
+        tail, count = ctx.tail, len(ctx.tail.norms)
+        tensors = ctx.saved_tensors
+        # Detached: what waits must not hold the graph that it waits in.
+        weights = [weight.detach() for weight in tensors[:count]]
+        parts = tail.split(tensors[count:])
+        branches = [_again(*part, act=tail.act) for part in parts]
+        of_weights = weight_gradients(branches, upstream)
+        of_weights = [g.to(w.dtype) for g, w in zip(of_weights, weights, strict=True)]
+        tail.waiting[torch._C._current_graph_task_id()] = partial(
+            _pass_back, tail.norms, tail.act, parts, branches, weights, upstream
         )
-        means, inverse_stds = tensors[4 * count :: 2], tensors[4 * count + 1 :: 2]
-        branches = [
-            _again(*each, act=ctx.act)
-            for each in zip(maps, gammas, betas, means, inverse_stds, strict=True)
-        ]
+        # Nothing for the squeezed vector, but its turn comes whatever the attention made of it.
+        return (None, None, ctx.vectors, *of_weights, *[None] * (5 * count))
 
-        def finish(to_squeezed: Tensor) -> list[Tensor]:
-            pixels = upstream.shape[2] * upstream.shape[3]
-            squeezed = (to_squeezed / pixels).to(upstream.dtype)
-            gradients = map_gradients(branches, weights, upstream, squeezed, act=ctx.act)
-            branches.clear()
-            of_norms = [
-                _through_norm(*each)
-                for each in zip(
-                    gradients, maps, gammas, ctx.norms, means, inverse_stds, strict=True
-                )
-            ]
-            return [gradient for column in zip(*of_norms, strict=True) for gradient in column]
 
-        ctx.squeeze.finish = finish
-        to_weights = weight_gradients(branches, upstream)
-        of_weights = [g.to(w.dtype) for g, w in zip(to_weights, weights, strict=True)]
-        return (None, None, None, None, *of_weights, *[None] * 5 * count)
+def _refuse_second_derivatives() -> None:
+    if torch.is_grad_enabled():
+        # A partial second derivative would be worse than none.
+        raise RuntimeError("SelectiveKernel in training has first derivatives only (create_graph)")
 
 
 def _through_norm(
@@ -214,7 +260,7 @@ def _again(
     scale = gamma * inverse_std
     shift = beta - mean * scale
     shape = (1, -1, 1, 1)
-    normalised = torch.addcmul(
-        shift.view(shape).to(branch.dtype), branch, scale.view(shape).to(branch.dtype)
-    )
+    # BatchNorm of 16-bit maps calculates in 32.
+    wide = torch.addcmul(shift.view(shape), branch.to(scale.dtype), scale.view(shape))
+    normalised = wide.to(branch.dtype)
     return normalised.relu_() if act else normalised

@@ -21,6 +21,7 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import is_fake
 
 MAX_KERNEL_BRANCHES = 4
 """The Triton kernels take so many branches; units with more run PyTorch's operations."""
@@ -148,7 +149,8 @@ def is_traced() -> bool:
 
 def _kernels(maps: Sequence[Tensor]) -> ModuleType | None:
     """The Triton kernels where they can run on ``maps``."""
-    if not maps[0].is_cuda or len(maps) > MAX_KERNEL_BRANCHES:
+    # Not for tensors without memory, which tools that look through a network make.
+    if not maps[0].is_cuda or len(maps) > MAX_KERNEL_BRANCHES or is_fake(maps[0]):
         return None
     return None if is_traced() else _load_kernels()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import cast
 
 from torch import nn
@@ -19,6 +20,14 @@ def replace(model: nn.Module, path: str, module: nn.Module | None) -> None:
         _rewrite(parent, name, {} if module is None else {name: module})
     else:
         setattr(parent, name, nn.Identity() if module is None else module)
+
+
+def exchange(model: nn.Module, instead: Mapping[nn.Module, nn.Module]) -> None:
+    """Put other modules in the places of the keys of ``instead``, under every name that they have."""
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if path and module in instead:
+            parent, name = _find(model, path)
+            setattr(parent, name, instead[module])
 
 
 def insert(model: nn.Module, path: str, name: str, module: nn.Module, *, before: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torchvision.models.shufflenetv2 import InvertedResidual
 
 from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
 from blocks.deploy import Form, FusedSelectiveKernel, MergedSelectiveKernel, fuse
@@ -287,3 +289,120 @@ def test_what_cannot_be_rewritten_is_said() -> None:
     unit.fuse[1] = nn.GroupNorm(1, 32)
     with pytest.raises(InvalidInput, match="GroupNorm behind Conv2d"):
         fuse(unit)
+
+
+class Taps(nn.Module):
+    """Runs a sequence layer by layer and returns what it had on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        taps = []
+        for index, layer in enumerate(self.body):
+            x = layer(x)
+            if index in (2, 4):
+                taps.append(x)
+        return torch.cat(taps, 1)
+
+
+class TwoNames(nn.Module):
+    """Conv and BatchNorm each have a second name, by which they are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+        self.body = nn.Sequential(self.conv, self.norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+class Keyword(nn.Module):
+    """Calls its layers by keyword."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(input=self.conv(input=x))
+
+
+def hooked() -> nn.Module:
+    """A BatchNorm whose output a hook doubles."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    model[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+    return model
+
+
+def normed() -> nn.Module:
+    """A convolution whose weight is computed from others."""
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 1))
+    return nn.Sequential(conv, nn.BatchNorm2d(4))
+
+
+class Halved(InvertedResidual):
+    """torchvision's block with another forward pass."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.5 * super().forward(x)
+
+
+def halved() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 8, 1), Halved(8, 8, 1))
+
+
+def reflecting() -> nn.Module:
+    """Depthwise convolutions with another padding than zeros, of a width that would be padded."""
+    block = InvertedResidual(116, 116, 1)
+    block.branch2[3] = nn.Conv2d(58, 58, 3, padding=1, groups=58, padding_mode="reflect")
+    return nn.Sequential(nn.Conv2d(3, 116, 1), block)
+
+
+@pytest.mark.parametrize("make", [Taps, TwoNames, Keyword, hooked, normed, halved, reflecting])
+@pytest.mark.parametrize("form", FORMS)
+def test_unusual_models_compute_the_same(make: Callable[[], nn.Module], form: Form) -> None:
+    model = scramble(make())
+    x = torch.randn(2, 3, 6, 6, dtype=torch.float64)
+    assert relative(fuse(model, form)(x), model(x)) < 1e-10
+
+
+def other_activation(unit: SelectiveKernel) -> None:
+    unit.fuse[2] = nn.Hardswish()
+
+
+def biased(unit: SelectiveKernel) -> None:
+    unit.select = nn.Conv2d(32, 16, 1)
+
+
+def watched(unit: SelectiveKernel) -> None:
+    unit.select.register_forward_hook(lambda module, inputs, output: 2 * output)
+
+
+class OwnNorm(nn.BatchNorm2d):
+    """A BatchNorm with its activation."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).relu()
+
+
+def own_norm(unit: SelectiveKernel) -> None:
+    unit.branches[0][1] = OwnNorm(8)  # type: ignore[index, operator]
+
+
+@pytest.mark.parametrize("change", [other_activation, biased, watched, own_norm])
+def test_a_unit_that_was_changed_is_refused(change: Callable[[SelectiveKernel], None]) -> None:
+    unit = SelectiveKernel(8)
+    change(unit)
+    with pytest.raises(InvalidInput, match="allowed"):
+        fuse(unit)
+
+
+def test_fusing_a_unit_leaves_it_in_training() -> None:
+    unit = SelectiveKernel(8)
+    FusedSelectiveKernel(unit)
+    assert all(module.training for module in unit.modules())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from blocks import SelectiveKernel
+from blocks.units.recomputed_selection import _again, _normalise
 
 CHANNELS = 6
 
@@ -131,6 +133,77 @@ def test_a_module_that_is_watched_is_called(watched: str) -> None:
     assert seen == [x.shape]
 
 
+def detach_squeeze(unit: SelectiveKernel) -> None:
+    unit.fuse.register_forward_hook(lambda module, inputs, output: output.detach())
+
+
+def detach_logits(unit: SelectiveKernel) -> None:
+    unit.select.register_forward_hook(lambda module, inputs, output: output.detach())
+
+
+@pytest.mark.parametrize("change", [detach_squeeze, detach_logits])
+def test_branches_learn_whatever_the_attention_hangs_on(
+    change: Callable[[SelectiveKernel], None],
+) -> None:
+    unit, reference = make(), make()
+    x = torch.randn(4, CHANNELS, 5, 5)
+    for module in (unit, reference):
+        change(module)
+    unit(x).square().sum().backward()
+    plain(reference)(x).square().sum().backward()
+    for ours, theirs in zip(unit.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("parts", ["attention", "together", "apart", "after a part"])
+def test_losses_on_the_attention(parts: str) -> None:
+    """Backward passes over parts of the graph, in every order, as autograd takes them."""
+    gradients = []
+    for module in (make().double(), make().double()):
+        generator = torch.Generator().manual_seed(1)
+        x = torch.randn(4, CHANNELS, 5, 5, generator=generator, dtype=torch.float64)
+        kept: list[Tensor] = []
+        module.select.register_forward_hook(lambda m, i, o, kept=kept: kept.append(o))
+        out = (module if not gradients else plain(module))(x).square().sum()
+        attention = kept[0].square().sum()
+        if parts == "attention":
+            attention.backward()
+        elif parts == "together":
+            (out + attention).backward()
+        elif parts == "apart":
+            out.backward(retain_graph=True)
+            attention.backward()
+        else:
+            torch.autograd.grad(out, [module.select.weight], retain_graph=True)
+            attention.backward()
+        gradients.append([parameter.grad for parameter in module.parameters()])
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+def test_a_backward_pass_over_a_part_leaves_no_memory_behind() -> None:
+    unit = make()
+
+    def maps() -> int:
+        """Tensors of the size of a map."""
+        gc.collect()
+        return sum(isinstance(o, Tensor) and o.shape[-1:] == (37,) for o in gc.get_objects())
+
+    before = maps()
+    for _ in range(3):
+        out = unit(torch.randn(2, CHANNELS, 37, 37)).square().mean()
+        torch.autograd.grad(out, [unit.select.weight])
+        del out
+    assert maps() == before
+
+
+def test_a_branch_that_is_something_else_runs_as_it_is() -> None:
+    unit = make()
+    unit.branches[0] = nn.Identity()
+    x = torch.randn(4, CHANNELS, 5, 5)
+    torch.testing.assert_close(unit(x), plain(unit)(x))
+
+
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_under_checkpointing_the_unit_runs_twice_and_no_more(reentrant: bool) -> None:
     unit, reference = make(), make()
@@ -171,6 +244,18 @@ def test_bfloat16_autocast_trains() -> None:
         assert ours.grad.dtype == torch.float32
         similar = torch.cosine_similarity(ours.grad.flatten(), theirs.grad.flatten(), dim=0)
         assert similar > 0.98
+
+
+def test_16_bit_maps_are_normalised_again_in_32() -> None:
+    """Else the ReLU opens elsewhere than in the forward pass, for maps far from zero."""
+    norm = nn.BatchNorm2d(CHANNELS)
+    branch = (torch.randn(8, CHANNELS, 9, 9) + 30).bfloat16()
+    with torch.no_grad():
+        forward, mean, inverse_std = _normalise(branch, norm)
+        again = _again(branch, norm.weight, norm.bias, mean, inverse_std, act=False)
+    assert again.dtype == torch.bfloat16
+    assert ((forward > 0) == (again > 0)).all()
+    torch.testing.assert_close(again, forward, rtol=0.01, atol=1e-3)
 
 
 def test_inside_a_compiled_network_the_function_is_the_same() -> None:
