@@ -49,7 +49,7 @@ from blocks import ArchSpec, SelectiveKernel, UnitOverride, UnitSpec, build
 from blocks.deploy import Form, fuse
 from nas.cost import count
 from nas.export import TARGETS
-from nas.export.target import Run
+from nas.export.shipped.runtime import LOADERS, Run
 
 OUT = Path("docs/results/deployed_overhead")
 TARGET = 1.25
@@ -194,7 +194,7 @@ def measure(runtime: str, options: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
         keep = options.files or Path(scratch)
         files = {n: export(n, runtime, specs[n], keep) for n in chosen}
-        loaded = {n.name: TARGETS[runtime].load(files[n][0]) for n in chosen}
+        loaded = {n.name: LOADERS[runtime](files[n][0], 1) for n in chosen}
         sizes = {n.name: sum(path.stat().st_size for path in files[n]) for n in chosen}
         times = take_turns(loaded, options.rounds, options.runs)
     return [
@@ -223,7 +223,8 @@ def export(network: Network, runtime: str, spec: ArchSpec, keep: Path) -> tuple[
     if not listing.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         image = torch.randn(1, spec.in_channels, spec.input_size, spec.input_size)
-        paths = TARGETS[runtime].write(network.module(spec, TARGETS[runtime].form), image, folder)
+        target = TARGETS[runtime]
+        paths = target.write(network.module(spec, target.form), image, folder).files
         listing.write_text(json.dumps([path.name for path in paths]))
     return tuple(folder / file for file in json.loads(listing.read_text()))
 

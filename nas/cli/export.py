@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
+from blocks.errors import InvalidInput
 from nas.cli.choice import (
     MaxActivations,
     MaxMflops,
@@ -17,8 +20,10 @@ from nas.cli.choice import (
     made_from,
     make_budgets,
 )
-from nas.cli.console import AsJson, print_json, say
-from nas.export import TARGETS, export_bundle
+from nas.cli.console import AsJson, console, print_json, say
+from nas.export import TARGETS, Artifact, Manifest, export_bundle, installed
+from nas.runs import RunFolder
+from nas.search import read_front
 
 
 def export(
@@ -28,7 +33,14 @@ def export(
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
+    front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also in 8-bit integers, where the runtime has means.")
+    ] = False,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Held-out images to measure on; default all.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the bundle; default runs/RUN/export/NNNN.")
     ] = None,
@@ -38,24 +50,75 @@ def export(
 
     Of a run, the full training of the trial is taken when there is one, else the search's own.
 
-    Example: nas export first --pick knee --targets onnx
+    Example: nas export first --pick knee --targets onnx,executorch,litert,ncnn --int8
     """
-    budgets = make_budgets(max_mflops, max_params, max_activations)
-    chosen = list(dict.fromkeys(name.strip() for name in targets.split(",")))
-    for target in chosen:
-        TARGETS[target]
-    checkpoint = chosen_checkpoint(what, trial, pick, budgets)
-    bundle = out or made_from(checkpoint, "export")
-    manifest = export_bundle(checkpoint, bundle, chosen)
+    names = list(dict.fromkeys(name.strip() for name in targets.split(",")))
+    there, missing = installed(names)
+    if front:
+        budgets = make_budgets(max_mflops, max_params, max_activations)
+        if trial is not None or pick is not None or out is not None or not budgets.is_empty:
+            raise InvalidInput(
+                "--front takes every point; --trial, --pick, --out and budgets do not"
+            )
+        checkpoints = list(_of_front(what))
+    else:
+        budgets = make_budgets(max_mflops, max_params, max_activations)
+        checkpoints = [chosen_checkpoint(what, trial, pick, budgets)]
+    for line in missing:
+        typer.echo(f"nas: {line}", err=True)
+    done: list[dict[str, object]] = []
+    for checkpoint in checkpoints:
+        bundle = out or made_from(checkpoint, "export")
+        manifest = export_bundle(checkpoint, bundle, there, int8=int8, images=images)
+        done.append(manifest.model_dump(mode="json") | {"bundle": str(bundle)})
+        if not as_json:
+            _print(manifest, checkpoint, bundle)
     if as_json:
-        print_json(manifest.model_dump(mode="json") | {"bundle": str(bundle)})
-        return
-    say(f"{checkpoint} ->")
+        print_json(done if front else done[0])
+
+
+def _of_front(what: str) -> Iterator[Path]:
+    """The checkpoint of every point of a run's front."""
+    run = RunFolder.existing(what)
+    points = read_front(run).points
+    if not points:
+        raise InvalidInput(f"{run.path}: no trained trial, so no front")
+    for point in points:
+        full = run.full_training(f"{point.trial:04d}")
+        yield (full if full.result.is_file() else run.trial(point.trial)).checkpoint
+
+
+def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
+    accuracy = manifest.accuracy
+    say(f"{checkpoint} -> {bundle}")
+    table = Table(
+        title=f"{100 * accuracy.top1:.2f} % in PyTorch, of {accuracy.images:,} "
+        f"{'test' if accuracy.split == 'test' else 'validation'} images",
+        title_justify="left",
+    )
+    table.add_column("network", no_wrap=True)
+    for column in ("bytes", "accuracy %", "same class %", "difference", "p50 ms"):
+        table.add_column(column, justify="right")
     for artifact in manifest.artifacts:
-        parity = artifact.parity
-        say(
-            f"{bundle / artifact.files[0].name}  {sum(f.bytes for f in artifact.files):,} bytes; on "
-            f"{parity.images} images "
-            f"max difference {parity.max_abs_difference:.1e}, same class on "
-            f"{100 * parity.top1_agreement:.1f} %"
-        )
+        table.add_row(*_row(artifact))
+    console.print(table)
+    for artifact in manifest.artifacts:
+        if artifact.float_layers:
+            say(f"{artifact.name}: in float32 remain {', '.join(artifact.float_layers)}")
+        if artifact.undelegated:
+            say(f"{artifact.name}: not delegated: {', '.join(artifact.undelegated)}")
+    if any(artifact.latency and artifact.latency.busy for artifact in manifest.artifacts):
+        say("the times spread widely, the machine is busy: nas bench measures again")
+    say(f"next: nas bench {bundle}; python {bundle / 'predict.py'} IMAGE")
+
+
+def _row(artifact: Artifact) -> tuple[str, ...]:
+    parity, latency = artifact.parity, artifact.latency
+    return (
+        artifact.name,
+        f"{artifact.bytes:,}",
+        f"{100 * artifact.accuracy.top1:.2f}",
+        f"{100 * parity.top1_agreement:.2f}",
+        f"{parity.max_abs_difference:.1e}",
+        f"{latency.p50:.3f}{'?' if latency.busy else ''}" if latency else "-",
+    )

@@ -13,7 +13,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
-from nas.cli import attention, count, export, pareto, report, search, tables, train
+from nas.cli import attention, bench, count, export, pareto, report, search, tables, train
 from nas.errors import WorkFailed
 
 TYPER_INTERRUPTED = 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (search, pareto, count, train, export, report, attention, tables):
+for module in (search, pareto, count, train, export, bench, report, attention, tables):
     app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
 
 

@@ -7,6 +7,7 @@ from nas.cost.closed_form import count
 from nas.cost.fvcore_referee import FvcoreReferee, RefereeError, fvcore_count
 from nas.cost.fvcore_trace import FvcoreCount
 from nas.cost.measures import COSTS, Budgets, Cost, Violation
+from nas.cost.peak_memory import peak_activation_bytes
 
 __all__ = [
     "COSTS",
@@ -19,4 +20,5 @@ __all__ = [
     "Violation",
     "count",
     "fvcore_count",
+    "peak_activation_bytes",
 ]

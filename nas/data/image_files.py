@@ -89,8 +89,13 @@ def _random_crop(image: Image.Image, size: int, seed: int) -> Image.Image:
     return cropped
 
 
+def centre_resize(size: int) -> int:
+    """Pixels that the shorter side has before a centre of ``size`` pixels is cut out."""
+    return round(size * CENTRE_MARGIN)
+
+
 def _centre_crop(image: Image.Image, size: int) -> Image.Image:
-    resized = image_functional.resize(image, [round(size * CENTRE_MARGIN)])
+    resized = image_functional.resize(image, [centre_resize(size)])
     cropped: Image.Image = image_functional.center_crop(resized, [size, size])
     return cropped
 

@@ -11,6 +11,7 @@ from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
+from nas.data.image_files import centre_resize
 from nas.data.interface import DataInfo
 from nas.data.split import hold_out
 from nas.data.statistics import Statistics
@@ -123,17 +124,19 @@ def load(config: DataConfig) -> ImageFolderData:
             f"no class in {root / 'train'} has more than one image; validation needs at least two"
         )
     used, val = train.select(split.kept[: config.limit]), train.select(split.held_out)
+    size = INPUT_SIZE if config.input_size is None else config.input_size
     info = DataInfo(
         name=config.name,
         num_classes=len(class_names),
         in_channels=3,
-        input_size=INPUT_SIZE if config.input_size is None else config.input_size,
+        input_size=size,
         class_names=class_names,
         mean=MEAN,
         std=STD,
         train_images=len(used),
         val_images=len(val),
         test_images=len(test),
+        resize=centre_resize(size),
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)

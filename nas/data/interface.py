@@ -25,6 +25,8 @@ class DataInfo:
         train_images: Images in the training split, after any limit, without validation images.
         val_images: Images held out of the training set for validation.
         test_images: Images in the test set.
+        resize: Evaluation scales the shorter side of an image to so many pixels before it cuts the
+            centre; None (the default) where images are taken as they are.
     """
 
     name: str
@@ -37,6 +39,7 @@ class DataInfo:
     train_images: int
     val_images: int
     test_images: int
+    resize: int | None = None
 
 
 class TakesEpoch(Protocol):

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from nas.export.bundle import TARGETS, export_bundle
-from nas.export.manifest import Artifact, File, Manifest, Parity
+from nas.export.bundle import SHIPPED, bench, export_bundle, installed
+from nas.export.manifest import Artifact, File, Latency, Manifest, Parity
+from nas.export.targets import TARGETS
 
-__all__ = ["TARGETS", "Artifact", "File", "Manifest", "Parity", "export_bundle"]
+__all__ = [
+    "SHIPPED",
+    "TARGETS",
+    "Artifact",
+    "File",
+    "Latency",
+    "Manifest",
+    "Parity",
+    "bench",
+    "export_bundle",
+    "installed",
+]

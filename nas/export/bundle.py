@@ -1,46 +1,96 @@
-"""The deployment bundle of one network: artifacts that were run and compared, and their manifest."""
+"""The deployment bundle of one network: artifacts that were run and compared, and what uses them."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import platform
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
-from blocks.registry import Registry
-from nas.cost import count
+from nas.cost import count, peak_activation_bytes
 from nas.data import Data, load_data
 from nas.errors import WorkFailed
-from nas.export.executorch import EXECUTORCH
-from nas.export.manifest import Artifact, File, Manifest, Parity
-from nas.export.ncnn import NCNN
-from nas.export.onnx import ONNX
-from nas.export.target import Target
+from nas.export.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
+from nas.export.int8 import quantize
+from nas.export.manifest import (
+    Accuracy,
+    Artifact,
+    File,
+    Latency,
+    Manifest,
+    Parity,
+    Preprocessing,
+)
+from nas.export.model_card import model_card
+from nas.export.shipped.device import cpu_name
+from nas.export.shipped.runtime import MANIFEST
+from nas.export.targets import TARGETS, Precision, Target, Written
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
-MANIFEST = "manifest.json"
-PARITY_IMAGES = 200
 TOLERANCE = 1e-4
 """Largest difference of a logit, as a share of the largest logit, that float32 may show."""
+PICKING_IMAGES = 2000
+"""Training images on which the layers that stay in float32 are chosen."""
+BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
+SHIPPED = Path(__file__).with_name("shipped")
+PROGRAMS = ("predict.py", "bench.py", "runtime.py", "device.py")
 
 
-TARGETS: Registry[Target] = Registry("export target")
-TARGETS.register("onnx", ONNX)
-TARGETS.register("executorch", EXECUTORCH)
-TARGETS.register("ncnn", NCNN)
+@dataclass(frozen=True)
+class Made:
+    """An artifact whose files are there and whose figures are not known yet."""
+
+    target: str
+    precision: Precision
+    written: Written
+    float_layers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
 
 
-def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Manifest:
+def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which of ``targets`` can be exported for here, and for each of the others one line that says why.
+
+    Raises:
+        InvalidInput: A name that is no target, or none can be exported for.
+    """
+    there, lines = [], []
+    for name in targets:
+        try:
+            TARGETS[name].check_installed(name)
+        except InvalidInput as missing:
+            lines.append(str(missing))
+        else:
+            there.append(name)
+    if not there:
+        raise InvalidInput("; ".join(lines))
+    return there, lines
+
+
+def export_bundle(
+    checkpoint: Path,
+    bundle: Path,
+    targets: Sequence[str],
+    *,
+    int8: bool = False,
+    images: int | None = None,
+) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
 
     The bundle appears complete or not at all; an earlier one of the name is replaced in the end.
@@ -49,11 +99,13 @@ def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Man
         checkpoint: Of a trial or of a full training.
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
+        int8: Also write the network in 8-bit integers for every runtime that has means for it.
+        images: At most so many held-out images are given to every artifact; default all.
 
     Raises:
         InvalidInput: The checkpoint is not one, a target is unknown or a package of it is missing, the
             data are missing.
-        WorkFailed: A runtime's outputs differ from PyTorch's.
+        WorkFailed: A runtime's outputs in float32 differ from PyTorch's.
     """
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
@@ -61,17 +113,18 @@ def export_bundle(checkpoint: Path, bundle: Path, targets: Sequence[str]) -> Man
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
     data = load_data(loaded.info.data)
-    images = _real_images(data)
-    with torch.inference_mode():
-        expected = loaded.model(images).numpy()
     with _appearing_whole(bundle) as folder:
-        artifacts = [
-            _artifact(name, target, loaded.model, images, expected, folder)
-            for name, target in chosen.items()
-        ]
-        manifest = _manifest(loaded, data, checkpoint, chosen, artifacts)
+        made = list(_write(loaded, data, chosen, int8, folder))
+        outcomes = _run(made, loaded, data, images)
+        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        for program in PROGRAMS:
+            shutil.copyfile(SHIPPED / program, folder / program)
+        _save(manifest, folder)
+        manifest = _with_latencies(manifest, folder)
+        _save(manifest, folder)
+        card = model_card(manifest)
+        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     return manifest
 
 
@@ -89,34 +142,53 @@ def _check_replaceable(bundle: Path) -> None:
         raise InvalidInput(f"{bundle}: the current folder cannot be replaced; name another")
 
 
-def _real_images(data: Data) -> Tensor:
-    """Up to PARITY_IMAGES validation images, normalised, (N, C, H, W)."""
-    images, _ = next(iter(data.val_batches(PARITY_IMAGES, torch.device("cpu"))))
-    return images.contiguous()
+def _write(
+    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], int8: bool, folder: Path
+) -> Iterator[Made]:
+    images, labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
+    networks: dict[str, nn.Module] = {}
+    for name, target in chosen.items():
+        if target.form not in networks:
+            networks[target.form] = fuse(loaded.model, target.form)
+        network = networks[target.form]
+        yield Made(name, "fp32", target.write(network, images[:1], folder))
+        if int8 and target.quantize is not None:
+            done = quantize(name, target, network, images, labels, folder)
+            yield Made(name, "int8", done.written, done.float_layers)
 
 
-def _artifact(
-    name: str,
-    target: Target,
-    model: nn.Module,
-    images: Tensor,
-    expected: NDArray[np.float32],
-    folder: Path,
-) -> Artifact:
-    files = target.write(fuse(model, target.form), images[:1], folder)
-    run = target.load(files[0])
-    actual = np.concatenate([run(image[None]) for image in images.numpy()])
-    difference = float(np.abs(actual - expected).max())
-    agreement = float((actual.argmax(1) == expected.argmax(1)).mean())
-    if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        raise WorkFailed(
-            f"{name}: the exported file differs from the network by {difference:.3g} in a logit, "
-            f"over {len(images)} images; nothing was exported"
-        )
+def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None) -> Outcomes:
+    runs = {one.name: load(one.target, one.written.files[0]) for one in made}
+    outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
+    for one in made:
+        outcome = outcomes.runtimes[one.name]
+        if one.precision == "fp32" and not _is_close(outcome):
+            raise WorkFailed(
+                f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
+                f"in a logit, over {outcome.images} images; nothing was exported"
+            )
+    return outcomes
+
+
+def _is_close(outcome: Outcome) -> bool:
+    """Not a number is not close."""
+    return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
+
+
+def _artifact(made: Made, outcome: Outcome, accuracy: Accuracy) -> Artifact:
     return Artifact(
-        target=name,
-        files=tuple(_file(path) for path in files),
-        parity=Parity(images=len(images), max_abs_difference=difference, top1_agreement=agreement),
+        target=made.target,
+        precision=made.precision,
+        files=tuple(_file(path) for path in made.written.files),
+        parity=Parity(
+            images=outcome.images,
+            max_abs_difference=outcome.difference,
+            top1_agreement=outcome.agreeing / outcome.images,
+        ),
+        accuracy=accuracy.model_copy(update={"top1": outcome.accuracy}),
+        latency=None,
+        float_layers=made.float_layers,
+        undelegated=made.written.undelegated,
     )
 
 
@@ -129,11 +201,16 @@ def _manifest(
     loaded: Checkpoint,
     data: Data,
     checkpoint: Path,
-    chosen: dict[str, Target],
-    artifacts: Sequence[Artifact],
+    chosen: Mapping[str, Target],
+    made: Sequence[Made],
+    outcomes: Outcomes,
 ) -> Manifest:
-    info, spec = loaded.info, loaded.info.spec
-    counts = count(spec)
+    info, spec, about = loaded.info, loaded.info.spec, data.info
+    counts, pytorch = count(spec), outcomes.pytorch
+    accuracy = Accuracy(
+        split="test" if info.full else "val", images=pytorch.images, top1=pytorch.accuracy
+    )
+    example, _ = training_images(data, info.seed, 1)
     packages = {"torch", "sknas", *(p for target in chosen.values() for p in target.packages)}
     return Manifest(
         key=spec.key,
@@ -141,16 +218,24 @@ def _manifest(
         params=counts.params,
         mflops=counts.mflops,
         activations=counts.activations,
-        class_names=data.info.class_names,
-        mean=data.info.mean,
-        std=data.info.std,
+        peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
+        class_names=about.class_names,
+        preprocessing=Preprocessing(
+            channels=about.in_channels,
+            size=about.input_size,
+            resize=about.resize or about.input_size,
+            mean=about.mean,
+            std=about.std,
+        ),
         data=info.data,
         seed=info.seed,
         epochs=len(info.history),
         val_error=info.history[-1].val_error if info.history else None,
         test_error=_test_error(checkpoint) if info.full else None,
+        accuracy=accuracy,
+        machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},
-        artifacts=tuple(artifacts),
+        artifacts=tuple(_artifact(one, outcomes.runtimes[one.name], accuracy) for one in made),
     )
 
 
@@ -160,6 +245,42 @@ def _test_error(checkpoint: Path) -> float | None:
     if not result.is_file():
         return None
     return TestResult.model_validate_json(result.read_text(encoding="utf-8")).test_error
+
+
+def _save(manifest: Manifest, folder: Path) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
+    """Latencies as the bundle's own program finds them, in a process of its own."""
+    answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
+    found = {
+        one.pop("network"): Latency.model_validate(
+            {name: one[name] for name in Latency.model_fields}
+        )
+        for one in answer["latencies"]
+    }
+    artifacts = tuple(
+        artifact.model_copy(update={"latency": found.get(artifact.name)})
+        for artifact in manifest.artifacts
+    )
+    return manifest.model_copy(update={"artifacts": artifacts})
+
+
+def bench(folder: Path, options: Sequence[str]) -> Any:
+    """The answer of the bundle's ``bench.py --json``.
+
+    Raises:
+        WorkFailed: It failed.
+    """
+    command = [sys.executable, str(SHIPPED / "bench.py"), str(folder), *options]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=BENCH_TIMEOUT
+    )
+    if answer.returncode:
+        last = answer.stderr.strip().splitlines()[-1:]
+        raise WorkFailed(f"measuring latency: {' '.join(last)}")
+    return json.loads(answer.stdout)
 
 
 @contextmanager

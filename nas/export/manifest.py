@@ -2,57 +2,133 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from pydantic import BaseModel, ConfigDict
 
 from blocks import ArchSpec
 from nas.data import DataConfig
+from nas.export.targets import Precision
 
-FORMAT = 2
+FORMAT = 3
+
+Split: TypeAlias = Literal["val", "test"]
 
 
-class Parity(BaseModel):
-    """How far an artifact's outputs are from the PyTorch network's, on real images.
+class Part(BaseModel):
+    """Frozen, and nothing in it that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocessing(Part):
+    """From an image to the network's input, (1, C, size, size).
 
     Attributes:
-        images: Validation images compared.
+        channels: 1: grey; 3: red, green, blue.
+        size: Pixels of a side.
+        resize: Pixels of the shorter side before the centre is cut out.
+        mean: Per channel, of pixels in [0, 1]; the input is (pixel - mean) / std.
+        std: See mean.
+    """
+
+    channels: int
+    size: int
+    resize: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Accuracy(Part):
+    """Share of images named as their labels do.
+
+    Attributes:
+        split: The held-out images: "val", or "test" for a network trained on the validation images too.
+        images: Of the split that were looked at, evenly spread over it.
+        top1: Share that was right.
+    """
+
+    split: Split
+    images: int
+    top1: float
+
+
+class Parity(Part):
+    """How far an artifact's outputs are from the PyTorch network's, on the images of the accuracy.
+
+    Attributes:
+        images: Images compared.
         max_abs_difference: Largest difference of any logit.
         top1_agreement: Share of images on which both name the same class.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     images: int
     max_abs_difference: float
     top1_agreement: float
 
 
-class File(BaseModel):
-    """One file of a bundle."""
+class Latency(Part):
+    """Milliseconds of one image on one thread of the machine that exported; see ``shipped/bench.py``.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        n: Calls timed.
+        p50: Median.
+        p90: Nine of ten calls took no longer.
+        least: The fastest call.
+        busy: Whether the spread says that the machine did something else as well.
+    """
+
+    n: int
+    p50: float
+    p90: float
+    least: float
+    busy: bool
+
+
+class File(Part):
+    """One file of a bundle."""
 
     name: str
     bytes: int
     sha256: str
 
 
-class Artifact(BaseModel):
+class Artifact(Part):
     """The network for one runtime.
 
     Attributes:
         target: The runtime's name.
+        precision: "fp32" or "int8".
         files: What belongs together; the first is the one to load.
-        parity: Measured by the runtime itself.
+        parity: Measured in the runtime itself.
+        accuracy: Measured in the runtime itself.
+        latency: None where it could not be measured.
+        float_layers: Of an int8 artifact the layers left in float32 since they lost most.
+        undelegated: Operators that the runtime's fast library did not take; None where there is no such
+            division.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     target: str
+    precision: Precision
     files: tuple[File, ...]
     parity: Parity
+    accuracy: Accuracy
+    latency: Latency | None
+    float_layers: tuple[str, ...] = ()
+    undelegated: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
 
 
-class Manifest(BaseModel):
+class Manifest(Part):
     """manifest.json of a bundle.
 
     Attributes:
@@ -62,19 +138,20 @@ class Manifest(BaseModel):
         params: Learnable numbers.
         mflops: Multiply-adds in millions, for one image.
         activations: Numbers that convolutions and linear layers write, for one image.
+        peak_activation_bytes: See ``nas.cost.peak_activation_bytes``, for one image in float32.
         class_names: In the order of the outputs.
-        mean: Per channel, of pixels in [0, 1]; the input is (pixel - mean) / std.
-        std: See mean.
+        preprocessing: Of an image.
         data: The images the network was trained on.
         seed: Of the training.
         epochs: Trained.
-        val_error: On the held-out images, when they were held out; else None.
-        test_error: On the test set, when the network was trained in full; else None.
+        val_error: Share of the held-out images named wrongly, as training reported it; None when they
+            were trained on.
+        test_error: The same on the test set, when the network was trained in full; else None.
+        accuracy: Of the network in PyTorch, on the images that the artifacts were given.
+        machine: The processor that exported, where the latencies were measured.
         versions: Of the packages that made the artifacts.
-        artifacts: The network for each runtime.
+        artifacts: The network for each runtime and precision.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     key: str
@@ -82,13 +159,15 @@ class Manifest(BaseModel):
     params: int
     mflops: float
     activations: int
+    peak_activation_bytes: int
     class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    preprocessing: Preprocessing
     data: DataConfig
     seed: int
     epochs: int
     val_error: float | None
     test_error: float | None
+    accuracy: Accuracy
+    machine: str
     versions: dict[str, str]
     artifacts: tuple[Artifact, ...]

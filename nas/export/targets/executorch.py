@@ -1,52 +1,71 @@
-"""ExecuTorch: the whole network as one partition for XNNPACK, run by ExecuTorch's Python runtime."""
+"""ExecuTorch: the whole network as one partition for XNNPACK."""
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.export.target import Run, Target
+from nas.export.targets.quiet import quiet
+from nas.export.targets.target import Quantization, Target, Written
 
-FILE = "model.pte"
+FP32, INT8 = "model.pte", "model.int8.pte"
 
 
-def write_executorch(model: nn.Module, example: Tensor, folder: Path) -> tuple[Path, ...]:
+def write_executorch(model: nn.Module, example: Tensor, folder: Path) -> Written:
     """Write ``model`` as a .pte file lowered to XNNPACK; see Target.write."""
-    logging.getLogger("torch").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import to_edge_transform_and_lower
-
-        # A grey image may carry the strides of channels_last, and the program would then expect them.
-        program = torch.export.export(model, (example.flatten().view(example.shape),))
-        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-        path = folder / FILE
-        path.write_bytes(lowered.to_executorch().buffer)
-    return (path,)
+    with quiet():
+        return _lower(model, example, folder / FP32)
 
 
-def load_executorch(path: Path) -> Run:
-    """ExecuTorch's runtime on one thread; see Target.load."""
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
+def quantize_executorch(model: nn.Module, how: Quantization, folder: Path) -> Written:
+    """Write ``model`` in int8 by PyTorch's own quantization of exported graphs; see Target.quantize."""
+    with quiet():
+        from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+            XNNPACKQuantizer,
+            get_symmetric_quantization_config,
+        )
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+        from torchao.quantization.pt2e.quantizer import get_module_name_filter
 
-    # The thread pool belongs to the process; there is no other way to set it from Python.
-    portable_lib._unsafe_reset_threadpool(1)
-    method = Runtime.get().load_program(path).load_method("forward")
+        quantizer = XNNPACKQuantizer()
+        quantizer.set_global(get_symmetric_quantization_config(is_per_channel=how.per_channel))
+        kept = [get_module_name_filter(layer) for layer in sorted(how.float_layers)]
+        quantizer.set_filter_function(lambda node: not any(is_of(node) for is_of in kept))
+        example = how.images[:1]
+        graph = torch.export.export(model, (_plain(example),)).module()
+        observed = prepare_pt2e(graph, quantizer)
+        with torch.no_grad():
+            for image in how.images:
+                observed(_plain(image[None]))
+        return _lower(convert_pt2e(observed), example, folder / INT8)
 
-    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        plain = torch.from_numpy(image.reshape(-1)).view(image.shape)  # plain strides, as in write
-        (logits,) = method.execute([plain])
-        return np.array(logits.numpy(), dtype=np.float32)  # a copy: the runtime reuses its memory
 
-    return run
+def _lower(model: nn.Module, example: Tensor, path: Path) -> Written:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    program = torch.export.export(model, (_plain(example),))
+    lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    calls = [
+        str(node.target)
+        for node in lowered.exported_program().graph.nodes
+        if node.op == "call_function" and "getitem" not in str(node.target)
+    ]
+    path.write_bytes(_buffer(lowered))
+    return Written((path,), tuple(call for call in calls if call != "executorch_call_delegate"))
 
 
-EXECUTORCH = Target(write_executorch, load_executorch, ("executorch",))
+def _buffer(lowered: Any) -> bytes:
+    buffer: bytes = lowered.to_executorch().buffer
+    return buffer
+
+
+def _plain(image: Tensor) -> Tensor:
+    """A grey image may carry the strides of channels_last, and the program would then expect them."""
+    return image.flatten().view(image.shape)
+
+
+EXECUTORCH = Target(write_executorch, quantize_executorch, ("executorch", "torchao"))

@@ -1,4 +1,7 @@
-"""ncnn: converted by pnnx from a TorchScript trace, run by ncnn's Python module."""
+"""ncnn: converted by pnnx from a TorchScript trace.
+
+No int8: ncnn's quantizer is a program of its own that no package of Python holds.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,16 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.errors import WorkFailed
-from nas.export.target import Run, Target
+from nas.export.targets.target import Target, Written
 
 PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
 
 
-def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> tuple[Path, ...]:
+def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     """Write ``model`` as ncnn's graph and weights in float32; see Target.write."""
     import pnnx
 
@@ -40,27 +41,7 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> tuple[Path, .
             raise WorkFailed(f"ncnn: pnnx did not convert the network: {' '.join(last)}")
         for file in (PARAM, WEIGHTS):
             (folder / file).write_bytes((scratch / file).read_bytes())
-    return folder / PARAM, folder / WEIGHTS
+    return Written((folder / PARAM, folder / WEIGHTS))
 
 
-def load_ncnn(path: Path) -> Run:
-    """Run by ncnn on one thread of the CPU; see Target.load."""
-    import ncnn
-
-    net = ncnn.Net()
-    net.opt.num_threads = 1
-    # By default ncnn keeps weights in 16 bits; the file is float32, and so are its outputs here.
-    net.opt.use_fp16_storage = net.opt.use_fp16_packed = net.opt.use_fp16_arithmetic = False
-    net.load_param(str(path))
-    net.load_model(str(path.with_name(WEIGHTS)))
-
-    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        extractor = net.create_extractor()
-        extractor.input("in0", ncnn.Mat(image[0]))
-        _, logits = extractor.extract("out0")
-        return np.array(logits, dtype=np.float32)[None]
-
-    return run
-
-
-NCNN = Target(write_ncnn, load_ncnn, ("ncnn", "pnnx"), form="ncnn")
+NCNN = Target(write_ncnn, None, ("ncnn", "pnnx"), form="ncnn")

@@ -6,33 +6,63 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from blocks.deploy import Form
 from blocks.errors import InvalidInput
 
-Run: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One image (1, C, H, W), normalised -> its logits (1, num_classes)."""
+Precision: TypeAlias = Literal["fp32", "int8"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The network for one runtime, on disk.
+
+    Attributes:
+        files: What belongs together; the first is the one to load.
+        undelegated: Operators that the runtime's fast library did not take and its slow one runs; None
+            where there is no such division.
+    """
+
+    files: tuple[Path, ...]
+    undelegated: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a network becomes one of 8-bit integers, statically.
+
+    Weights are symmetric, activations affine with the range seen on the calibration images.
+
+    Attributes:
+        images: To calibrate on, normalised, (N, C, H, W) float32: training images.
+        per_channel: One scale an output channel of a layer, default; else one a layer. Depthwise
+            layers, whose channels have ranges of their own, lose by the latter.
+        float_layers: Paths of the convolutions and linear layers that stay in float32.
+    """
+
+    images: Tensor
+    per_channel: bool = True
+    float_layers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Target:
-    """A runtime that a network can be exported for.
+    """A runtime that a network can be exported for; ``nas.export.shipped.runtime`` runs the files.
 
     Attributes:
-        write: (model in eval mode, example image (1, C, H, W) float32, folder) -> the files it wrote
-            there, the one to load first; they take one image at a time.
-        load: That file -> the runtime itself, on one thread.
-        packages: That both need; the manifest records their versions.
+        write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
+            float32, written into the folder; it takes one image at a time.
+        quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
+            network in int8; takes and gives float32. None where the runtime's package has no means.
+        packages: That both need, and running; the manifest records their versions.
         form: The rewrite that suits the runtime.
     """
 
-    write: Callable[[nn.Module, Tensor, Path], tuple[Path, ...]]
-    load: Callable[[Path], Run]
+    write: Callable[[nn.Module, Tensor, Path], Written]
+    quantize: Callable[[nn.Module, Quantization, Path], Written] | None
     packages: tuple[str, ...]
     form: Form = "graph"
 

@@ -159,7 +159,10 @@ def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
     bundle = in_run / "runs/first/export/0000"
     (bundle / "old.txt").write_text("from an earlier export")
     nas("export", "first", "--trial", "0")
-    assert sorted(p.name for p in bundle.iterdir()) == ["arch.yaml", "manifest.json", "model.onnx"]
+    assert sorted(p.name for p in bundle.iterdir()) == [
+        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "manifest.json", "model.onnx",
+        "predict.py", "runtime.py",
+    ]  # fmt: skip
     assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
 
 
@@ -170,7 +173,9 @@ def test_report_is_written_again(in_run: Path) -> None:
     assert "first" in page.read_text()
 
 
-@pytest.mark.parametrize("command", ["search", "pareto", "count", "train", "export", "report"])
+@pytest.mark.parametrize(
+    "command", ["search", "pareto", "count", "train", "export", "bench", "report"]
+)
 def test_help_shows_an_example(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     out = capfd.readouterr().out

@@ -8,43 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
-from torch import nn
+from export_helpers import PLAIN, THREE, TWO, Spoiled, network
+from torch import Tensor
 
-from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
+from blocks import InvalidInput
 from blocks.deploy import fuse
 from nas.export import TARGETS
 from nas.export.bundle import TOLERANCE
-
-
-def network(**unit: Any) -> nn.Module:
-    torch.manual_seed(0)
-    spec = ArchSpec(
-        backbone="shufflenet_v2",
-        width=0.5,
-        num_classes=10,
-        in_channels=1,
-        input_size=32,
-        stem_stride=1,
-        unit=UnitSpec.model_validate(unit),
-    )
-    model = build(spec)
-    for name, module in model.named_modules():
-        if isinstance(module, SelectiveKernel) and module.attends:
-            nn.init.normal_(module.select.weight)
-        # The statistics of the one batch below; but not of the squeezed vectors, which differ so little
-        # between random images that normalising them turns rounding into attention.
-        elif isinstance(module, nn.BatchNorm2d) and ".fuse." not in name:
-            module.momentum = None
-    with torch.no_grad():
-        model(torch.randn(32, 1, 32, 32))
-    return model.eval()
-
-
-PLAIN: dict[str, Any] = {"kind": "none"}
-TWO: dict[str, Any] = {}
-THREE: dict[str, Any] = {"dilations": (1, 2, 3), "branch_act": False}
+from nas.export.evaluate import load
+from nas.export.targets import Quantization
 
 
 @pytest.mark.slow
@@ -53,7 +28,8 @@ THREE: dict[str, Any] = {"dilations": (1, 2, 3), "branch_act": False}
     [
         *(("onnx", unit) for unit in (PLAIN, TWO, THREE)),
         *(("ncnn", unit) for unit in (PLAIN, TWO, THREE)),
-        *(("executorch", unit) for unit in (TWO, THREE)),  # half a minute each
+        *(("executorch", unit) for unit in (TWO, THREE)),  # a quarter of a minute each
+        *(("litert", unit) for unit in (TWO, THREE)),
     ],
 )
 def test_every_runtime_gives_the_networks_logits(
@@ -66,34 +42,78 @@ def test_every_runtime_gives_the_networks_logits(
     with torch.inference_mode():
         wanted = model(images).numpy()
     assert np.ptp(wanted, axis=0).max() > 0.1  # not the same logits for every image
-    files = target.write(fuse(model, target.form), images[:1], tmp_path)
-    assert sorted(files) == sorted(tmp_path.iterdir())
-    run = target.load(files[0])
-    got = np.concatenate([run(image[None]) for image in images.numpy()])
+    written = target.write(fuse(model, target.form), images[:1], tmp_path)
+    assert sorted(written.files) == sorted(tmp_path.iterdir())
+    assert not written.undelegated
+    run = load(name, written.files[0])
+    got = np.concatenate([run(image[None]) for image in images.contiguous().numpy()])
     # The tolerance that a bundle is held to.
     np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max()))
 
 
-@pytest.mark.slow
-def test_the_whole_network_is_one_partition_of_xnnpack() -> None:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
+def errors(name: str, how: Quantization, folder: Path, images: Tensor) -> float:
+    """The mean change of a logit by quantizing the spoiled network."""
+    model = Spoiled().eval()
+    target = TARGETS[name]
+    assert target.quantize is not None
+    target.write(model, images[:1], folder)
+    run = load(name, target.quantize(model, how, folder).files[0])
+    got = np.concatenate([run(image[None]) for image in images.numpy()])
+    with torch.inference_mode():
+        return float(np.abs(got - model(images).numpy()).mean())
 
-    program = torch.export.export(fuse(network(), "graph"), (torch.randn(1, 1, 32, 32),))
-    lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-    calls = [
-        str(node.target)
-        for node in lowered.exported_program().graph.nodes
-        if node.op == "call_function" and "getitem" not in str(node.target)
-    ]
-    assert calls == ["executorch_call_delegate"]
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "executorch", "litert"])
+def test_layers_that_are_named_stay_in_float32(name: str, tmp_path: Path) -> None:
+    images = torch.randn(64, 1, 4, 4)
+    kept = Quantization(images, float_layers=frozenset({"loud", "deaf"}))
+    spoiled = errors(name, Quantization(images), tmp_path, images)
+    # LiteRT also rounds what lies between the layers.
+    assert errors(name, kept, tmp_path, images) < spoiled / (2 if name == "litert" else 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "executorch", "litert"])
+def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) -> None:
+    images = torch.randn(64, 1, 4, 4)
+    model = Spoiled(factor=1).eval()
+    with torch.no_grad():
+        model.deaf.weight[0] *= 200  # its own scale spares the other channels
+        model.last.weight[:, 0] = 0
+    change = {}
+    with torch.inference_mode():
+        wanted = model(images).numpy()
+    for per_channel in (True, False):
+        target = TARGETS[name]
+        assert target.quantize is not None
+        target.write(model, images[:1], tmp_path)
+        written = target.quantize(model, Quantization(images, per_channel=per_channel), tmp_path)
+        run = load(name, written.files[0])
+        got = np.concatenate([run(image[None]) for image in images.numpy()])
+        change[per_channel] = float(np.abs(got - wanted).mean())
+    assert change[True] < change[False]
+
+
+def test_onnx_files_hold_no_paths_of_this_machine(tmp_path: Path) -> None:
+    model, images = Spoiled().eval(), torch.randn(2, 1, 4, 4)
+    target = TARGETS["onnx"]
+    assert target.quantize is not None
+    for written in (
+        target.write(model, images[:1], tmp_path),
+        target.quantize(model, Quantization(images), tmp_path),
+    ):
+        content = written.files[0].read_bytes()
+        onnx.checker.check_model(onnx.load(written.files[0]))
+        for trace in (b"site-packages", b"stack_trace", b"name_scopes", str(Path.cwd()).encode()):
+            assert trace not in content
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    module = importlib.import_module("nas.export.target")
+    module = importlib.import_module("nas.export.targets.target")
     monkeypatch.setattr(module, "version", missing)
     with pytest.raises(
         InvalidInput, match=r"target ncnn: the package ncnn is missing; pip install"

@@ -1,0 +1,110 @@
+"""The network in 8-bit integers: which layers stay in float32, by measurement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nas.export.evaluate import evaluate, load
+from nas.export.targets import Quantization, Target, Written
+
+MOST_LOST = 0.005
+"""A larger loss of accuracy on the training images sends the most harmful layers back to float32."""
+LADDER = (0, 1, 2, 4, 8)
+"""So many layers are tried, until the loss is small enough."""
+CALIBRATION, SENSITIVITY = 100, 64
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A network in int8.
+
+    Attributes:
+        written: Its files.
+        float_layers: Paths of the layers left in float32, in the deployed network.
+    """
+
+    written: Written
+    float_layers: tuple[str, ...]
+
+
+def quantize(
+    name: str, target: Target, model: nn.Module, images: Tensor, labels: Tensor, folder: Path
+) -> Quantized:
+    """Quantize ``model`` for a runtime that can, with as few layers in float32 as the accuracy allows.
+
+    Calibrated and decided on training images; what it costs on others is measured afterwards. When no
+    step of LADDER loses at most MOST_LOST, the one that lost least is taken.
+
+    Args:
+        name: Of the target.
+        target: With a ``quantize``.
+        model: As rewritten for the target.
+        images: Training images, normalised, (N, C, H, W).
+        labels: (N,).
+        folder: Where ``target.write`` has written the same model.
+    """
+    assert target.quantize is not None
+    ranked: list[str] = []
+    best: tuple[float, tuple[str, ...]] | None = None
+    for count in LADDER:
+        if count and not ranked:
+            ranked = most_harmful_layers(model, images[:SENSITIVITY])
+        kept = tuple(ranked[:count])
+        written = target.quantize(
+            model, Quantization(images[:CALIBRATION], float_layers=frozenset(kept)), folder
+        )
+        run = load(name, written.files[0])
+        outcomes = evaluate(model, {name: run}, iter([(images, labels)]))
+        lost = outcomes.pytorch.accuracy - outcomes.runtimes[name].accuracy
+        if lost <= MOST_LOST:
+            return Quantized(written, kept)
+        if best is None or lost < best[0]:
+            best = lost, kept
+        if count and count >= len(ranked):
+            break
+    assert best is not None
+    again = Quantization(images[:CALIBRATION], float_layers=frozenset(best[1]))
+    return Quantized(target.quantize(model, again, folder), best[1])
+
+
+def most_harmful_layers(model: nn.Module, images: Tensor) -> list[str]:
+    """Paths of convolutions and linear layers, the most harmful in int8 first.
+
+    Each alone is rounded: its weights symmetrically, one scale an output channel, what it reads and
+    what it writes affinely with the range over ``images``. The harm is the mean squared change of the
+    logits.
+    """
+    layers = {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    }
+    with torch.inference_mode():
+        expected = model(images)
+        harm = {}
+        for path, layer in layers.items():
+            weight = layer.weight.data
+            layer.weight.data = _rounded_weight(weight)
+            before = layer.register_forward_pre_hook(lambda _, given: (_rounded(given[0]),))
+            after = layer.register_forward_hook(lambda _, __, output: _rounded(output))
+            harm[path] = float((model(images) - expected).square().mean())
+            layer.weight.data = weight
+            before.remove()
+            after.remove()
+    return sorted(harm, key=lambda path: -harm[path])
+
+
+def _rounded(activation: Tensor) -> Tensor:
+    least, most = min(0.0, float(activation.min())), max(0.0, float(activation.max()))
+    scale = max(most - least, 1e-12) / 255
+    return torch.fake_quantize_per_tensor_affine(activation, scale, round(-least / scale), 0, 255)
+
+
+def _rounded_weight(weight: Tensor) -> Tensor:
+    scales = weight.flatten(1).abs().amax(1).clamp_min(1e-12) / 127
+    zeros = torch.zeros_like(scales, dtype=torch.int32)
+    return torch.fake_quantize_per_channel_affine(weight, scales, zeros, 0, -127, 127)

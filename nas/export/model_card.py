@@ -1,0 +1,24 @@
+"""MODEL_CARD.md of a bundle: what the network is, what it was measured to do, how to run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from nas.export.manifest import Manifest
+
+TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+
+
+def model_card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+    return environment.get_template(TEMPLATE.name).render(manifest=manifest)

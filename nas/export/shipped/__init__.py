@@ -1,0 +1,1 @@
+"""Programs that leave with a bundle: they know nothing of this project."""

@@ -1,0 +1,121 @@
+"""Names what is in images, by a network of this folder: python predict.py IMAGE..."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from runtime import Artifact, Refused, artifacts_of, read_manifest
+
+MOST_PIXELS = 100_000_000
+
+
+def main() -> int:
+    """Print labels and scores; 0, or 2 after one line that says what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="an image file")
+    parser.add_argument(
+        "--network", help="such as onnx or onnx-int8; default: the first that can run"
+    )
+    parser.add_argument("--top", type=int, default=3, help="labels an image, default 3")
+    parser.add_argument("--threads", type=int, default=1, help="default 1")
+    parser.add_argument("--json", action="store_true", help="print one JSON object an image")
+    options = parser.parse_args()
+    try:
+        for path in options.images:
+            if not path.is_file():
+                raise Refused(f"{path}: no such file")
+        predict(Path(__file__).resolve().parent, options)
+    except Refused as refused:
+        print(f"predict.py: {refused}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def predict(bundle: Path, options: argparse.Namespace) -> None:
+    """Print what the chosen network of ``bundle`` says of each image."""
+    if options.top < 1 or options.threads < 1:
+        raise Refused("--top and --threads: allowed: 1 or more")
+    manifest = read_manifest(bundle)
+    names: Sequence[str] = manifest["class_names"]
+    network = choose(artifacts_of(bundle, options.network))
+    run = network.open(options.threads)
+    for path in options.images:
+        scores = softmax(run(prepare(path, manifest["preprocessing"]))[0])
+        best = np.argsort(-scores, kind="stable")[: options.top]
+        if options.json:
+            labels = [{"label": names[k], "score": float(scores[k])} for k in best]
+            print(json.dumps({"image": str(path), "network": network.name, "labels": labels}))
+        else:
+            print(f"{path}  " + "  ".join(f"{names[k]} {scores[k]:.3f}" for k in best))
+
+
+def choose(networks: Sequence[Artifact]) -> Artifact:
+    """The first whose runtime is installed; those of ExecuTorch last, since they bring PyTorch."""
+    for network in sorted(networks, key=lambda one: one.target == "executorch"):
+        if network.can_run:
+            return network
+    targets = ", ".join(sorted({network.target for network in networks}))
+    raise Refused(f"no runtime of these is installed: {targets}; README: MODEL_CARD.md")
+
+
+def prepare(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
+    """The image of a file as the network was trained to see it, (1, C, size, size).
+
+    The shorter side is scaled to ``resize``, the centre cut out, pixels in [0, 1] normalised.
+    """
+    pixels = read(path, how)[None] if how["channels"] == 1 else read(path, how).transpose(2, 0, 1)
+    shape = (-1, 1, 1)
+    mean, std = (np.array(how[name], np.float32).reshape(shape) for name in ("mean", "std"))
+    return np.ascontiguousarray(((pixels / np.float32(255) - mean) / std)[None])
+
+
+def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
+    """Pixels from 0 to 255, (size, size) or (size, size, 3)."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise Refused("reading image files takes Pillow; pip install pillow") from None
+
+    warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None  # The check below says what is allowed.
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise Refused(
+                    f"{path}: {opened.width} x {opened.height} pixels; allowed: {MOST_PIXELS:,} in all"
+                )
+            image = opened.convert("L" if how["channels"] == 1 else "RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = str(error).replace(str(path), "the file")
+        raise Refused(f"{path}: not a readable image ({reason})") from None
+    size, shorter = how["size"], min(image.size)
+    if shorter != how["resize"]:
+        # Truncated, as torchvision does.
+        scaled = [
+            how["resize"] if side == shorter else max(1, int(how["resize"] * side / shorter))
+            for side in image.size
+        ]
+        if scaled[0] * scaled[1] > MOST_PIXELS:
+            raise Refused(f"{path}: {image.width} x {image.height} pixels; too long for its width")
+        image = image.resize((scaled[0], scaled[1]), Image.Resampling.BILINEAR)
+    left, top = (round((side - size) / 2) for side in image.size)
+    return np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scores that sum to 1."""
+    powers: NDArray[np.float32] = np.exp(logits - logits.max())
+    powers /= powers.sum()
+    return powers
+
+
+if __name__ == "__main__":
+    sys.exit(main())

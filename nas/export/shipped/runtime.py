@@ -1,0 +1,188 @@
+"""Runs the networks of this folder: needs numpy and the package of one runtime, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MANIFEST = "manifest.json"
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""One image (1, C, H, W), normalised -> its logits (1, number of classes)."""
+
+
+class Refused(Exception):
+    """One line for the user: what, where, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The network for one runtime.
+
+    Attributes:
+        target: The runtime: onnx, executorch, litert or ncnn.
+        precision: fp32 or int8.
+        files: What belongs together; the first is the one to load.
+        sha256: Of each file.
+    """
+
+    target: str
+    precision: str
+    files: tuple[Path, ...]
+    sha256: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
+
+    @property
+    def can_run(self) -> bool:
+        """Whether the runtime's package is installed."""
+        return find_spec(MODULES[self.target][0]) is not None
+
+    def check(self) -> None:
+        """Raise Refused when a file is missing or not the one that was exported."""
+        for path, wanted in zip(self.files, self.sha256, strict=True):
+            if not path.is_file():
+                raise Refused(f"{path}: missing; export the network again")
+            if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+                raise Refused(f"{path}: not the file that was exported; its checksum differs")
+
+    def open(self, threads: int = 1) -> Run:
+        """The network, ready to run on ``threads`` threads of the processor; checks its files first."""
+        self.check()
+        if not self.can_run:
+            raise Refused(
+                f"{self.name}: its runtime is missing; pip install {MODULES[self.target][1]}"
+            )
+        return LOADERS[self.target](self.files[0], threads)
+
+
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    """manifest.json of the folder ``bundle``."""
+    path = bundle / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["artifacts"], manifest["preprocessing"], manifest["class_names"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused(
+            f"{path}: missing or broken; allowed: a folder that nas export wrote"
+        ) from None
+    return dict(manifest)
+
+
+def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
+    """The networks in ``bundle``; ``only``: those whose name or runtime it is, such as onnx,ncnn."""
+    found = [
+        Artifact(
+            entry["target"],
+            entry["precision"],
+            tuple(bundle / Path(file["name"]).name for file in entry["files"]),
+            tuple(file["sha256"] for file in entry["files"]),
+        )
+        for entry in read_manifest(bundle)["artifacts"]
+    ]
+    if only is None:
+        return found
+    chosen = []
+    for wanted in only.split(","):
+        fitting = [one for one in found if wanted.strip() in (one.name, one.target)]
+        if not fitting:
+            names = ", ".join(one.name for one in found)
+            raise Refused(f"{wanted}: no such network in {bundle}; allowed: {names}")
+        chosen += fitting
+    return chosen
+
+
+def _onnx(path: Path, threads: int) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(path), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+    name = session.get_inputs()[0].name
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(None, {name: image})[0], dtype=np.float32)
+
+    return run
+
+
+def _litert(path: Path, threads: int) -> Run:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    given = interpreter.get_input_details()[0]["index"]
+    taken = interpreter.get_output_details()[0]["index"]
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        interpreter.set_tensor(given, image)
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(taken), dtype=np.float32)
+
+    return run
+
+
+def _ncnn(path: Path, threads: int) -> Run:
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    # By default ncnn keeps weights in 16 bits; the file is float32, and so are its outputs here.
+    net.opt.use_fp16_storage = net.opt.use_fp16_packed = net.opt.use_fp16_arithmetic = False
+    net.load_param(str(path))
+    net.load_model(str(path.with_suffix(".bin")))
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        extractor = net.create_extractor()
+        extractor.input("in0", ncnn.Mat(np.ascontiguousarray(image[0])))
+        _, logits = extractor.extract("out0")
+        return np.array(logits, dtype=np.float32)[None]
+
+    return run
+
+
+def _executorch(path: Path, threads: int) -> Run:
+    # ExecuTorch's Python module takes PyTorch's tensors; its C++ library, on the device, does not.
+    import torch
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    # The thread pool belongs to the process; there is no other way to set it from Python.
+    portable_lib._unsafe_reset_threadpool(threads)
+    method = Runtime.get().load_program(path).load_method("forward")
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        plain = torch.from_numpy(image.reshape(-1)).view(image.shape)  # no channels_last strides
+        (logits,) = method.execute([plain])
+        return np.array(logits.numpy(), dtype=np.float32)  # a copy: the runtime reuses its memory
+
+    return run
+
+
+LOADERS: dict[str, Callable[[Path, int], Run]] = {
+    "onnx": _onnx,
+    "litert": _litert,
+    "ncnn": _ncnn,
+    "executorch": _executorch,
+}
+MODULES = {
+    "onnx": ("onnxruntime", "onnxruntime"),
+    "litert": ("ai_edge_litert", "ai-edge-litert"),
+    "ncnn": ("ncnn", "ncnn"),
+    "executorch": ("executorch", "executorch torch"),
+}
+"""Of each runtime the module to import and what pip installs."""

@@ -1,0 +1,64 @@
+"""Networks and data that the tests of exporting share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from blocks import ArchSpec, SelectiveKernel, UnitSpec, build
+
+PLAIN: dict[str, Any] = {"kind": "none"}
+TWO: dict[str, Any] = {}
+THREE: dict[str, Any] = {"dilations": (1, 2, 3), "branch_act": False}
+
+
+def network(**unit: Any) -> nn.Module:
+    """A ShuffleNetV2 for grey images of 32 pixels, with statistics of real passes."""
+    torch.manual_seed(0)
+    spec = ArchSpec(
+        backbone="shufflenet_v2",
+        width=0.5,
+        num_classes=10,
+        in_channels=1,
+        input_size=32,
+        stem_stride=1,
+        unit=UnitSpec.model_validate(unit),
+    )
+    model = build(spec)
+    for name, module in model.named_modules():
+        if isinstance(module, SelectiveKernel) and module.attends:
+            nn.init.normal_(module.select.weight)
+        # The statistics of the one batch below; but not of the squeezed vectors, which differ so little
+        # between random images that normalising them turns rounding into attention.
+        elif isinstance(module, nn.BatchNorm2d) and ".fuse." not in name:
+            module.momentum = None
+    with torch.no_grad():
+        model(torch.randn(32, 1, 32, 32))
+    return model.eval()
+
+
+class Spoiled(nn.Module):
+    """Four layers of which the second writes, and the third reads, one channel far above the others.
+
+    In 8 bits the range of that channel leaves nothing for the others, on which the class depends.
+    """
+
+    def __init__(self, factor: float = 1e4) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(1, 8, 3, padding=1)
+        self.loud = nn.Conv2d(8, 8, 3, padding=1)
+        self.deaf = nn.Conv2d(8, 8, 3, padding=1)
+        self.last = nn.Linear(8, 10)
+        with torch.no_grad():
+            self.loud.weight[0] *= factor
+            self.deaf.weight[:, 0] = 0
+            # Every class is somebody's.
+            self.last.bias -= self(torch.randn(64, 1, 4, 4)).mean(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, 10) of images (B, 1, H, W)."""
+        x = self.loud(self.first(x).relu()).relu()
+        return self.last(self.deaf(x).relu().mean((2, 3)))
