@@ -1,0 +1,69 @@
+"""What ``nas export`` does with several targets and several networks."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+from nas.cli.main import main
+
+
+def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if ``package`` were not installed."""
+
+    def ask(name: str) -> str:
+        if name == package:
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(importlib.import_module("nas.export.targets.target"), "version", ask)
+
+
+def test_a_missing_runtime_is_said_and_the_others_go_on(
+    in_run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without("ncnn", monkeypatch)
+    words = ["export", "first", "--trial", "0", "--images", "20"]
+    assert main([*words, "--targets", "ncnn,onnx"]) == 0
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line == ("nas: target ncnn: the package ncnn is missing; pip install 'sknas[deploy]'")
+    manifest = json.loads((in_run / "runs/first/export/0000/manifest.json").read_text())
+    assert [artifact["target"] for artifact in manifest["artifacts"]] == ["onnx"]
+    assert manifest["accuracy"]["images"] == 20
+    assert main([*words, "--targets", "ncnn"]) == 2
+    assert "the package ncnn is missing" in capfd.readouterr().err
+
+
+def test_every_point_of_the_front_is_exported(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    front = json.loads((in_run / "runs/first/pareto.json").read_text())["front"]
+    assert main(["export", "first", "--front", "--images", "20", "--json"]) == 0
+    exported = json.loads(capfd.readouterr().out)
+    assert [one["key"] for one in exported] == [point["key"] for point in front]
+    for one, point in zip(exported, front, strict=True):
+        assert one["bundle"] == f"runs/first/export/{point['trial']:04d}"
+        assert (Path(one["bundle"]) / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    "more", [["--trial", "0"], ["--pick", "knee"], ["--max-mflops", "9"], ["--out", "x"]]
+)
+def test_the_front_and_a_choice_are_refused(
+    more: list[str], in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "first", "--front", *more]) == 2
+    assert "--front takes every point" in capfd.readouterr().err
+
+
+def test_the_bench_of_no_folder_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path, words in ((tmp_path / "none", "no such folder"), (tmp_path, "missing or broken")):
+        assert main(["bench", str(path)]) == 2
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        assert words in line
