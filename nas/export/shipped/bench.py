@@ -1,7 +1,8 @@
 """Latency of the networks of this folder on this device: python bench.py [FOLDER...]
 
 One image at a time. The networks take turns in random order, so that what else the device does hits all
-alike. p50, p90 and the least time are printed; a p90 far above the p50 means that the device is busy.
+alike; the first call of a turn, which finds the caches full of the others, is not timed. p50, p90 and
+the least time are printed; a p90 far above the p50 means that the device is busy.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
         generator.shuffle(order)
         for name in order:
             run, image = works[name]
+            run(image)  # untimed: the one before has filled the processor's caches with its own
             for _ in range(setting.runs):
                 start = time.perf_counter()
                 run(image)
