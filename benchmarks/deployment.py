@@ -84,7 +84,7 @@ def channel_rows(
 ) -> Iterator[Row]:
     """The files of a bundle."""
     for artifact in manifest.artifacts:
-        times = latencies[manifest.key][artifact.name]
+        times = latencies[name][artifact.name]
         plain = next(iter(latencies.values()))[artifact.name]
         yield Row(
             network=name,
@@ -208,7 +208,7 @@ def main() -> int:
     answer = bench(Path(folders[0]), [*folders[1:], "--json", "--seconds", str(options.seconds)])
     latencies: dict[str, dict[str, dict]] = {}
     for one in answer["latencies"]:
-        latencies.setdefault(one["key"], {})[one["network"]] = one
+        latencies.setdefault(Path(one["folder"]).name, {})[one["network"]] = one
     rows: list[Row] = []
     layers = {name: known_layer_rows(name, manifest) for name, manifest in manifests.items()}
     for name, manifest in manifests.items():

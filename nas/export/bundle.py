@@ -6,14 +6,17 @@ import hashlib
 import json
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from torch import nn
@@ -71,9 +74,10 @@ def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
         InvalidInput: A name that is no target, or none can be exported for.
     """
     there, lines = [], []
-    for name in targets:
+    chosen = {name: TARGETS[name] for name in targets}
+    for name, target in chosen.items():
         try:
-            TARGETS[name].check_installed(name)
+            target.check_installed(name)
         except InvalidInput as missing:
             lines.append(str(missing))
         else:
@@ -130,6 +134,9 @@ def export_bundle(
 
 def _check_replaceable(bundle: Path) -> None:
     """Refuse to put a bundle where something else lies."""
+    for parent in bundle.parents:
+        if parent.exists() and not parent.is_dir():
+            raise InvalidInput(f"{bundle}: {parent} is a file; allowed: a path of folders")
     if not bundle.exists():
         return
     if not bundle.is_dir():
@@ -290,13 +297,14 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     temporary.chmod(0o755)
     try:
-        yield temporary
+        with _termination_raised():
+            yield temporary
         if folder.exists():
             retired = temporary.with_name(f"{temporary.name}.old")
             folder.rename(retired)
             try:
                 temporary.rename(folder)
-            except OSError:
+            except BaseException:
                 retired.rename(folder)
                 raise
             shutil.rmtree(retired)
@@ -304,3 +312,20 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
             temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _termination_raised() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, so that what is half done is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

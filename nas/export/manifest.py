@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks import ArchSpec
 from nas.data import DataConfig
+from nas.export.shipped.runtime import FORMAT
 from nas.export.targets import Precision
-
-FORMAT = 3
 
 Split: TypeAlias = Literal["val", "test"]
 

@@ -21,4 +21,11 @@ def model_card(manifest: Manifest) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
+    environment.filters["plain"] = _plain
     return environment.get_template(TEMPLATE.name).render(manifest=manifest)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    one_line = " ".join(text.split())
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|" else c for c in one_line)

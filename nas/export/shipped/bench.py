@@ -24,6 +24,7 @@ FORMAT = 1
 BUSY = 1.25
 """A p90 above this multiple of the p50 says that something else is running."""
 FEWEST_TURNS = 10
+MOST_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Latency:
     """Milliseconds of one image.
 
     Attributes:
+        folder: Of the bundle, as it was given.
         key: Of the network.
         network: Runtime and precision, such as onnx-int8.
         n: Calls timed.
@@ -50,6 +52,7 @@ class Latency:
         busy: Whether the spread says that the device did something else as well.
     """
 
+    folder: str
     key: str
     network: str
     n: int
@@ -95,9 +98,11 @@ def main() -> int:
 
 def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Latency]:
     """Latencies of the networks in ``folders`` whose runtimes are installed."""
-    if min(setting.threads, setting.runs) < 1 or setting.warmup < 0 or not setting.seconds > 0:
-        raise Refused("--threads and --runs: allowed: 1 or more; --warmup: 0; --seconds: above 0")
-    works: dict[tuple[str, str], tuple[Run, Any]] = {}
+    if not (1 <= setting.runs <= 10**6 and 0 <= setting.warmup <= 10**6):
+        raise Refused("--runs: allowed: 1 to a million; --warmup: 0 to a million")
+    if not 0 < setting.seconds <= MOST_SECONDS:
+        raise Refused(f"--seconds {setting.seconds}: allowed: above 0, at most {MOST_SECONDS}")
+    works: dict[tuple[str, str, str], tuple[Run, Any]] = {}
     for folder in folders:
         manifest = read_manifest(folder)
         how = manifest["preprocessing"]
@@ -107,14 +112,18 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
         for artifact in artifacts_of(folder, only):
             if artifact.can_run or only is not None:
                 run = artifact.open(setting.threads)
-                works[manifest["key"], artifact.name] = run, image
+                works[str(folder), manifest["key"], artifact.name] = run, image
     if not works:
         targets = ", ".join(package for _, package in MODULES.values())
         raise Refused(f"no runtime of these networks is installed; pip install one of: {targets}")
-    for run, image in works.values():
-        for _ in range(setting.warmup):
-            run(image)
-    times: dict[tuple[str, str], list[float]] = {name: [] for name in works}
+    for (where, _, network), (run, image) in works.items():
+        try:
+            for _ in range(1 + setting.warmup):
+                run(image)
+        except Exception as error:  # of whatever kind the runtime raises
+            reason = " ".join(str(error).split())[:200]
+            raise Refused(f"{where}: {network} does not take its own image ({reason})") from None
+    times: dict[tuple[str, str, str], list[float]] = {name: [] for name in works}
     order, generator = list(works), random.Random(0)
     spent, turns = 0.0, 0
     while turns < FEWEST_TURNS or spent < setting.seconds * len(works):
@@ -131,20 +140,20 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
     return [_latency(*name, np.array(each) * 1e3) for name, each in times.items()]
 
 
-def _latency(key: str, network: str, times: Any) -> Latency:
+def _latency(folder: str, key: str, network: str, times: Any) -> Latency:
     p50, p90 = (float(np.percentile(times, share)) for share in (50, 90))
-    return Latency(key, network, len(times), p50, p90, float(times.min()), p90 > BUSY * p50)
+    return Latency(folder, key, network, len(times), p50, p90, float(times.min()), p90 > BUSY * p50)
 
 
 def table(found: list[Latency]) -> str:
     """For people."""
-    lines = [f"{'network':<24}{'n':>7}{'p50 ms':>10}{'p90 ms':>10}{'least ms':>10}"]
-    keys = {one.key for one in found}
+    lines = [f"{'network':<32}{'n':>7}{'p50 ms':>10}{'p90 ms':>10}{'least ms':>10}"]
+    folders = {one.folder for one in found}
     for one in found:
-        name = one.network if len(keys) == 1 else f"{one.key[:12]} {one.network}"
+        name = one.network if len(folders) == 1 else f"{Path(one.folder).name} {one.network}"
         busy = "  busy" if one.busy else ""
         lines.append(
-            f"{name:<24}{one.n:>7}{one.p50:>10.3f}{one.p90:>10.3f}{one.least:>10.3f}{busy}"
+            f"{name:<32}{one.n:>7}{one.p50:>10.3f}{one.p90:>10.3f}{one.least:>10.3f}{busy}"
         )
     return "\n".join([*lines, f"{cpu_name()}, one image at a time"])
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from runtime import Artifact, Refused, artifacts_of, read_manifest
 
 MOST_PIXELS = 100_000_000
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+"""Pillow's, of 8 bits a channel: of others it cannot tell what is white."""
 
 
 def main() -> int:
@@ -48,7 +50,14 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
     network = choose(artifacts_of(bundle, options.network))
     run = network.open(options.threads)
     for path in options.images:
-        scores = softmax(run(prepare(path, manifest["preprocessing"]))[0])
+        image = prepare(path, manifest["preprocessing"])
+        try:
+            scores = softmax(run(image)[0])
+        except Exception as error:  # of whatever kind the runtime raises
+            reason = " ".join(str(error).split())[:200]
+            raise Refused(f"{network.name} does not take the image ({reason})") from None
+        if len(scores) != len(names):
+            raise Refused(f"{bundle}: {len(scores)} classes, {len(names)} names")
         best = np.argsort(-scores, kind="stable")[: options.top]
         if options.json:
             labels = [{"label": names[k], "score": float(scores[k])} for k in best]
@@ -91,6 +100,11 @@ def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
             if opened.width * opened.height > MOST_PIXELS:
                 raise Refused(
                     f"{path}: {opened.width} x {opened.height} pixels; allowed: {MOST_PIXELS:,} in all"
+                )
+            if opened.mode not in MODES:
+                raise Refused(
+                    f"{path}: pixels of the kind {opened.mode}; allowed, of 8 bits a channel: "
+                    + ", ".join(MODES)
                 )
             image = opened.convert("L" if how["channels"] == 1 else "RGB")
     except (OSError, SyntaxError, ValueError) as error:

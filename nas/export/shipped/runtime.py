@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
+FORMAT = 3
+MOST_THREADS = 256
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One image (1, C, H, W), normalised -> its logits (1, number of classes)."""
@@ -59,25 +61,55 @@ class Artifact:
 
     def open(self, threads: int = 1) -> Run:
         """The network, ready to run on ``threads`` threads of the processor; checks its files first."""
+        if not 1 <= threads <= MOST_THREADS:
+            raise Refused(f"--threads {threads}: allowed: 1 to {MOST_THREADS}")
         self.check()
         if not self.can_run:
             raise Refused(
                 f"{self.name}: its runtime is missing; pip install {MODULES[self.target][1]}"
             )
-        return LOADERS[self.target](self.files[0], threads)
+        try:
+            return LOADERS[self.target](self.files[0], threads)
+        except Exception as error:  # of whatever kind the runtime raises
+            reason = " ".join(str(error).split())[:200]
+            raise Refused(f"{self.files[0]}: its runtime does not take it ({reason})") from None
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
-    """manifest.json of the folder ``bundle``."""
+    """manifest.json of the folder ``bundle``, with what these programs read of it checked."""
     path = bundle / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest["artifacts"], manifest["preprocessing"], manifest["class_names"]
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+        _check(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}".replace(str(path), "it")
         raise Refused(
-            f"{path}: missing or broken; allowed: a folder that nas export wrote"
+            f"{path}: missing or broken ({reason}); allowed: a folder that nas export wrote"
         ) from None
-    return dict(manifest)
+    return manifest
+
+
+def _check(manifest: dict[str, Any]) -> None:
+    """Raise an error of Python's own for what is missing or of the wrong type."""
+    how = manifest["preprocessing"]
+    sizes = [how["channels"], how["size"], how["resize"]]
+    figures = [*how["mean"], *how["std"]]
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"format {manifest['format']}, these programs read {FORMAT}")
+    if not all(type(size) is int and 0 < size <= 10_000 for size in sizes):
+        raise ValueError("channels, size or resize")
+    if how["channels"] not in (1, 3) or len(figures) != 2 * how["channels"]:
+        raise ValueError("channels, mean or std")
+    if how["size"] > how["resize"] or not all(isinstance(one, (int, float)) for one in figures):
+        raise ValueError("resize, mean or std")
+    texts = [manifest["key"], *manifest["class_names"]]
+    for entry in manifest["artifacts"]:
+        files = [(file["name"], file["sha256"]) for file in entry["files"]]
+        texts += [entry["precision"], *(text for pair in files for text in pair)]
+        if entry["target"] not in LOADERS or not files:
+            raise ValueError("target or files of an artifact")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a name is no text")
 
 
 def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import subprocess
+import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -67,3 +70,24 @@ def test_the_bench_of_no_folder_is_refused(
         assert main(["bench", str(path)]) == 2
         (line,) = capfd.readouterr().err.strip().splitlines()
         assert words in line
+
+
+def test_a_target_that_is_none_ends_the_export_before_it_begins(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "first", "--trial", "0", "--targets", "onnx,excutorch"]) == 2
+    assert "unknown export target 'excutorch'" in capfd.readouterr().err
+    assert not (in_run / "runs/first/export").exists()
+
+
+def test_an_export_that_is_terminated_leaves_nothing_behind(in_run: Path) -> None:
+    command = [sys.executable, "-m", "nas.cli.main", "export", "first", "--trial", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    folder = in_run / "runs/first/export"
+    for _ in range(600):
+        if folder.exists() and any(folder.iterdir()):
+            break
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(60) == 1
+    assert list(folder.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import struct
@@ -158,6 +159,24 @@ def test_the_bundles_own_bench_runs_where_pytorch_is_not(bundle: Path, bare_pyth
 
 
 @pytest.mark.slow
+def test_two_bundles_of_one_network_are_two(bundle: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    options = ("--networks", "onnx-fp32", "--seconds", "0.05", "--json")
+    answer = run(sys.executable, bundle / "bench.py", bundle, copy, *options)
+    folders = [one["folder"] for one in json.loads(answer.stdout)["latencies"]]
+    assert folders == [str(bundle), str(copy)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", [("--threads", "100000000000"), ("--seconds", "inf"), ("--runs", "0")]
+)
+def test_figures_out_of_range_are_refused(options: tuple[str, str], bundle: Path) -> None:
+    answer = run(sys.executable, bundle / "bench.py", "--networks", "onnx", *options)
+    assert "allowed" in refusal(answer)
+
+
+@pytest.mark.slow
 def test_nas_bench_measures_every_network(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["bench", str(bundle), "--seconds", "0.05", "--networks", "onnx,ncnn", "--json"]) == 0
@@ -181,6 +200,16 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "weights of ncnn": (spoil("model.ncnn.bin", lambda b: b[:-4]), "ncnn", "checksum"),
     "a missing file": (lambda bundle: (bundle / "model.onnx").unlink(), "onnx", "missing"),
     "a broken manifest": (spoil("manifest.json", lambda b: b[:100]), "onnx", "missing or broken"),
+    "a wrong type": (
+        spoil("manifest.json", lambda b: b.replace(b'"resize": 16', b'"resize": "16"')),
+        "onnx",
+        "missing or broken",
+    ),
+    "another format": (
+        spoil("manifest.json", lambda b: b.replace(b'"format": 3', b'"format": 99')),
+        "onnx",
+        "format 99",
+    ),
     "an unknown network": (lambda bundle: None, "tflite", "no such network"),
 }
 
@@ -219,10 +248,18 @@ def png_that_claims(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
+def sixteen_bits() -> bytes:
+    """A PNG whose white is 65535."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((16, 16), 65535, np.uint16)).save(file, format="PNG")
+    return file.getvalue()
+
+
 BAD_IMAGES = {
     "no file": (None, "no such file"),
     "0 bytes": (b"", "not a readable image"),
     "text": (b"hello", "not a readable image"),
+    "16 bits": (sixteen_bits(), "allowed, of 8 bits a channel"),
     "20,000 pixels a side": (png_that_claims(20_000), "20000 x 20000 pixels; allowed"),
 }
 
