@@ -81,9 +81,13 @@ def chosen_checkpoint(what: str, trial: int | None, pick: str | None, budgets: B
     if names_file(what, trial, pick):
         return Path(what)
     run = RunFolder.existing(what)
-    number = chosen_trial(run, trial, pick, budgets)
-    full = run.full_training(f"{number:04d}")
-    return (full if full.result.is_file() else run.trial(number)).checkpoint
+    return best_checkpoint(run, chosen_trial(run, trial, pick, budgets))
+
+
+def best_checkpoint(run: RunFolder, trial: int) -> Path:
+    """Of the full training of a trial when there is one, else of the search's own."""
+    full = run.full_training(f"{trial:04d}")
+    return (full if full.result.is_file() else run.trial(trial)).checkpoint
 
 
 def made_from(checkpoint: Path, kind: Literal["export", "attention"]) -> Path:

@@ -16,6 +16,7 @@ from nas.cli.choice import (
     MaxParams,
     Pick,
     Trial,
+    best_checkpoint,
     chosen_checkpoint,
     made_from,
     make_budgets,
@@ -84,8 +85,7 @@ def _of_front(what: str) -> Iterator[Path]:
     if not points:
         raise InvalidInput(f"{run.path}: no trained trial, so no front")
     for point in points:
-        full = run.full_training(f"{point.trial:04d}")
-        yield (full if full.result.is_file() else run.trial(point.trial)).checkpoint
+        yield best_checkpoint(run, point.trial)
 
 
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
