@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from typing import Literal, TypeAlias
 
 from torch import nn
@@ -49,6 +50,14 @@ class Unit(ABC):
     @abstractmethod
     def count(self, unit: UnitSpec, site: Site) -> Counts:
         """Closed-form counts, for one image, of the unit and what is left of the site's convolution."""
+
+    def summands(self, unit: UnitSpec) -> Counter[UnitSpec]:
+        """Units whose latencies at one place add up to nearly that of ``unit``, each so many times.
+
+        A table of latencies holds summands alone, so a kind with many fields names few of them; a
+        negative count takes away what the others have in common. Default: the unit itself.
+        """
+        return Counter({unit: 1})
 
     @abstractmethod
     def install(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from torch import nn
@@ -86,6 +87,42 @@ class SelectiveKernelUnit(Unit):
             weights * pixels + fuse + select,
             maps + hidden + selected,
         )
+
+    def summands(self, unit: UnitSpec) -> Counter[UnitSpec]:
+        """So many branches of the plainest kind, and what each field changes on its own.
+
+        The plainest branch is 3x3, depthwise, without ReLU. A branch adds what its convolution takes
+        more than the plainest; an attention of another width what it takes more between two branches.
+        """
+        usual = UnitSpec()
+        plainest = unit.model_copy(
+            update={
+                "dilations": (1,),
+                "kernel": "dilated",
+                "group_width": 1,
+                "groups": (),
+                "branch_act": False,
+                "select": "full",
+                "reduction": usual.reduction,
+                "min_dim": usual.min_dim,
+            }
+        )
+        count = len(unit.dilations)
+        frame = {"dilations": (1,) * count, "branch_act": unit.branch_act, "select": unit.select}
+        found = Counter({plainest.model_copy(update=frame): 1})
+        found[plainest] -= count
+        one_each = [(groups,) for groups in unit.groups]
+        groups = one_each if len(one_each) > 1 else [unit.groups] * count
+        conv = {"kernel": unit.kernel, "group_width": unit.group_width}
+        for dilation, number in zip(sorted(unit.dilations), groups, strict=True):
+            branch = {**conv, "dilations": (dilation,), "groups": number}
+            found[plainest.model_copy(update=branch)] += 1
+        if count > 1 and unit.select != "sum":
+            two = plainest.model_copy(update={"dilations": (1, 1)})
+            attention = {"reduction": unit.reduction, "min_dim": unit.min_dim}
+            found[two.model_copy(update=attention)] += 1
+            found[two] -= 1
+        return Counter({one: times for one, times in found.items() if times})
 
     def install(  # noqa: D102
         self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start

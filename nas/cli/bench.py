@@ -16,20 +16,25 @@ from nas.export import SHIPPED
 
 def bench(
     bundles: Annotated[
-        list[Path], typer.Argument(metavar="BUNDLE...", help="Folders of nas export.")
+        list[Path],
+        typer.Argument(metavar="BUNDLE...", help="Folders of nas export or nas latency kit."),
     ],
     networks: Annotated[
         str | None, typer.Option(help="Such as onnx,ncnn or onnx-int8; default all that can run.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of the processor.")] = 1,
     warmup: Annotated[int, typer.Option(min=0, help="Untimed calls.")] = 20,
-    seconds: Annotated[float, typer.Option(help="A network, at least.")] = 2.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="A network, at least; default 2, of a kit 0.2.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 1 when the times say the machine is busy.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the latency of every artifact: one image at a time, the candidates taking turns.
+
+    A folder may also be a kit of nas latency kit.
 
     The bundle's own bench.py does the same on the device, where nas need not be.
 
@@ -38,7 +43,8 @@ def bench(
     for bundle in bundles:
         if not bundle.is_dir():
             raise InvalidInput(f"{bundle}: no such folder; allowed: one that nas export wrote")
-    options = ["--threads", str(threads), "--warmup", str(warmup), "--seconds", str(seconds)]
+    options = ["--threads", str(threads), "--warmup", str(warmup)]
+    options += ["--seconds", str(seconds)] if seconds is not None else []
     options += ["--networks", networks] if networks else []
     options += ["--strict"] if strict else []
     options += ["--json"] if as_json else []

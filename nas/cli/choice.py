@@ -11,19 +11,25 @@ from blocks.errors import InvalidInput
 from nas.cost import Budgets
 from nas.front import Front, FrontPoint, pick_knee, pick_within
 from nas.runs import RunFolder
-from nas.search import read_front
+from nas.search import read_config, read_front
 
 MaxMflops = Annotated[
     float | None, typer.Option(help="Hard budget: million multiply-adds an image.")
 ]
 MaxParams = Annotated[float | None, typer.Option(help="Hard budget: learnable numbers.")]
 MaxActivations = Annotated[float | None, typer.Option(help="Hard budget: activations an image.")]
+MaxLatencyMs = Annotated[
+    float | None, typer.Option(help="Hard budget: milliseconds an image, on the --device.")
+]
 Trial = Annotated[int | None, typer.Option(help="Number of the trial to take.")]
 Pick = Annotated[str | None, typer.Option(help="Take a point of the front: knee.")]
 
 
 def make_budgets(
-    max_mflops: float | None, max_params: float | None, max_activations: float | None
+    max_mflops: float | None,
+    max_params: float | None,
+    max_activations: float | None,
+    max_latency_ms: float | None,
 ) -> Budgets:
     """Budgets from the command line's options.
 
@@ -34,6 +40,7 @@ def make_budgets(
         "max_mflops": max_mflops,
         "max_params": max_params,
         "max_activations": max_activations,
+        "max_latency_ms": max_latency_ms,
     }
     for name, value in limits.items():
         if value is not None and not 0 < value < float("inf"):
@@ -42,14 +49,14 @@ def make_budgets(
     return Budgets(**limits)
 
 
-def choose(front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
-    """The point of ``front`` that the options name: the best within budgets, or the knee."""
+def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
+    """The point of the ``front`` of ``run`` that the options name: within budgets, or the knee."""
     if pick not in (None, "knee"):
         raise InvalidInput(f"--pick {pick}: allowed: knee")
     if not budgets.is_empty:
         if pick is not None:
             raise InvalidInput("--pick and a budget both choose; allowed: one of them")
-        return pick_within(front, budgets)
+        return pick_within(front, budgets, read_config(run).costs)
     return pick_knee(front)
 
 
@@ -60,7 +67,7 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
         InvalidInput: There is no such trained trial, or both were given.
     """
     if trial is None:
-        return choose(read_front(run), pick, budgets).trial
+        return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
         raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
     if trial < 0 or not run.trial(trial).checkpoint.is_file():

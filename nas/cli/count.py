@@ -11,12 +11,15 @@ from rich.table import Table
 from blocks import ArchSpec
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cost import count as count_closed_form
-from nas.cost import fvcore_count
+from nas.cost import fvcore_count, load_table
 from nas.errors import WorkFailed
 
 
 def count(
     arch: Annotated[Path, typer.Argument(help="YAML file of an ArchSpec.")],
+    device: Annotated[
+        str | None, typer.Option(help="Also the latency there: one of nas latency import.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count params, MFLOPs (multiply-adds) and activations of a network.
@@ -24,6 +27,8 @@ def count(
     Example: nas count runs/first/trials/0007/arch.yaml
     """
     spec = ArchSpec.from_yaml(arch)
+    table = None if device is None else load_table(device)
+    milliseconds = None if table is None else table.predict(spec)
     ours, referee = count_closed_form(spec), fvcore_count(spec)
     figures = {
         "params": (ours.params, referee.params),
@@ -36,17 +41,20 @@ def count(
                 "key": spec.key,
                 "closed_form": {name: pair[0] for name, pair in figures.items()},
                 "fvcore": {name: pair[1] for name, pair in figures.items()},
+                "latency_ms": milliseconds,
                 "fvcore_mflops_with_norm": referee.mflops_with_norm,
                 "fvcore_uncounted": dict(referee.uncounted),
             }
         )
     else:
-        table = Table("", "closed form", "fvcore")
+        columns = Table("", "closed form", "fvcore")
         for name, (mine, theirs) in figures.items():
-            table.add_row(name, f"{mine:,}", f"{theirs:,}")
-        console.print(table)
+            columns.add_row(name, f"{mine:,}", f"{theirs:,}")
+        console.print(columns)
         say(f"fvcore with BatchNorm and pooling: {referee.mflops_with_norm:,} mflops")
         listed = ", ".join(f"{name} ({times})" for name, times in referee.uncounted)
         say(f"fvcore did not count: {listed or 'nothing'}")
+        if table is not None:
+            say(f"on {table.name}: {milliseconds:.3g} ms ({table.network}, from measured pieces)")
     if any(mine != theirs for mine, theirs in figures.values()):
         raise WorkFailed(f"{arch}: the closed form and fvcore disagree: a bug")

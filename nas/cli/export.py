@@ -12,6 +12,7 @@ from rich.table import Table
 from blocks.errors import InvalidInput
 from nas.cli.choice import (
     MaxActivations,
+    MaxLatencyMs,
     MaxMflops,
     MaxParams,
     Pick,
@@ -34,6 +35,7 @@ def export(
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
+    max_latency_ms: MaxLatencyMs = None,
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[
@@ -55,15 +57,14 @@ def export(
     """
     names = list(dict.fromkeys(name.strip() for name in targets.split(",")))
     there, missing = installed(names)
+    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
     if front:
-        budgets = make_budgets(max_mflops, max_params, max_activations)
         if trial is not None or pick is not None or out is not None or not budgets.is_empty:
             raise InvalidInput(
                 "--front takes every point; --trial, --pick, --out and budgets do not"
             )
         checkpoints = list(_of_front(what))
     else:
-        budgets = make_budgets(max_mflops, max_params, max_activations)
         checkpoints = [chosen_checkpoint(what, trial, pick, budgets)]
     for line in missing:
         typer.echo(f"nas: {line}", err=True)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
 from nas.cli import attention, bench, count, export, pareto, report, search, tables, train
+from nas.cli.latency import latency
 from nas.errors import WorkFailed
 
 TYPER_INTERRUPTED = 130
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for module in (search, pareto, count, train, export, bench, report, attention, tables):
     app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
+app.add_typer(latency)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

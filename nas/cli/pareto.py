@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli.choice import MaxActivations, MaxMflops, MaxParams, Pick, choose, make_budgets
+from nas.cli.choice import (
+    MaxActivations,
+    MaxLatencyMs,
+    MaxMflops,
+    MaxParams,
+    Pick,
+    choose,
+    make_budgets,
+)
 from nas.cli.console import AsJson, print_json, say
 from nas.cli.front_table import print_front
 from nas.runs import RunFolder, write_text
@@ -21,17 +29,18 @@ def pareto(
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
+    max_latency_ms: MaxLatencyMs = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the front of a run, finished or not, and pick a network from it.
 
     Example: nas pareto first --max-mflops 8
     """
-    budgets = make_budgets(max_mflops, max_params, max_activations)
+    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
     folder = RunFolder.existing(run)
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
-    picked = choose(front, pick, budgets) if wants_pick else None
+    picked = choose(folder, front, pick, budgets) if wants_pick else None
     if os.access(folder.path, os.W_OK):
         write_text(folder.pareto, front.to_json())
     if as_json:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from nas.cli.choice import MaxActivations, MaxMflops, MaxParams
+from nas.cli.choice import MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.front_table import print_front
 from nas.cli.settings import resume_changes, search_config
@@ -42,8 +42,12 @@ def search(
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
+    max_latency_ms: MaxLatencyMs = None,
+    device: Annotated[
+        str | None, typer.Option(help="Whose latency counts: one of nas latency import.")
+    ] = None,
     objectives: Annotated[
-        str | None, typer.Option(help="error and any of mflops, params, activations.")
+        str | None, typer.Option(help="error and any of mflops, params, activations, latency_ms.")
     ] = None,
     sampler: Annotated[
         str | None, typer.Option(help="tpe, nsga2, nsga3, gp, random or grid.")

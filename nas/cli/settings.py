@@ -34,6 +34,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
+    "max_latency_ms": ("budgets", "max_latency_ms"),
+    "device": ("device",),
 }
 CHANGEABLE = ("trials", "workers", "threads")
 DEFAULT_TRIALS = 40

@@ -12,6 +12,7 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.cli.choice import (
     MaxActivations,
+    MaxLatencyMs,
     MaxMflops,
     MaxParams,
     Pick,
@@ -39,6 +40,7 @@ def train(
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
+    max_latency_ms: MaxLatencyMs = None,
     data: Annotated[
         str | None, typer.Option(help="Images; for a run, those of the search.")
     ] = None,
@@ -75,7 +77,7 @@ def train(
     given = {key: value for key, value in changes.items() if value is not None}
     typed = {key: f"--{key.replace('_', '-')}" for key in given}
     chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train", typed)
-    budgets = make_budgets(max_mflops, max_params, max_activations)
+    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
     spec, images, folder, label = _subject(what, trial, pick, budgets, data, data_dir, name)
     if again:
         for old in (folder.result, folder.metrics, folder.checkpoint):

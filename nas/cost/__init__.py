@@ -6,19 +6,24 @@ from blocks.counting import Counts
 from nas.cost.closed_form import count
 from nas.cost.fvcore_referee import FvcoreReferee, RefereeError, fvcore_count
 from nas.cost.fvcore_trace import FvcoreCount
-from nas.cost.measures import COSTS, Budgets, Cost, Violation
+from nas.cost.latency import LatencyTable, load_table
+from nas.cost.measures import COSTS, LATENCY, Budgets, Cost, Violation, costs_on
 from nas.cost.peak_memory import peak_activation_bytes
 
 __all__ = [
     "COSTS",
+    "LATENCY",
     "Budgets",
     "Cost",
     "Counts",
     "FvcoreCount",
     "FvcoreReferee",
+    "LatencyTable",
     "RefereeError",
     "Violation",
+    "costs_on",
     "count",
     "fvcore_count",
+    "load_table",
     "peak_activation_bytes",
 ]

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.registry import Registry
+from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
+from nas.cost.latency import LatencyTable
 
 Cost: TypeAlias = Callable[[ArchSpec], float]
-"""Figure of a network that needs no training and no device; lower is better."""
+"""Figure of a network that needs no training; lower is better."""
 
-COSTS: Registry[Cost] = Registry("cost")
-COSTS.register("mflops", lambda spec: count(spec).mflops)
-COSTS.register("params", lambda spec: count(spec).params)
-COSTS.register("activations", lambda spec: count(spec).activations)
+COSTS: dict[str, Cost] = {
+    "mflops": lambda spec: count(spec).mflops,
+    "params": lambda spec: count(spec).params,
+    "activations": lambda spec: count(spec).activations,
+}
+"""Those that need no device."""
+LATENCY = "latency_ms"
+
+
+def costs_on(device: LatencyTable | None) -> Mapping[str, Cost]:
+    """The costs that are known when ``device`` was measured, or none."""
+    return COSTS if device is None else {**COSTS, LATENCY: device.predict}
+
 
 Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
@@ -28,7 +38,7 @@ class Violation:
     """One budget that a network does not keep.
 
     Attributes:
-        cost: Name in COSTS.
+        cost: Its name.
         value: What the network costs.
         limit: What it may cost; less than ``value``.
     """
@@ -46,12 +56,13 @@ class Violation:
 class Budgets(BaseModel):
     """Upper limits that a network must keep, each inclusive; None (the default) is no limit.
 
-    A field ``max_NAME`` bounds the cost NAME of COSTS.
+    A field ``max_NAME`` bounds the cost NAME.
 
     Attributes:
         max_mflops: Multiply-adds of convolutions and linear layers for one image, in millions.
         max_params: Learnable numbers.
         max_activations: Numbers that convolutions and linear layers write for one image.
+        max_latency_ms: Milliseconds of one image on a device that was measured.
 
     Raises:
         pydantic.ValidationError: A limit that is not a positive finite number, or an unknown field;
@@ -63,20 +74,37 @@ class Budgets(BaseModel):
     max_mflops: Limit | None = None
     max_params: Limit | None = None
     max_activations: Limit | None = None
+    max_latency_ms: Limit | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether every network fits."""
         return not self._limits()
 
-    def fits(self, spec: ArchSpec) -> bool:
+    def fits(self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS) -> bool:
         """Whether ``spec`` keeps every limit."""
-        return not self.violations(spec)
+        return not self.violations(spec, costs)
 
-    def violations(self, spec: ArchSpec) -> tuple[Violation, ...]:
-        """The limits that ``spec`` is over, in the order of the fields."""
-        values = [(cost, COSTS[cost](spec), limit) for cost, limit in self._limits()]
+    def violations(
+        self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS
+    ) -> tuple[Violation, ...]:
+        """The limits that ``spec`` is over, in the order of the fields.
+
+        Raises:
+            InvalidInput: A cost is bounded that is not among ``costs``: its device is not known.
+        """
+        self.check_known(costs)
+        values = [(cost, costs[cost](spec), limit) for cost, limit in self._limits()]
         return tuple(Violation(*figures) for figures in values if figures[1] > figures[2])
+
+    def check_known(self, costs: Mapping[str, Cost]) -> None:
+        """Raise InvalidInput when a cost is bounded that is not among ``costs``."""
+        for cost, _ in self._limits():
+            if cost not in costs:
+                raise InvalidInput(
+                    f"max_{cost}: only with --device, the name of a device that was measured "
+                    "(nas latency kit, nas latency import)"
+                )
 
     def _limits(self) -> list[tuple[str, float]]:
         """(cost, limit) of each limit there is."""

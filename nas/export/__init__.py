@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nas.export.bundle import SHIPPED, bench, export_bundle, installed
+from nas.export.kit import Piece, pieces_of, write_kit
 from nas.export.manifest import Artifact, File, Latency, Manifest, Parity
-from nas.export.targets import TARGETS
+from nas.export.targets import TARGETS, Precision
 
 __all__ = [
     "SHIPPED",
@@ -14,7 +15,11 @@ __all__ = [
     "Latency",
     "Manifest",
     "Parity",
+    "Piece",
+    "Precision",
     "bench",
     "export_bundle",
     "installed",
+    "pieces_of",
+    "write_kit",
 ]

@@ -49,7 +49,8 @@ PICKING_IMAGES = 2000
 """Training images on which the layers that stay in float32 are chosen."""
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
 SHIPPED = Path(__file__).with_name("shipped")
-PROGRAMS = ("predict.py", "bench.py", "runtime.py", "device.py")
+BENCH = ("bench.py", "kit.py", "runtime.py", "device.py")
+PROGRAMS = ("predict.py", *BENCH)
 
 
 @dataclass(frozen=True)
@@ -274,16 +275,14 @@ def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
     return manifest.model_copy(update={"artifacts": artifacts})
 
 
-def bench(folder: Path, options: Sequence[str]) -> Any:
-    """The answer of the bundle's ``bench.py --json``.
+def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) -> Any:
+    """The answer of ``bench.py --json`` for a bundle or a kit.
 
     Raises:
         WorkFailed: It failed.
     """
     command = [sys.executable, str(SHIPPED / "bench.py"), str(folder), *options]
-    answer = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=BENCH_TIMEOUT
-    )
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
     if answer.returncode:
         last = answer.stderr.strip().splitlines()[-1:]
         raise WorkFailed(f"measuring latency: {' '.join(last)}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from blocks.errors import InvalidInput
-from nas.cost import Budgets
+from nas.cost import COSTS, Budgets, Cost
 from nas.front.front import Front, FrontPoint
 from nas.runs import ERROR
 
@@ -19,19 +21,22 @@ def pick_knee(front: Front) -> FrontPoint:
     return front.knee
 
 
-def pick_within(front: Front, budgets: Budgets) -> FrontPoint:
-    """The point of the least error among those that keep ``budgets``.
+def pick_within(front: Front, budgets: Budgets, costs: Mapping[str, Cost] = COSTS) -> FrontPoint:
+    """The point of the least error among those that keep ``budgets``, by ``costs``.
 
     Raises:
         InvalidInput: No point does; the message names the limit that the nearest one breaks.
     """
-    fitting = [point for point in front.points if budgets.fits(point.spec)]
+    fitting = [point for point in front.points if budgets.fits(point.spec, costs)]
     if fitting:
         return min(fitting, key=lambda point: point.values[front.objectives.index(ERROR)])
     if not front.points:
         raise InvalidInput("the front is empty: no trial of this run has been trained yet")
     nearest = min(
-        (max(budgets.violations(point.spec), key=lambda v: v.excess) for point in front.points),
+        (
+            max(budgets.violations(point.spec, costs), key=lambda v: v.excess)
+            for point in front.points
+        ),
         key=lambda violation: violation.excess,
     )
     raise InvalidInput(

@@ -9,6 +9,7 @@ _LABELS = {
     "mflops": "multiply-adds (M)",
     "params": "parameters",
     "activations": "activations",
+    "latency_ms": "latency (ms)",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
 from nas.runs import Outcome
@@ -53,6 +54,7 @@ def facts(material: Material) -> tuple[Fact, ...]:
         Fact("Space", config.space.name),
         Fact("Objectives", ", ".join(config.objectives)),
         Fact("Budgets", limits or "none"),
+        *([Fact("Device", _device(config.device))] if config.device else []),
         Fact("Trainings asked for", f"{config.trials:,}"),
         Fact("Epochs each", f"{config.recipe.epochs:,}"),
         Fact("Sampler", config.sampler),
@@ -87,13 +89,20 @@ def box(material: Material) -> str:
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits there are, with what they have refused."""
     refused = [one.spec for one in material.records if one.outcome is Outcome.REFUSED]
-    limits = material.config.budgets
-    broken = [violation.cost for spec in refused for violation in limits.violations(spec)]
+    limits, costs = material.config.budgets, material.config.costs
+    broken = [violation.cost for spec in refused for violation in limits.violations(spec, costs)]
     return tuple(
         Budget(cost, limit, broken.count(cost))
         for cost, limit in ((name.removeprefix("max_"), limit) for name, limit in limits)
         if limit is not None
     )
+
+
+def _device(table: LatencyTable) -> str:
+    """The device whose latency is told from its measured pieces."""
+    error = table.fit.median_error
+    known = "" if error is None else f", told with a median error of {100 * error:.1f} %"
+    return f"{table.name} ({table.device.cpu}), {table.network}, threads: {table.threads}{known}"
 
 
 def _images(material: Material) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from nas.search.candidates import find_candidates
 from nas.search.config import SearchConfig
 from nas.search.run import read_config, read_front, read_run, resume_search, start_search
 
 __all__ = [
     "SearchConfig",
+    "find_candidates",
     "read_config",
     "read_front",
     "read_run",

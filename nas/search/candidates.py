@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.cost import COSTS, Budgets
+from nas.cost import COSTS, Budgets, Cost
 from nas.runs import ERROR
 from search_spaces import SearchSpace
 
@@ -24,10 +24,12 @@ class Candidates:
     Attributes:
         specs: By key; all of them when ``complete``, a large seeded sample otherwise.
         complete: Whether the space was small enough to look at every network.
+        costs: Those that are known, by name.
     """
 
     specs: dict[str, ArchSpec]
     complete: bool
+    costs: Mapping[str, Cost]
 
     def reference(self, objectives: tuple[str, ...]) -> tuple[float, ...]:
         """The worst corner of the box the search works in, one figure per objective.
@@ -36,12 +38,14 @@ class Candidates:
         and the largest cost of any candidate.
         """
         return tuple(
-            1.0 if name == ERROR else max(COSTS[name](spec) for spec in self.specs.values())
+            1.0 if name == ERROR else max(self.costs[name](spec) for spec in self.specs.values())
             for name in objectives
         )
 
 
-def find_candidates(space: SearchSpace, budgets: Budgets, seed: int) -> Candidates:
+def find_candidates(
+    space: SearchSpace, budgets: Budgets, seed: int, costs: Mapping[str, Cost] = COSTS
+) -> Candidates:
     """Look through ``space`` (bound to its data) for networks within ``budgets``.
 
     Raises:
@@ -54,10 +58,10 @@ def find_candidates(space: SearchSpace, budgets: Budgets, seed: int) -> Candidat
     else:
         rng = random.Random(seed)
         networks = {spec.key: spec for spec in _sample(space, rng)}
-    fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec)}
+    fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec, costs)}
     if not fitting:
-        raise InvalidInput(_nothing_fits(list(networks.values()), budgets, space, complete))
-    return Candidates(fitting, complete)
+        raise InvalidInput(_nothing_fits(list(networks.values()), budgets, space, complete, costs))
+    return Candidates(fitting, complete, costs)
 
 
 def _sample(space: SearchSpace, rng: random.Random) -> Iterator[ArchSpec]:
@@ -72,11 +76,15 @@ def _sample(space: SearchSpace, rng: random.Random) -> Iterator[ArchSpec]:
 
 
 def _nothing_fits(
-    specs: list[ArchSpec], budgets: Budgets, space: SearchSpace, complete: bool
+    specs: list[ArchSpec],
+    budgets: Budgets,
+    space: SearchSpace,
+    complete: bool,
+    costs: Mapping[str, Cost],
 ) -> str:
     least = {
-        name: min(COSTS[name](spec) for spec in specs)
-        for name in COSTS
+        name: min(costs[name](spec) for spec in specs)
+        for name in costs
         if getattr(budgets, f"max_{name}") is not None
     }
     ratios = {name: value / getattr(budgets, f"max_{name}") for name, value in least.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from blocks.errors import InvalidInput
-from nas.cost import COSTS, Budgets
+from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
 from nas.data import DataConfig
 from nas.runs import ERROR
 from nas.search.samplers import SAMPLERS
@@ -28,7 +29,7 @@ class SearchConfig(BaseModel):
         recipe: How a trial is trained.
         trials: Networks to train, failed trainings included; refused and replayed proposals do not
             count.
-        objectives: ``error`` and any costs, all minimised.
+        objectives: ``error`` and any costs, all minimised; ``latency_ms`` only with a device.
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
         seed: Of proposals and trainings.
@@ -38,6 +39,7 @@ class SearchConfig(BaseModel):
         storage: URL of the study's database; None: SQLite in the run's folder.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
+        device: The table of the device whose latency is bounded or minimised; in a file also its name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +58,7 @@ class SearchConfig(BaseModel):
     executor: Literal["local"] = "local"
     storage: str | None = None
     reference: tuple[float, ...] | None = None
+    device: LatencyTable | None = None
 
     @property
     def box(self) -> tuple[float, ...]:
@@ -63,6 +66,16 @@ class SearchConfig(BaseModel):
         if self.reference is None:
             raise RuntimeError("the reference is found when the search starts")
         return self.reference
+
+    @property
+    def costs(self) -> Mapping[str, Cost]:
+        """The costs that are known in this search."""
+        return costs_on(self.device)
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _device_by_name(cls, value: Any) -> Any:
+        return load_table(value) if isinstance(value, str) else value
 
     @field_validator("space", mode="before")
     @classmethod
@@ -93,8 +106,11 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_objectives(self) -> SearchConfig:
-        allowed = (ERROR, *COSTS)
+        self.budgets.check_known(self.costs)
+        allowed = (ERROR, *self.costs)
         for objective in self.objectives:
+            if objective == LATENCY and self.device is None:
+                raise InvalidInput(f"objectives: {LATENCY}: only with --device, see nas latency")
             if objective not in allowed:
                 raise InvalidInput(
                     f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}"

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from nas.cost import COSTS
 from nas.errors import WorkFailed
 from nas.front import Front, make_front
 from nas.runs import ERROR, Outcome, RunFolder, TrialRecord
@@ -116,7 +115,8 @@ class Search:
             self.view.event(f"trial {number:4d}  failed: {reason} (see {error_file})")
             return
         values = tuple(
-            error if name == ERROR else COSTS[name](spec) for name in self.config.objectives
+            error if name == ERROR else self.config.costs[name](spec)
+            for name in self.config.objectives
         )
         self.proposer.complete(number, values)
         self._seconds.append(seconds)

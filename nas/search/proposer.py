@@ -126,7 +126,7 @@ class Proposer:
 
         A pure function of what is stored: a proposal judged again after a crash is judged alike.
         """
-        violations = self.config.budgets.violations(proposed.spec)
+        violations = self.config.budgets.violations(proposed.spec, self.config.costs)
         if violations:
             told = trial.constraints
             for violation in violations:

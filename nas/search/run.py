@@ -118,7 +118,8 @@ def bound_space(config: SearchConfig) -> SearchSpace:
 
 
 def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:
-    return find_candidates(space, config.budgets, derive_seed(config.seed, "candidates"))
+    seed = derive_seed(config.seed, "candidates")
+    return find_candidates(space, config.budgets, seed, config.costs)
 
 
 def _search(

@@ -1,5 +1,7 @@
 """Latency of the networks of this folder on this device: python bench.py [FOLDER...]
 
+A folder is a bundle of nas export, or a kit of nas latency kit.
+
 One image at a time. The networks take turns in random order, so that what else the device does hits all
 alike; the first call of a turn, which finds the caches full of the others, is not timed. p50, p90 and
 the least time are printed; a p90 far above the p50 means that the device is busy.
@@ -12,29 +14,36 @@ import json
 import random
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from device import cpu_name, device
+from kit import is_kit, read_kit
 from runtime import MODULES, Refused, Run, artifacts_of, read_manifest
 
-FORMAT = 1
+FORMAT = 2
 BUSY = 1.25
 """A p90 above this multiple of the p50 says that something else is running."""
 FEWEST_TURNS = 10
+SECONDS, SECONDS_OF_A_PIECE = 2.0, 0.2
+"""Of a network of a bundle, and of a kit, which has hundreds."""
 MOST_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How to measure: ``warmup`` untimed calls, then turns for ``seconds``, of ``runs`` calls each."""
+    """How to measure: ``warmup`` untimed calls, then turns for ``seconds``, of ``runs`` calls each.
+
+    Without ``seconds``: SECONDS_OF_A_PIECE when there is a kit, else SECONDS.
+    """
 
     threads: int
     warmup: int
     runs: int
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Latency:
 
     Attributes:
         folder: Of the bundle, as it was given.
-        key: Of the network.
+        key: Of the network, or of the piece of a kit.
+        arch: The network; None for a piece of one.
         network: Runtime and precision, such as onnx-int8.
         n: Calls timed.
         p50: Median.
@@ -54,6 +64,7 @@ class Latency:
 
     folder: str
     key: str
+    arch: dict[str, Any] | None
     network: str
     n: int
     p50: float
@@ -73,7 +84,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="default 1")
     parser.add_argument("--warmup", type=int, default=20, help="untimed calls, default 20")
     parser.add_argument("--runs", type=int, default=10, help="calls a turn, default 10")
-    parser.add_argument("--seconds", type=float, default=2, help="a network, at least; default 2")
+    parser.add_argument(
+        "--seconds", type=float, help=f"a network, at least; default {SECONDS:g}, "
+        f"with a kit {SECONDS_OF_A_PIECE:g}"
+    )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit code 1 when the device is busy")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -100,49 +114,75 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
     """Latencies of the networks in ``folders`` whose runtimes are installed."""
     if not (1 <= setting.runs <= 10**6 and 0 <= setting.warmup <= 10**6):
         raise Refused("--runs: allowed: 1 to a million; --warmup: 0 to a million")
-    if not 0 < setting.seconds <= MOST_SECONDS:
-        raise Refused(f"--seconds {setting.seconds}: allowed: above 0, at most {MOST_SECONDS}")
-    works: dict[tuple[str, str, str], tuple[Run, Any]] = {}
-    for folder in folders:
-        manifest = read_manifest(folder)
-        how = manifest["preprocessing"]
-        image = np.random.default_rng(0).standard_normal(
-            (1, how["channels"], how["size"], how["size"]), dtype=np.float32
-        )
-        for artifact in artifacts_of(folder, only):
-            if artifact.can_run or only is not None:
-                run = artifact.open(setting.threads)
-                works[str(folder), manifest["key"], artifact.name] = run, image
+    usual = SECONDS_OF_A_PIECE if any(map(is_kit, folders)) else SECONDS
+    seconds = usual if setting.seconds is None else setting.seconds
+    if not 0 < seconds <= MOST_SECONDS:
+        raise Refused(f"--seconds {seconds}: allowed: above 0, at most {MOST_SECONDS}")
+    works = [work for folder in folders for work in _works(folder, only, setting.threads)]
     if not works:
         targets = ", ".join(package for _, package in MODULES.values())
         raise Refused(f"no runtime of these networks is installed; pip install one of: {targets}")
-    for (where, _, network), (run, image) in works.items():
+    for work in works:
         try:
             for _ in range(1 + setting.warmup):
-                run(image)
+                work.run(work.image)
         except Exception as error:  # of whatever kind the runtime raises
             reason = " ".join(str(error).split())[:200]
-            raise Refused(f"{where}: {network} does not take its own image ({reason})") from None
-    times: dict[tuple[str, str, str], list[float]] = {name: [] for name in works}
-    order, generator = list(works), random.Random(0)
+            raise Refused(
+                f"{work.folder}: {work.network} does not take its own image ({reason})"
+            ) from None
+    times: list[list[float]] = [[] for _ in works]
+    order, generator = list(range(len(works))), random.Random(0)
     spent, turns = 0.0, 0
-    while turns < FEWEST_TURNS or spent < setting.seconds * len(works):
+    while turns < FEWEST_TURNS or spent < seconds * len(works):
         generator.shuffle(order)
-        for name in order:
-            run, image = works[name]
+        for index in order:
+            run, image, taken = works[index].run, works[index].image, times[index]
             run(image)  # untimed: the one before has filled the processor's caches with its own
             for _ in range(setting.runs):
                 start = time.perf_counter()
                 run(image)
-                times[name].append(time.perf_counter() - start)
+                taken.append(time.perf_counter() - start)
+            spent += sum(taken[-setting.runs :])
         turns += 1
-        spent = sum(map(sum, times.values()))
-    return [_latency(*name, np.array(each) * 1e3) for name, each in times.items()]
+    return [work.latency(np.array(taken) * 1e3) for work, taken in zip(works, times, strict=True)]
 
 
-def _latency(folder: str, key: str, network: str, times: Any) -> Latency:
-    p50, p90 = (float(np.percentile(times, share)) for share in (50, 90))
-    return Latency(folder, key, network, len(times), p50, p90, float(times.min()), p90 > BUSY * p50)
+@dataclass(frozen=True)
+class _Work:
+    """A network that is measured, and what it is given."""
+
+    folder: str
+    key: str
+    arch: dict[str, Any] | None
+    network: str
+    run: Run
+    image: Any
+
+    def latency(self, times: Any) -> Latency:
+        p50, p90 = (float(np.percentile(times, share)) for share in (50, 90))
+        return Latency(
+            self.folder, self.key, self.arch, self.network, len(times), p50, p90,
+            float(times.min()), p90 > BUSY * p50,
+        )  # fmt: skip
+
+
+def _works(folder: Path, only: str | None, threads: int) -> Iterator[_Work]:
+    generator = np.random.default_rng(0)
+    if is_kit(folder):
+        for piece in read_kit(folder):
+            image = generator.standard_normal(piece.shape, dtype=np.float32)
+            name, run = piece.artifact.name, piece.artifact.open(threads)
+            yield _Work(str(folder), piece.key, piece.arch, name, run, image)
+        return
+    manifest = read_manifest(folder)
+    how = manifest["preprocessing"]
+    shape = (1, how["channels"], how["size"], how["size"])
+    image = generator.standard_normal(shape, dtype=np.float32)
+    for artifact in artifacts_of(folder, only):
+        if artifact.can_run or only is not None:
+            key, arch = manifest["key"], manifest.get("spec")
+            yield _Work(str(folder), key, arch, artifact.name, artifact.open(threads), image)
 
 
 def table(found: list[Latency]) -> str:
@@ -150,11 +190,15 @@ def table(found: list[Latency]) -> str:
     lines = [f"{'network':<32}{'n':>7}{'p50 ms':>10}{'p90 ms':>10}{'least ms':>10}"]
     folders = {one.folder for one in found}
     for one in found:
+        if one.arch is None:
+            continue
         name = one.network if len(folders) == 1 else f"{Path(one.folder).name} {one.network}"
         busy = "  busy" if one.busy else ""
         lines.append(
             f"{name:<32}{one.n:>7}{one.p50:>10.3f}{one.p90:>10.3f}{one.least:>10.3f}{busy}"
         )
+    pieces = sum(one.arch is None for one in found)
+    lines += [f"and {pieces} pieces of networks: see --json"] * bool(pieces)
     return "\n".join([*lines, f"{cpu_name()}, one image at a time"])
 
 

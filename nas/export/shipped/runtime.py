@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MANIFEST = "manifest.json"
-FORMAT = 3
+MANIFEST, FORMAT = "manifest.json", 3
+KIT, KIT_FORMAT = "kit.json", 1
 MOST_THREADS = 256
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]

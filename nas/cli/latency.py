@@ -1,0 +1,108 @@
+"""``nas latency``: measure a device once, so that a search knows what networks take there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from blocks.errors import InvalidInput
+from blocks.yaml_files import parse
+from nas.cli.console import AsJson, console, print_json, say
+from nas.cost import Budgets
+from nas.cost.latency import DEVICES, make_table, read_answer
+from nas.data import DataConfig, load_data
+from nas.export import TARGETS, Precision, pieces_of, write_kit
+from nas.runs import write_text
+from nas.runs.folder import NAME, RUNS
+from nas.search import find_candidates
+from search_spaces import load_space
+
+latency = typer.Typer(
+    name="latency",
+    help="Measure a device once, so that a search knows what networks take there.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@latency.command()
+def kit(
+    space: Annotated[str, typer.Option(help="Shipped search space, or a YAML file.")],
+    data: Annotated[
+        str, typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH.")
+    ],
+    data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    target: Annotated[str, typer.Option(help=f"One of: {', '.join(TARGETS)}.")] = "onnx",
+    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default runs/latency/SPACE-DATA-TARGET.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that export.")] = 1,
+) -> None:
+    """Write the folder that is measured on the device: the pieces of all networks of a space.
+
+    Stopped and started again with the same options, it goes on. About a second a piece.
+
+    Example: nas latency kit --space shufflenet_v2_sk --data fashion_mnist --target onnx
+    """
+    images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas latency kit")
+    info = load_data(images).info
+    bound = load_space(space).bind(
+        num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
+    )
+    networks = find_candidates(bound, Budgets(), seed=0).specs
+    pieces = pieces_of(networks.values(), seed=0)
+    precision: Precision = "int8" if int8 else "fp32"
+    name = "-".join([bound.definition.name, data.replace(":", "-").replace("/", "-"), target])
+    folder = out or RUNS / "latency" / (f"{name}-int8" if int8 else name)
+    columns = (TextColumn("pieces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(pieces))
+        write_kit(
+            folder, pieces, target, precision, workers=workers,
+            progress=lambda done: progress.update(task, completed=done),
+        )  # fmt: skip
+    say(f"{len(pieces):,} pieces of {len(networks):,} networks: {folder}")
+    say(f"next, here:      nas bench {folder} --json > answer.json")
+    say("or on a device:  copy the folder there; python bench.py --json > answer.json")
+    say("then:            nas latency import answer.json --device NAME")
+
+
+@latency.command("import")
+def import_(
+    answers: Annotated[
+        list[Path], typer.Argument(metavar="ANSWER.json...", help="What bench.py --json printed.")
+    ],
+    device: Annotated[str, typer.Option(help="What you call it: its table is devices/NAME.json.")],
+    network: Annotated[
+        str | None, typer.Option(help="Such as onnx-fp32, when several were measured.")
+    ] = None,
+    allow_busy: Annotated[
+        bool, typer.Option("--allow-busy", help="Take figures of a device that was busy.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the table of a device from what was measured there.
+
+    Example: nas latency import answer.json --device pi4
+    """
+    if not NAME.fullmatch(device):
+        raise InvalidInput(f"--device {device}: allowed: letters, digits, dots, - and _")
+    found = [read_answer(path) for path in answers]
+    table = make_table(device, found, network=network, allow_busy=allow_busy)
+    path = DEVICES / f"{device}.json"
+    write_text(path, table.model_dump_json(indent=1) + "\n")
+    if as_json:
+        print_json(table.model_dump(mode="json", exclude={"blocks"}) | {"path": str(path)})
+        return
+    say(f"{path}: {len(table.blocks):,} pieces of {table.network} on {table.device.cpu}")
+    fit = table.fit
+    if fit.median_error is not None and fit.worst_error is not None:
+        say(
+            f"{fit.networks} networks measured whole, each told by the others: median error "
+            f"{100 * fit.median_error:.1f} %, worst {100 * fit.worst_error:.1f} %"
+        )
+    say(f"next: nas search ... --device {device} --max-latency-ms X --objectives error,latency_ms")

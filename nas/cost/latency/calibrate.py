@@ -1,0 +1,125 @@
+"""From what was measured on a device to its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from nas.cost.latency.answer import Answer, Measured
+from nas.cost.latency.pieces import plain_of
+from nas.cost.latency.table import Fit, LatencyTable
+
+Column: TypeAlias = NDArray[np.float64]
+
+MOST_BUSY = 0.05
+"""Share of the figures whose spread may say that the device was busy."""
+
+
+def make_table(
+    name: str,
+    answers: Sequence[Answer],
+    *,
+    network: str | None = None,
+    allow_busy: bool = False,
+) -> LatencyTable:
+    """The table of one device, runtime and precision.
+
+    Args:
+        name: What the person calls the device.
+        answers: All of that device. Of what was measured twice the last counts.
+        network: Runtime and precision, such as onnx-fp32; None: the only one there is.
+        allow_busy: Take figures whose spread says that the device did something else as well.
+
+    Raises:
+        InvalidInput: The answers are of several devices, settings or networks, hold no kit, or the
+            device was busy.
+    """
+    first = answers[0]
+    for answer in answers[1:]:
+        if (answer.device, answer.setting) != (first.device, first.setting):
+            raise InvalidInput(
+                "the files are of several devices or settings; allowed: one device, runtime versions "
+                "and number of threads"
+            )
+    network = network or _only_network(answers)
+    found = [one for answer in answers for one in answer.latencies if one.network == network]
+    pieces = {one.key: one.p50 for one in found if one.arch is None}
+    if not pieces:
+        raise InvalidInput(
+            f"no pieces of networks for {network}; allowed: the answer of bench.py on a kit that "
+            "nas latency kit wrote"
+        )
+    _check_idle(found, allow_busy)
+    wholes = {one.key: (one.arch, one.p50) for one in found if one.arch is not None}
+    plains = {key: ms for key, (spec, ms) in wholes.items() if plain_of(spec).key == key}
+    table = LatencyTable(
+        name=name,
+        device=first.device,
+        network=network,
+        threads=first.setting.threads,
+        scale=1.0,
+        fit=Fit(networks=0, median_error=None, worst_error=None),
+        plains=plains,
+        blocks=pieces,
+    )
+    others = [(spec, ms) for key, (spec, ms) in wholes.items() if key not in plains]
+    return _calibrated(table, others)
+
+
+def _only_network(answers: Sequence[Answer]) -> str:
+    there = sorted({one.network for answer in answers for one in answer.latencies})
+    if len(there) > 1:
+        raise InvalidInput(f"--network is missing; allowed: {', '.join(there)}")
+    return there[0]
+
+
+def _check_idle(found: Sequence[Measured], allow_busy: bool) -> None:
+    busy = sum(one.busy for one in found)
+    if busy > MOST_BUSY * len(found) and not allow_busy:
+        raise InvalidInput(
+            f"{busy} of {len(found)} figures spread so widely that the device was busy or too hot; "
+            "allowed: measure again when it is idle, or --allow-busy"
+        )
+
+
+def _calibrated(table: LatencyTable, networks: Sequence[tuple[ArchSpec, float]]) -> LatencyTable:
+    """``table`` with the scale that suits whole networks, and how well it does on each left out."""
+    known = []
+    for spec, ms in networks:
+        try:
+            known.append((table.plain(spec), table.added(spec), ms))
+        except InvalidInput:
+            continue  # a network of another space, measured in the same call
+    if not known:
+        return table
+    plain, added, measured = (np.array(column) for column in zip(*known, strict=True))
+    errors = np.array(
+        [
+            abs((plain[i] + _scale(*_without(i, plain, added, measured)) * added[i]) / ms - 1)
+            for i, ms in enumerate(measured)
+        ]
+    )
+    fit = Fit(
+        networks=len(known),
+        median_error=float(np.median(errors)),
+        worst_error=float(errors.max()),
+    )
+    return table.model_copy(update={"scale": _scale(plain, added, measured), "fit": fit})
+
+
+def _scale(plain: Column, added: Column, measured: Column) -> float:
+    """The factor of ``added`` of the least squares of relative errors; 1 without networks."""
+    weights = float(((added / measured) ** 2).sum())
+    if weights == 0:
+        return 1.0
+    scale = float((added * (measured - plain) / measured**2).sum()) / weights
+    return scale if scale > 0 else 1.0
+
+
+def _without(index: int, *columns: Column) -> list[Column]:
+    return [np.delete(column, index) for column in columns]

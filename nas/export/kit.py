@@ -1,0 +1,224 @@
+"""A kit: pieces whose latency, measured on a device once, tells that of every network of a space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from blocks import ArchSpec, build
+from blocks.deploy import fuse
+from blocks.errors import InvalidInput
+from blocks.spec import NO_UNIT
+from blocks.unit_spec import UnitOverride, UnitSpec
+from nas.cost.latency import blocks_of, plain_of
+from nas.errors import WorkFailed
+from nas.export.bundle import BENCH, SHIPPED
+from nas.export.shipped.runtime import KIT, KIT_FORMAT
+from nas.export.targets import TARGETS, Precision, Quantization
+from nas.runs import write_text
+
+WHOLE = 20
+"""Networks that are measured whole, to calibrate the sum of the pieces."""
+CALIBRATION = 4
+"""Random images that an int8 piece is quantized with: its latency does not depend on their values."""
+
+UNFINISHED, ENTRY = ".unfinished", "piece.json"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is exported and measured on its own.
+
+    Attributes:
+        key: Canonical: of the network, or the name of the block with its unit.
+        spec: A network that it is, or is a part of.
+        path: Of the block in the network; empty for the whole.
+        shape: Of its input, (1, C, H, W).
+    """
+
+    key: str
+    spec: ArchSpec
+    path: str
+    shape: tuple[int, ...]
+
+    @property
+    def folder(self) -> str:
+        """In the kit."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+
+def pieces_of(specs: Iterable[ArchSpec], seed: int, whole: int = WHOLE) -> list[Piece]:
+    """Everything that has to be measured for the networks ``specs``.
+
+    Args:
+        specs: All of a space, or a large sample.
+        seed: Of the choice of networks that are measured whole.
+        whole: So many of them, beside the plain networks.
+    """
+    specs = list(specs)
+    chosen = random.Random(seed).sample(specs, min(whole, len(specs)))
+    # Two networks of one geometry share their plain network: a look-up is faster than a key.
+    plains = {(spec.backbone, spec.geometry): spec for spec in specs}
+    networks = [*map(plain_of, plains.values()), *chosen]
+    found = {spec.key: Piece(spec.key, spec, "", _input(spec)) for spec in networks}
+    seen: set[tuple[str, UnitSpec]] = set()
+    for spec in specs:
+        for block in blocks_of(spec.backbone, spec.geometry):
+            unit = spec.unit.at(block.stage)
+            if (block.digest, unit) in seen:
+                continue
+            seen.add((block.digest, unit))
+            for key, summand in block.pieces(unit).items():
+                if key not in found:
+                    alone = spec.model_copy(update={"unit": _only_in(block.stage, summand)})
+                    found[key] = Piece(key, alone, block.path, block.shape)
+    return list(found.values())
+
+
+def write_kit(
+    folder: Path,
+    pieces: Sequence[Piece],
+    target: str,
+    precision: Precision,
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Export ``pieces`` into ``folder``, with the programs that measure them.
+
+    The file kit.json comes last: without it the folder is not finished, and a second call goes on.
+
+    Args:
+        folder: New, or one of an unfinished kit.
+        pieces: Of ``pieces_of``.
+        target: Name in TARGETS.
+        precision: fp32 or int8.
+        workers: Processes that export.
+        progress: Called with the number of pieces that are there.
+
+    Raises:
+        InvalidInput: The folder is a finished kit or holds something else, the target is unknown, a
+            package of it is missing, or it has no int8.
+        WorkFailed: A piece could not be exported.
+    """
+    TARGETS[target].check_installed(target)
+    if precision == "int8" and TARGETS[target].quantize is None:
+        raise InvalidInput(f"--int8: {target} has no means for it here")
+    _check_free(folder, pieces)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()
+    _export_all(folder, pieces, target, precision, workers, progress)
+    for program in BENCH:
+        shutil.copyfile(SHIPPED / program, folder / program)
+    kit = {
+        "format": KIT_FORMAT,
+        "target": target,
+        "precision": precision,
+        "versions": {name: version(name) for name in ("sknas", *TARGETS[target].packages)},
+        "pieces": [_read_entry(folder / piece.folder / ENTRY) for piece in pieces],
+    }
+    write_text(folder / KIT, json.dumps(kit, indent=1) + "\n")
+    (folder / UNFINISHED).unlink()
+
+
+def _check_free(folder: Path, pieces: Sequence[Piece]) -> None:
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():
+            raise InvalidInput(f"{folder}: {parent} is a file; allowed: a path of folders")
+    if (folder / KIT).exists():
+        raise InvalidInput(
+            f"{folder}: a kit is there; measure it, remove it, or name another --out"
+        )
+    if folder.exists() and any(folder.iterdir()) and not (folder / UNFINISHED).is_file():
+        raise InvalidInput(f"{folder}: holds something else; allowed: a new folder")
+    if not pieces:
+        raise InvalidInput("no networks to make a kit for")
+
+
+def _export_all(
+    folder: Path,
+    pieces: Sequence[Piece],
+    target: str,
+    precision: Precision,
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    missing = [piece for piece in pieces if not (folder / piece.folder).is_dir()]
+    # Spawned: a fork would inherit the locks of threads that it does not have.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        exports = [pool.submit(export_piece, folder, one, target, precision) for one in missing]
+        try:
+            for count, export in enumerate(as_completed(exports), len(pieces) - len(missing) + 1):
+                export.result()
+                progress(count)
+        except (InvalidInput, KeyboardInterrupt):
+            raise
+        except Exception as error:  # of whatever kind a converter raises, or a killed process
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise WorkFailed(f"{target}: a piece could not be exported ({reason})") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) -> None:
+    """Write one piece into its folder, which appears whole or not at all."""
+    chosen = TARGETS[target]
+    module = fuse(build(piece.spec), chosen.form)
+    if piece.path:
+        module = module.get_submodule(piece.path)
+    home = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    try:
+        home.chmod(0o755)
+        written = chosen.write(module, torch.zeros(piece.shape), home)
+        if precision == "int8":
+            assert chosen.quantize is not None
+            images = torch.randn(CALIBRATION, *piece.shape[1:])
+            quantized = chosen.quantize(module, Quantization(images), home)
+            for file in written.files:
+                file.unlink()
+            written = quantized
+        (home / ENTRY).write_text(json.dumps(_entry(piece, written.files)), encoding="utf-8")
+        home.rename(folder / piece.folder)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _entry(piece: Piece, files: Sequence[Path]) -> dict[str, Any]:
+    """What kit.json says of a piece."""
+    return {
+        "key": piece.key,
+        "arch": None if piece.path else piece.spec.model_dump(mode="json"),
+        "shape": piece.shape,
+        "folder": piece.folder,
+        "files": [
+            {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            for file in files
+        ],
+    }
+
+
+def _read_entry(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _input(spec: ArchSpec) -> tuple[int, ...]:
+    return (1, spec.in_channels, spec.input_size, spec.input_size)
+
+
+def _only_in(stage: int, unit: UnitSpec) -> UnitSpec:
+    """``unit`` in one stage: elsewhere it might not fit."""
+    override = UnitOverride.model_validate(unit.model_dump(exclude={"stages"}))
+    return NO_UNIT.model_copy(update={"stages": ((stage, override),)})

@@ -1,0 +1,63 @@
+"""A kit: pieces of many networks, by whose latency a search knows what networks take on a device."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime import KIT, KIT_FORMAT, LOADERS, Artifact, Refused
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A block of a network, or a whole one.
+
+    Attributes:
+        key: Its name.
+        arch: The network, where it is a whole one.
+        shape: Of its input.
+        artifact: What runs.
+    """
+
+    key: str
+    arch: dict[str, Any] | None
+    shape: tuple[int, ...]
+    artifact: Artifact
+
+
+def is_kit(folder: Path) -> bool:
+    """Whether ``folder`` holds pieces, not a bundle."""
+    return bool((folder / KIT).is_file())
+
+
+def read_kit(folder: Path) -> list[Piece]:
+    """What ``folder`` holds, checked as far as it is read."""
+    path = folder / KIT
+    try:
+        kit = json.loads(path.read_text(encoding="utf-8"))
+        if kit["format"] != KIT_FORMAT or kit["target"] not in LOADERS:
+            raise ValueError(f"format {kit['format']} or target {kit['target']}")
+        pieces = [_piece(folder, kit["target"], kit["precision"], one) for one in kit["pieces"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}".replace(str(path), "it")
+        raise Refused(
+            f"{path}: missing or broken ({reason}); allowed: a folder that nas latency kit wrote"
+        ) from None
+    if not pieces:
+        raise Refused(f"{path}: no pieces")
+    return pieces
+
+
+def _piece(folder: Path, target: str, precision: str, one: dict[str, Any]) -> Piece:
+    shape = tuple(one["shape"])
+    if not all(type(side) is int and 0 < side <= 10_000 for side in shape) or len(shape) != 4:
+        raise ValueError(f"shape {shape}")
+    # The folder of a piece and a file in it: nothing outside the kit.
+    home = folder / Path(str(one["folder"])).name
+    files = tuple(home / Path(str(file["name"])).name for file in one["files"])
+    sums = tuple(str(file["sha256"]) for file in one["files"])
+    if not files:
+        raise ValueError("files of a piece")
+    return Piece(str(one["key"]), one["arch"], shape, Artifact(target, str(precision), files, sums))

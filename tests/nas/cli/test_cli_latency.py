@@ -1,0 +1,179 @@
+"""From a kit that is measured to a search that keeps a limit of latency."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas.cli.main import main
+from nas.cost import load_table
+from nas.runs import Outcome, RunFolder
+from nas.search import read_run
+from search_spaces import load_space
+
+SPACE = """
+name: small
+about: Eight networks.
+fixed: {backbone: shufflenet_v2, width: 0.5, stem_stride: 2}
+vary:
+  unit.dilations: {choice: [[1], [1, 2]]}
+  unit.group_width: {choice: [1, 2]}
+  unit.branch_act: {choice: [false, true]}
+"""
+KIT = ["latency", "kit", "--space", "small.yaml", "--data", "digits", "--target", "ncnn"]
+SEARCH = [
+    "search", "--space", "small.yaml", "--data", "digits", "--recipe", "tiny", "--epochs", "1",
+    "--seed", "0", "--workers", "2", "--device", "here",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a kit, what was measured of it, and the table of this machine."""
+    folder = tmp_path_factory.mktemp("measured")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        Path("small.yaml").write_text(SPACE)
+        assert main([*KIT, "--out", "kit"]) == 0
+        command = [sys.executable, "kit/bench.py", "--seconds", "0.02", "--json"]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+        Path("answer.json").write_text(answer.stdout)
+        words = ["latency", "import", "answer.json", "--device", "here", "--allow-busy"]
+        assert main(words) == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def here(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with copies that a test may damage."""
+    for name in ("small.yaml", "answer.json"):
+        shutil.copy(measured / name, tmp_path)
+    shutil.copytree(measured / "devices", tmp_path / "devices")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(capfd: pytest.CaptureFixture[str]) -> str:
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    return line
+
+
+def networks(name: str = "here") -> dict[str, float]:
+    """Milliseconds of every network of the space, by key."""
+    table = load_table(name)
+    space = load_space("small.yaml").bind(num_classes=10, in_channels=1, input_size=16)
+    return {spec.key: table.predict(spec) for spec in space.enumerate()}
+
+
+def test_a_search_keeps_the_limit_and_minimises_what_the_device_takes(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    milliseconds = networks()
+    limit = sorted(milliseconds.values())[len(milliseconds) // 2]
+    words = [*SEARCH, "--trials", "3", "--objectives", "error,latency_ms", "--name", "first"]
+    assert main([*words, "--max-latency-ms", str(limit)]) == 0
+    # The run keeps the table: it goes on, and is read, where the file of the device is gone.
+    shutil.rmtree("devices")
+    config, records = read_run(RunFolder.existing("first"))
+    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    assert len(trained) == 3
+    for one in trained:
+        assert one.values[1] == pytest.approx(milliseconds[one.key])
+        assert one.values[1] <= limit
+    assert config.box[1] == pytest.approx(limit)
+    assert main(["search", "--resume", "first", "--trials", "4"]) == 0
+    capfd.readouterr()
+    front = json.loads(Path("runs/first/pareto.json").read_text())["front"]
+    fastest = min(point["values"]["latency_ms"] for point in front)
+    assert main(["pareto", "first", "--max-latency-ms", str(fastest), "--json"]) == 0
+    picked = json.loads(capfd.readouterr().out)["pick"]
+    assert picked["values"]["latency_ms"] == fastest
+    assert "latency (ms)" in Path("runs/first/report.html").read_text()
+
+
+def test_a_limit_that_nothing_keeps_names_the_fastest(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SEARCH, "--trials", "1", "--max-latency-ms", "0.0001"]) == 2
+    line = refusal(capfd)
+    assert "max_latency_ms 0.0001" in line
+    assert f"{min(networks().values()):.6g}" in line
+    assert not Path("runs").exists()
+
+
+def test_a_device_of_another_space_is_refused_before_anything_is_written(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SEARCH, "--trials", "1", "--max-latency-ms", "9", "--space", "mobilenet_v2_sk"]
+    assert main(words) == 2
+    assert "device here: nothing was measured there for mobilenet_v2" in refusal(capfd)
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max-latency-ms", "3"], "max_latency_ms: only with --device"),
+        (["--objectives", "error,latency_ms"], "latency_ms: only with --device"),
+        (["--device", "pi9"], "--device pi9: no file devices/pi9.json; there are: here"),
+        (["--device", "here", "--max-latency-ms", "-1"], "--max-latency-ms"),
+    ],
+)
+def test_a_search_without_what_latency_needs_is_refused(
+    words: list[str], message: str, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    base = ["search", "--space", "small.yaml", "--data", "digits", "--trials", "1"]
+    assert main([*base, *words]) == 2
+    assert message in refusal(capfd)
+    assert not Path("runs").exists()
+
+
+def test_count_tells_the_latency(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    space = load_space("small.yaml").bind(num_classes=10, in_channels=1, input_size=16)
+    spec = list(space.enumerate())[-1]
+    Path("arch.yaml").write_text(spec.to_yaml())
+    assert main(["count", "arch.yaml", "--device", "here", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["latency_ms"] == pytest.approx(networks()[spec.key])
+    assert main(["count", "arch.yaml", "--device", "here"]) == 0
+    assert "on here: " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.json", "--device", "x"], "none.json: no such file"),
+        (["small.yaml", "--device", "x"], "small.yaml: not JSON"),
+        (["answer.json", "--device", "../x"], "--device ../x: allowed: "),
+        (["answer.json", "--device", "x", "--network", "onnx-int8"], "no pieces of networks for"),
+    ],
+)
+def test_answers_that_are_none_leave_no_table(
+    words: list[str], message: str, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(here.rglob("*"))
+    assert main(["latency", "import", *words]) == 2
+    assert message in refusal(capfd)
+    assert sorted(here.rglob("*")) == before
+
+
+def test_a_kit_is_not_written_over(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(measured)
+    assert main([*KIT, "--out", "kit"]) == 2
+    assert "kit: a kit is there" in refusal(capfd)
+    assert main([*KIT, "--out", "devices"]) == 2
+    assert "devices: holds something else" in refusal(capfd)
+    assert main([*KIT, "--out", "kit2", "--int8"]) == 2
+    assert "--int8: ncnn has no means for it" in refusal(capfd)
+    assert not Path("kit2").exists()

@@ -1,0 +1,228 @@
+"""The latency of networks as a sum over measured pieces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec
+from blocks.units import UNITS
+from nas.cost import COSTS, LATENCY, Budgets, costs_on, count
+from nas.cost.latency import Answer, LatencyTable, blocks_of, load_table, make_table, read_answer
+from nas.export import Piece, pieces_of
+
+DEVICE = {
+    "cpu": "a cpu", "architecture": "x", "cores": 1, "system": "x", "python": "3", "runtimes": {},
+}  # fmt: skip
+WIDTHS = {"shufflenet_v2": 0.5, "mobilenet_v2": 0.35, "mobilenet_v3_small": 0.5}
+
+sk_units = st.builds(
+    UnitSpec,
+    # Attention between more than two is told from attention between two: not exactly.
+    dilations=st.lists(st.integers(1, 3), min_size=1, max_size=2).map(tuple),
+    kernel=st.sampled_from(["dilated", "real"]),
+    group_width=st.sampled_from([1, 2]),
+    reduction=st.sampled_from([2, 8]),
+    min_dim=st.sampled_from([4, 32]),
+    branch_act=st.booleans(),
+    shortcut=st.booleans(),
+)
+units = sk_units | st.builds(UnitSpec, kind=st.sampled_from(["none", "se"]), reduction=st.just(4))
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> ArchSpec:
+    """With units of two kinds: in one stage another than in the others, and not in every block."""
+    backbone = draw(st.sampled_from(sorted(WIDTHS)))
+    blocks = draw(st.sampled_from([(), (0,), (-1,)]))
+    other = draw(units)
+    override = UnitOverride.model_validate(other.model_dump(exclude={"stages", "blocks"}))
+    unit = draw(units).model_copy(update={"blocks": blocks, "stages": ((3, override),)})
+    return ArchSpec(
+        backbone=backbone, width=WIDTHS[backbone], num_classes=10, input_size=32, unit=unit
+    )
+
+
+def macs_of(piece: Piece) -> float:
+    """What a piece would take on a device that does one multiply-add a millisecond."""
+    if not piece.path:
+        return count(piece.spec).macs
+    blocks = blocks_of(piece.spec.backbone, piece.spec.geometry)
+    (block,) = [one for one in blocks if one.path == piece.path]
+    unit = piece.spec.unit.at(block.stage)
+    # Every call of the runtime takes a while of its own.
+    return 7 + sum(UNITS[unit.kind].count(unit, site).macs for site in block.sites)
+
+
+def answer_of(pieces: list[Piece], **changes: Any) -> Answer:
+    latencies = [
+        {
+            "key": piece.key,
+            "arch": None if piece.path else piece.spec,
+            "network": "onnx-fp32",
+            "p50": macs_of(piece),
+            "busy": False,
+        }
+        for piece in pieces
+    ]
+    whole = {"format": 2, "device": DEVICE, "setting": {"threads": 1}, "latencies": latencies}
+    return Answer.model_validate(whole | changes)
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks())
+def test_where_time_is_additive_the_table_is_exact(spec: ArchSpec) -> None:
+    table = make_table("it", [answer_of(pieces_of([spec], seed=0, whole=0))])
+    assert table.predict(spec) == pytest.approx(count(spec).macs, rel=1e-12)
+    assert table.predict(spec) == table.predict(spec)  # the second from what it remembers
+
+
+@settings(deadline=None)
+@given(sk_units)
+def test_summands_are_one_unit_in_the_end(unit: UnitSpec) -> None:
+    summands = UNITS["sk"].summands(unit)
+    assert sum(summands.values()) == 1
+    assert all(len(set(one.dilations)) == 1 or one == unit for one in summands)
+
+
+def test_branches_of_other_groups_are_summands_of_their_own() -> None:
+    unit = UnitSpec(dilations=(3, 1), groups=(2, 4), select="sum", branch_act=True)
+    summands = {one: n for one, n in UNITS["sk"].summands(unit).items() if n > 0}
+    found = {(one.dilations, one.groups, one.branch_act, one.select) for one in summands}
+    assert found == {
+        ((1, 1), (), True, "sum"),  # the frame
+        ((1,), (2,), False, "full"),  # the first figure belongs to the least dilation
+        ((3,), (4,), False, "full"),
+    }
+
+
+def test_few_pieces_tell_many_networks() -> None:
+    specs = [
+        ArchSpec(
+            backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32,
+            unit=UnitSpec(dilations=d, group_width=g, branch_act=a, reduction=r, min_dim=8),
+        )
+        for d in [(1,), (2,), (3,), (1, 2), (1, 3), (2, 3)]
+        for g in (1, 2, 4)
+        for a in (False, True)
+        for r in (2, 4, 8)
+    ]  # fmt: skip
+    blocks = [piece for piece in pieces_of(specs, seed=0, whole=0) if piece.path]
+    # Six kinds of block: 9 branches, 3 frames, and 3 other widths of the attention.
+    assert len({spec.key for spec in specs}) == 18 + 18 * 3
+    assert len(blocks) <= 6 * (9 + 3 + 3)
+
+
+def test_a_network_that_takes_twice_its_sum_sets_the_scale() -> None:
+    base = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
+    specs = [
+        base.model_copy(update={"unit": UnitSpec(dilations=(1, d), group_width=g)})
+        for d in (1, 2, 3)
+        for g in (1, 2)
+    ]
+    pieces = pieces_of(specs, seed=0, whole=6)
+    answer = answer_of(pieces)
+    plain = next(one.p50 for one in answer.latencies if one.arch and one.arch.unit.kind == "none")
+    slow = [
+        one.model_copy(update={"p50": plain + 2 * (one.p50 - plain)}) if one.arch else one
+        for one in answer.latencies
+    ]
+    table = make_table("it", [answer.model_copy(update={"latencies": tuple(slow)})])
+    assert table.scale == pytest.approx(2)
+    assert table.fit.networks == 6
+    assert table.fit.median_error == pytest.approx(0, abs=1e-9)
+    exact = make_table("it", [answer])
+    assert exact.scale == pytest.approx(1)
+
+
+SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
+ANSWER = answer_of(pieces_of([SPEC], seed=0))
+
+
+def test_a_network_of_another_space_is_refused_by_name() -> None:
+    table = make_table("pi4", [ANSWER])
+    for other in (
+        SPEC.model_copy(update={"input_size": 64}),
+        SPEC.model_copy(update={"unit": UnitSpec(dilations=(1, 4))}),
+    ):
+        with pytest.raises(
+            InvalidInput, match=r"^device pi4: nothing was measured there for shuff"
+        ):
+            table.predict(other)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([answer_of(pieces_of([SPEC], seed=0)[:1])], "no pieces of networks for onnx-fp32"),
+        ([ANSWER, answer_of([], setting={"threads": 2}, latencies=ANSWER.latencies)], "several devi"),
+        (
+            [ANSWER.model_copy(update={"latencies": tuple(
+                one.model_copy(update={"busy": i % 10 == 0})
+                for i, one in enumerate(ANSWER.latencies))})],
+            "the device was busy",
+        ),
+        (
+            [ANSWER.model_copy(update={"latencies": (
+                *ANSWER.latencies, ANSWER.latencies[0].model_copy(update={"network": "ncnn-fp32"}))})],
+            "--network is missing; allowed: ncnn-fp32, onnx-fp32",
+        ),
+    ],
+    ids=["no pieces", "two devices", "busy", "two networks"],
+)  # fmt: skip
+def test_figures_that_make_no_table_are_refused(answers: list[Answer], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        make_table("it", answers)
+
+
+def test_figures_of_a_busy_device_are_taken_when_asked_for() -> None:
+    busy = [one.model_copy(update={"busy": True}) for one in ANSWER.latencies]
+    answer = ANSWER.model_copy(update={"latencies": tuple(busy)})
+    assert make_table("it", [answer], allow_busy=True) == make_table("it", [ANSWER])
+
+
+def test_a_limit_of_latency_needs_a_device() -> None:
+    table = make_table("it", [ANSWER])
+    value = table.predict(SPEC)
+    with pytest.raises(InvalidInput, match=r"max_latency_ms: only with --device"):
+        Budgets(max_latency_ms=1).fits(SPEC, COSTS)
+    assert Budgets(max_latency_ms=value).fits(SPEC, costs_on(table))
+    (violation,) = Budgets(max_latency_ms=value / 2).violations(SPEC, costs_on(table))
+    assert (violation.cost, violation.value, violation.excess) == (LATENCY, value, 1)
+
+
+def test_a_table_comes_back_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = make_table("pi4", [ANSWER])
+    Path("devices").mkdir()
+    Path("devices/pi4.json").write_text(table.model_dump_json())
+    assert load_table("pi4") == table == load_table("devices/pi4.json")
+    assert load_table("pi4").predict(SPEC) == table.predict(SPEC)
+    with pytest.raises(InvalidInput, match=r"--device pi5: no file .*; there are: pi4"):
+        load_table("pi5")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "x"}', "\x00\xff", "[" * 100_000])
+def test_damaged_files_are_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.json"
+    path.write_text(text, encoding="latin-1")
+    for read in (read_answer, lambda path: load_table(str(path))):
+        with pytest.raises(InvalidInput, match=r"damaged\.json: ") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"scale": 0}, {"blocks": {"x": -1.0}}, {"plains": {"x": float("nan")}}]
+)
+def test_impossible_figures_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    fields = make_table("it", [ANSWER]).model_dump(mode="json") | change
+    (tmp_path / "it.json").write_text(json.dumps(fields))
+    with pytest.raises(InvalidInput, match=r"it\.json: "):
+        load_table(str(tmp_path / "it.json"))
+    assert set(fields) == set(LatencyTable.model_fields)
