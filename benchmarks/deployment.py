@@ -118,8 +118,6 @@ def layer_rows(name: str, manifest: Manifest, checkpoint: Path) -> Iterator[Row]
     images, _ = training_images(data, loaded.info.seed, CALIBRATION)
     for target_name in TARGETS:
         target = TARGETS[target_name]
-        if target.quantize is None:
-            continue
         print(f"{name}: {target_name}, one scale a layer", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             how = Quantization(images, per_channel=False)

@@ -38,9 +38,7 @@ def export(
     max_latency_ms: MaxLatencyMs = None,
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Also in 8-bit integers, where the runtime has means.")
-    ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers.")] = False,
     images: Annotated[
         int | None, typer.Option(min=1, help="Held-out images to measure on; default all.")
     ] = None,

@@ -104,7 +104,7 @@ def export_bundle(
         checkpoint: Of a trial or of a full training.
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
-        int8: Also write the network in 8-bit integers for every runtime that has means for it.
+        int8: Also write the network in 8-bit integers.
         images: At most so many held-out images are given to every artifact; default all.
 
     Raises:
@@ -160,7 +160,7 @@ def _write(
             networks[target.form] = fuse(loaded.model, target.form)
         network = networks[target.form]
         yield Made(name, "fp32", target.write(network, images[:1], folder))
-        if int8 and target.quantize is not None:
+        if int8:
             done = quantize(name, target, network, images, labels, folder)
             yield Made(name, "int8", done.written, done.float_layers)
 

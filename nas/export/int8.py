@@ -34,20 +34,19 @@ class Quantized:
 def quantize(
     name: str, target: Target, model: nn.Module, images: Tensor, labels: Tensor, folder: Path
 ) -> Quantized:
-    """Quantize ``model`` for a runtime that can, with as few layers in float32 as the accuracy allows.
+    """Quantize ``model`` for a runtime, with as few layers in float32 as the accuracy allows.
 
     Calibrated and decided on training images; what it costs on others is measured afterwards. When no
     step of LADDER loses at most MOST_LOST, the one that lost least is taken.
 
     Args:
         name: Of the target.
-        target: With a ``quantize``.
+        target: The runtime.
         model: As rewritten for the target.
         images: Training images, normalised, (N, C, H, W).
         labels: (N,).
         folder: Where ``target.write`` has written the same model.
     """
-    assert target.quantize is not None
     ranked: list[str] = []
     best: tuple[float, tuple[str, ...]] | None = None
     for count in LADDER:

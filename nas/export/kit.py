@@ -109,13 +109,11 @@ def write_kit(
         progress: Called with the number of pieces that are there.
 
     Raises:
-        InvalidInput: The folder is a finished kit or holds something else, the target is unknown, a
-            package of it is missing, or it has no int8.
+        InvalidInput: The folder is a finished kit or holds something else, the target is unknown, or a
+            package of it is missing.
         WorkFailed: A piece could not be exported.
     """
     TARGETS[target].check_installed(target)
-    if precision == "int8" and TARGETS[target].quantize is None:
-        raise InvalidInput(f"--int8: {target} has no means for it here")
     _check_free(folder, pieces)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / UNFINISHED).touch()
@@ -184,7 +182,6 @@ def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) 
         home.chmod(0o755)
         written = chosen.write(module, torch.zeros(piece.shape), home)
         if precision == "int8":
-            assert chosen.quantize is not None
             images = torch.randn(CALIBRATION, *piece.shape[1:])
             quantized = chosen.quantize(module, Quantization(images), home)
             for file in written.files:

@@ -1,22 +1,21 @@
-"""ncnn: converted by pnnx from a TorchScript trace.
-
-No int8: ncnn's quantizer is a program of its own that no package of Python holds.
-"""
+"""ncnn: converted by pnnx from a TorchScript trace."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from nas.errors import WorkFailed
-from nas.export.targets.target import Target, Written
+from nas.export.targets.ncnn_int8 import quantize_files
+from nas.export.targets.quiet import quiet
+from nas.export.targets.target import Quantization, Target, Written
 
 PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
+INT8_PARAM, INT8_WEIGHTS = "model.int8.ncnn.param", "model.int8.ncnn.bin"
 
 
 def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
@@ -24,8 +23,7 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     import pnnx
 
     # pnnx writes a dozen files next to its input; two of them are the network.
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as name, quiet():
         scratch = Path(name)
         torch.jit.save(torch.jit.trace(model, example), scratch / "model.pt")  # type: ignore[no-untyped-call]
         shape = ",".join(map(str, example.shape))
@@ -44,4 +42,15 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     return Written((folder / PARAM, folder / WEIGHTS))
 
 
-NCNN = Target(write_ncnn, None, ("ncnn", "pnnx"), form="ncnn")
+def quantize_ncnn(model: nn.Module, how: Quantization, folder: Path) -> Written:
+    """Write the network that ``write_ncnn`` has written in int8; see Target.quantize.
+
+    Convolutions and linear layers compute in integers, symmetric on both sides; all else in float32.
+    """
+    written = folder / INT8_PARAM, folder / INT8_WEIGHTS
+    read = folder / PARAM, folder / WEIGHTS
+    quantize_files(model, how.images, how.per_channel, how.float_layers, read, written)
+    return Written(written)
+
+
+NCNN = Target(write_ncnn, quantize_ncnn, ("ncnn", "pnnx"), form="ncnn")

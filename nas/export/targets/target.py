@@ -56,13 +56,13 @@ class Target:
         write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
             float32, written into the folder; it takes one image at a time.
         quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
-            network in int8; takes and gives float32. None where the runtime's package has no means.
+            network in int8; takes and gives float32.
         packages: That both need, and running; the manifest records their versions.
         form: The rewrite that suits the runtime.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written]
-    quantize: Callable[[nn.Module, Quantization, Path], Written] | None
+    quantize: Callable[[nn.Module, Quantization, Path], Written]
     packages: tuple[str, ...]
     form: Form = "graph"
 

@@ -174,6 +174,3 @@ def test_a_kit_is_not_written_over(
     assert "kit: a kit is there" in refusal(capfd)
     assert main([*KIT, "--out", "devices"]) == 2
     assert "devices: holds something else" in refusal(capfd)
-    assert main([*KIT, "--out", "kit2", "--int8"]) == 2
-    assert "--int8: ncnn has no means for it" in refusal(capfd)
-    assert not Path("kit2").exists()

@@ -28,7 +28,7 @@ from nas.export.bundle import TOLERANCE
 
 NETWORKS = [
     "onnx-fp32", "onnx-int8", "executorch-fp32", "executorch-int8", "litert-fp32", "litert-int8",
-    "ncnn-fp32",
+    "ncnn-fp32", "ncnn-int8",
 ]  # fmt: skip
 WITHOUT_TORCH = [name for name in NETWORKS if not name.startswith("executorch")]
 
@@ -182,7 +182,7 @@ def test_nas_bench_measures_every_network(bundle: Path, capfd: pytest.CaptureFix
         main(["bench", str(bundle), "--seconds", "0.05", "--networks", "onnx,ncnn", "--json"]) == 0
     )
     names = [one["network"] for one in json.loads(capfd.readouterr().out)["latencies"]]
-    assert names == ["onnx-fp32", "onnx-int8", "ncnn-fp32"]
+    assert names == ["onnx-fp32", "onnx-int8", "ncnn-fp32", "ncnn-int8"]
 
 
 def spoil(name: str, content: Callable[[bytes], bytes]) -> Callable[[Path], None]:

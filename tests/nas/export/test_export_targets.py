@@ -55,7 +55,6 @@ def errors(name: str, how: Quantization, folder: Path, images: Tensor) -> float:
     """The mean change of a logit by quantizing the spoiled network."""
     model = Spoiled().eval()
     target = TARGETS[name]
-    assert target.quantize is not None
     target.write(model, images[:1], folder)
     run = load(name, target.quantize(model, how, folder).files[0])
     got = np.concatenate([run(image[None]) for image in images.numpy()])
@@ -64,7 +63,7 @@ def errors(name: str, how: Quantization, folder: Path, images: Tensor) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["onnx", "executorch", "litert"])
+@pytest.mark.parametrize("name", list(TARGETS))
 def test_layers_that_are_named_stay_in_float32(name: str, tmp_path: Path) -> None:
     images = torch.randn(64, 1, 4, 4)
     kept = Quantization(images, float_layers=frozenset({"loud", "deaf"}))
@@ -74,7 +73,7 @@ def test_layers_that_are_named_stay_in_float32(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["onnx", "executorch", "litert"])
+@pytest.mark.parametrize("name", list(TARGETS))
 def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) -> None:
     model = Spoiled(factor=1).eval()  # seeds the images too
     images = torch.randn(64, 1, 4, 4)
@@ -86,7 +85,6 @@ def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) 
         wanted = model(images).numpy()
     for per_channel in (True, False):
         target = TARGETS[name]
-        assert target.quantize is not None
         target.write(model, images[:1], tmp_path)
         written = target.quantize(model, Quantization(images, per_channel=per_channel), tmp_path)
         run = load(name, written.files[0])
@@ -98,7 +96,6 @@ def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) 
 def test_onnx_files_hold_no_paths_of_this_machine(tmp_path: Path) -> None:
     model, images = Spoiled().eval(), torch.randn(2, 1, 4, 4)
     target = TARGETS["onnx"]
-    assert target.quantize is not None
     for written in (
         target.write(model, images[:1], tmp_path),
         target.quantize(model, Quantization(images), tmp_path),

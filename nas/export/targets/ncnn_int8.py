@@ -1,0 +1,177 @@
+"""ncnn in 8-bit integers: what ncnn's own tool does, which no package of Python holds.
+
+The file of weights holds, one after the other in the order of the graph, what each layer loads: its weights
+behind a tag of four bytes, its bias, and for an int8 layer the scales of its weights and of its input
+(ncnn's ModelBin). A scale is the integer that stands for 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from blocks.errors import InvalidInput
+
+Array: TypeAlias = NDArray[np.float32]
+
+LARGEST = 127
+FLOAT_TAG, INT8_TAG = 0, 0x000D4B38
+BIAS = {"Convolution": 5, "ConvolutionDepthWise": 5, "InnerProduct": 1}
+"""Of each kind of layer that has weights, the parameter that says whether it has a bias ..."""
+SIZE = {"Convolution": 6, "ConvolutionDepthWise": 6, "InnerProduct": 2}
+"""... and the one that says how many weights."""
+GROUPS, SCALES = 7, 8
+HEADER = 2
+"""Lines of a graph before its layers."""
+
+
+@dataclass
+class Layer:
+    """A layer with weights.
+
+    Attributes:
+        line: Its number in the graph's text.
+        kind: ncnn's name of it.
+        source: The blob it reads.
+        parameters: By number, as text.
+        weight: (rows, weights of a row): a row is what has a scale of its own.
+        bias: One figure an output channel; empty where there is none.
+    """
+
+    line: int
+    kind: str
+    source: str
+    parameters: dict[int, str]
+    weight: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    bias: Array = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @property
+    def rows(self) -> int:
+        """Output channels, or groups of a grouped convolution, which share a scale."""
+        if self.kind == "ConvolutionDepthWise":
+            return int(self.parameters[GROUPS])
+        return int(self.parameters[0])
+
+    def read(self, weights: bytes, start: int) -> int:
+        """Take what belongs to the layer from ``weights``; returns where the next one's begins."""
+        size = int(self.parameters[SIZE[self.kind]])
+        tag = int.from_bytes(weights[start : start + 4], "little")
+        if tag != FLOAT_TAG:
+            raise InvalidInput(f"ncnn: weights with the tag {tag:#x}; allowed: float32")
+        found = np.frombuffer(weights, np.float32, size, start + 4)
+        self.weight = found.reshape(self.rows, -1)
+        end = start + 4 + 4 * size
+        if int(self.parameters.get(BIAS[self.kind], "0")):
+            self.bias = np.frombuffer(weights, np.float32, int(self.parameters[0]), end)
+        return end + 4 * len(self.bias)
+
+    def plain(self) -> bytes:
+        """As it was read."""
+        return FLOAT_TAG.to_bytes(4, "little") + self.weight.tobytes() + self.bias.tobytes()
+
+    def quantized(self, largest_input: float, per_channel: bool) -> bytes:
+        """In int8, for inputs of absolute values up to ``largest_input``."""
+        largest = np.abs(self.weight).max(1)
+        if not per_channel:
+            largest = np.full_like(largest, largest.max())
+        # A row of zeros, such as pad a width, and an input of zeros may have any scale.
+        scales = (LARGEST / np.where(largest > 0, largest, LARGEST)).astype(np.float32)
+        integers = np.rint(self.weight * scales[:, None]).astype(np.int8).tobytes()
+        integers += bytes(-len(integers) % 4)
+        source = np.float32(LARGEST / (largest_input or LARGEST))
+        tag = INT8_TAG.to_bytes(4, "little")
+        return b"".join([tag, integers, self.bias.tobytes(), scales.tobytes(), source.tobytes()])
+
+
+def quantize_files(
+    model: nn.Module,
+    images: Tensor,
+    per_channel: bool,
+    float_layers: frozenset[str],
+    floats: tuple[Path, Path],
+    integers: tuple[Path, Path],
+) -> None:
+    """Write the network of the files ``floats`` (graph, weights) in int8 as ``integers``.
+
+    Args:
+        model: The network that the files hold.
+        images: To calibrate on, (N, C, H, W): the largest absolute value that a layer reads among them
+            is its input's largest integer.
+        per_channel: One scale a row of weights, else one a layer.
+        float_layers: Paths in ``model`` of the layers that stay in float32.
+        floats: In float32.
+        integers: To write.
+
+    Raises:
+        InvalidInput: The graph has layers with weights that are not known here.
+    """
+    lines = floats[0].read_text(encoding="utf-8").splitlines()
+    layers = _layers(lines)
+    weights, start = floats[1].read_bytes(), 0
+    for layer in layers:
+        start = layer.read(weights, start)
+    if start != len(weights):
+        raise InvalidInput("ncnn: the graph has layers with weights that cannot be quantized here")
+    kept = {id(one) for one in _named(layers, model, float_layers)}
+    largest = _largest(layers, images, floats)
+    content = b""
+    for layer in layers:
+        if id(layer) in kept:
+            content += layer.plain()
+            continue
+        content += layer.quantized(largest[layer.source], per_channel)
+        lines[layer.line] += f" {SCALES}={1 if layer.kind == 'ConvolutionDepthWise' else 2}"
+    integers[1].write_bytes(content)
+    integers[0].write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _layers(lines: Sequence[str]) -> list[Layer]:
+    """The layers with weights of a graph: ``kind name inputs outputs blobs... parameters...``."""
+    found = []
+    for number, line in enumerate(lines[HEADER:], HEADER):
+        kind, _, inputs, outputs, *rest = line.split()
+        if kind in SIZE:
+            words = rest[int(inputs) + int(outputs) :]
+            pairs = [word.split("=", 1) for word in words]
+            parameters = {int(name): value for name, value in pairs}
+            found.append(Layer(number, kind, rest[0], parameters))
+    return found
+
+
+def _named(layers: Sequence[Layer], model: nn.Module, paths: frozenset[str]) -> list[Layer]:
+    """The layers that are the modules ``paths``: the converter keeps no names, but the weights."""
+    found = []
+    for path in paths:
+        module = model.get_submodule(path)
+        weight = module.weight.detach().numpy().ravel()  # type: ignore[operator]
+        same = [one for one in layers if np.array_equal(one.weight.ravel(), weight)]
+        if not same:
+            raise InvalidInput(f"ncnn: layer {path} is not found among the converted ones")
+        found += same
+    return found
+
+
+def _largest(layers: Sequence[Layer], images: Tensor, files: tuple[Path, Path]) -> dict[str, float]:
+    """The largest absolute value of each blob that a layer reads."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = 1
+    net.opt.use_fp16_storage = net.opt.use_fp16_packed = net.opt.use_fp16_arithmetic = False
+    net.load_param(str(files[0]))
+    net.load_model(str(files[1]))
+    largest = dict.fromkeys((layer.source for layer in layers), 0.0)
+    for image in images:
+        extractor = net.create_extractor()
+        extractor.set_light_mode(False)  # else the blobs are gone when the next one is asked for
+        extractor.input("in0", ncnn.Mat(np.ascontiguousarray(image.numpy())))
+        for blob in largest:
+            _, values = extractor.extract(blob)
+            largest[blob] = max(largest[blob], float(np.abs(np.array(values)).max()))
+    return largest
