@@ -1,8 +1,8 @@
 """ncnn in 8-bit integers: what ncnn's own tool does, which no package of Python holds.
 
-The file of weights holds, one after the other in the order of the graph, what each layer loads: its weights
-behind a tag of four bytes, its bias, and for an int8 layer the scales of its weights and of its input
-(ncnn's ModelBin). A scale is the integer that stands for 1.
+The file of weights holds, one after the other in the order of the graph, what each layer loads: its
+weights behind a tag of four bytes, its bias, and for an int8 layer the scales of its weights and of its
+input (ncnn's ModelBin). A scale is the integer that stands for 1.
 """
 
 from __future__ import annotations

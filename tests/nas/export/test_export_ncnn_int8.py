@@ -20,7 +20,7 @@ NCNN = TARGETS["ncnn"]
 
 
 class Grouped(nn.Module):
-    """Every kind of layer that has weights: dense, grouped, depthwise and linear; one padded with zeros."""
+    """Every kind of layer that has weights: dense, grouped, depthwise (in part zeros) and linear."""
 
     def __init__(self) -> None:
         super().__init__()
