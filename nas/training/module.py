@@ -113,8 +113,14 @@ def _schedule(
             optimizer, max_lr=recipe.lr, total_steps=max(steps, 2), cycle_momentum=False
         )
     warmup = min(recipe.warmup_epochs * steps_per_epoch, steps - 1)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps - warmup)
+    rest: torch.optim.lr_scheduler.LRScheduler
+    if recipe.schedule == "cosine":
+        rest = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps - warmup)
+    else:
+        # Its warm-up is as long in a short training as in a long one.
+        warmup = recipe.warmup_epochs * steps_per_epoch
+        rest = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=1)
     if warmup == 0:
-        return cosine
+        return rest
     linear = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=warmup)
-    return torch.optim.lr_scheduler.SequentialLR(optimizer, [linear, cosine], milestones=[warmup])
+    return torch.optim.lr_scheduler.SequentialLR(optimizer, [linear, rest], milestones=[warmup])

@@ -19,8 +19,9 @@ class Recipe(BaseModel):
         momentum: Of SGD.
         weight_decay: Of the weights of convolutions and linear layers; BatchNorm and biases have none.
         schedule: ``one_cycle``: up over the first 30 % and down to nothing; ``cosine``: a linear
-            warm-up, then half a cosine.
-        warmup_epochs: Of the cosine schedule.
+            warm-up, then half a cosine; ``constant``: a linear warm-up, then the peak: a training of few
+            epochs is the beginning of a longer one, so that one may be paused and go on further.
+        warmup_epochs: Of the cosine and the constant schedule.
         label_smoothing: Of the cross entropy.
         ema_decay: Of the moving average of weights and BatchNorm statistics that is evaluated and
             exported; its start is shortened, so that few steps are enough. 0: no average.
@@ -34,7 +35,7 @@ class Recipe(BaseModel):
     lr: Annotated[float, Field(gt=0, le=100)]
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)]
-    schedule: Literal["one_cycle", "cosine"]
+    schedule: Literal["one_cycle", "cosine", "constant"]
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -51,6 +52,14 @@ PROXY = RECIPES.register(
 )
 # The same for sets of some hundred images, which need small batches to give enough steps.
 RECIPES.register("tiny", PROXY.model_copy(update={"epochs": 10, "batch_size": 32, "lr": 0.05}))
+# For trainings that are compared before they end: no schedule to finish, weights averaged instead.
+RECIPES.register(
+    "rungs",
+    Recipe(
+        epochs=9, batch_size=64, lr=0.05, weight_decay=5e-4, schedule="constant", warmup_epochs=1,
+        ema_decay=0.99,
+    ),
+)  # fmt: skip
 # The full training of a chosen network on small images.
 RECIPES.register("full", PROXY.model_copy(update={"epochs": 30}))
 # The later light-model recipe of SKNet's first author (github.com/implus/PytorchInsight).
