@@ -23,7 +23,7 @@ from nas.cli.choice import (
     make_budgets,
 )
 from nas.cli.console import AsJson, console, print_json, say
-from nas.export import TARGETS, Artifact, Manifest, export_bundle, installed
+from nas.export import MOST_LOST, TARGETS, Artifact, Manifest, export_bundle, installed
 from nas.runs import RunFolder
 from nas.search import read_front
 
@@ -104,6 +104,9 @@ def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
     for artifact in manifest.artifacts:
         if artifact.float_layers:
             say(f"{artifact.name}: in float32 remain {', '.join(artifact.float_layers)}")
+        lost = accuracy.top1 - artifact.accuracy.top1
+        if lost > MOST_LOST:
+            say(f"{artifact.name}: loses {100 * lost:.2f} points of accuracy")
         if artifact.undelegated:
             say(f"{artifact.name}: not delegated: {', '.join(artifact.undelegated)}")
     if any(artifact.latency and artifact.latency.busy for artifact in manifest.artifacts):

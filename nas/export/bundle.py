@@ -162,7 +162,8 @@ def _write(
         yield Made(name, "fp32", target.write(network, images[:1], folder))
         if int8:
             done = quantize(name, target, network, images, labels, folder)
-            yield Made(name, "int8", done.written, done.float_layers)
+            float_layers = tuple(sorted({*done.float_layers, *done.written.float_layers}))
+            yield Made(name, "int8", done.written, float_layers)
 
 
 def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None) -> Outcomes:

@@ -45,12 +45,13 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
 def quantize_ncnn(model: nn.Module, how: Quantization, folder: Path) -> Written:
     """Write the network that ``write_ncnn`` has written in int8; see Target.quantize.
 
-    Convolutions and linear layers compute in integers, symmetric on both sides; all else in float32.
+    Convolutions and linear layers compute in integers, symmetric on both sides; all else in float32, and
+    so do convolutions in groups of 8, 16, ... channels, which ncnn computes wrongly in integers.
     """
     written = folder / INT8_PARAM, folder / INT8_WEIGHTS
     read = folder / PARAM, folder / WEIGHTS
-    quantize_files(model, how.images, how.per_channel, how.float_layers, read, written)
-    return Written(written)
+    kept = quantize_files(model, how.images, how.per_channel, how.float_layers, read, written)
+    return Written(written, float_layers=kept)
 
 
 NCNN = Target(write_ncnn, quantize_ncnn, ("ncnn", "pnnx"), form="ncnn")

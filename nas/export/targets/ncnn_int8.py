@@ -27,6 +27,8 @@ BIAS = {"Convolution": 5, "ConvolutionDepthWise": 5, "InnerProduct": 1}
 SIZE = {"Convolution": 6, "ConvolutionDepthWise": 6, "InnerProduct": 2}
 """... and the one that says how many weights."""
 GROUPS, SCALES = 7, 8
+PACKED = 8
+"""Channels that ncnn lays out together in int8."""
 HEADER = 2
 """Lines of a graph before its layers."""
 
@@ -37,7 +39,8 @@ class Layer:
 
     Attributes:
         line: Its number in the graph's text.
-        kind: ncnn's name of it.
+        kind: As ncnn calls it.
+        name: As the converter calls it.
         source: The blob it reads.
         parameters: By number, as text.
         weight: (rows, weights of a row): a row is what has a scale of its own.
@@ -46,6 +49,7 @@ class Layer:
 
     line: int
     kind: str
+    name: str
     source: str
     parameters: dict[int, str]
     weight: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
@@ -57,6 +61,18 @@ class Layer:
         if self.kind == "ConvolutionDepthWise":
             return int(self.parameters[GROUPS])
         return int(self.parameters[0])
+
+    @property
+    def is_wrong_in_integers(self) -> bool:
+        """Whether ncnn (1.0.20261020, x86) computes something else than it should.
+
+        So it does in groups of 8, 16, ... channels, which its packed layout takes together; without that
+        layout they are right, but a file cannot ask for that.
+        """
+        if self.kind != "ConvolutionDepthWise":
+            return False
+        width = int(self.parameters[0]) // self.rows
+        return width % PACKED == 0
 
     def read(self, weights: bytes, start: int) -> int:
         """Take what belongs to the layer from ``weights``; returns where the next one's begins."""
@@ -96,7 +112,7 @@ def quantize_files(
     float_layers: frozenset[str],
     floats: tuple[Path, Path],
     integers: tuple[Path, Path],
-) -> None:
+) -> tuple[str, ...]:
     """Write the network of the files ``floats`` (graph, weights) in int8 as ``integers``.
 
     Args:
@@ -108,6 +124,9 @@ def quantize_files(
         floats: In float32.
         integers: To write.
 
+    Returns:
+        Paths of the layers that were left in float32 since ncnn computes them wrongly in integers.
+
     Raises:
         InvalidInput: The graph has layers with weights that are not known here.
     """
@@ -118,43 +137,44 @@ def quantize_files(
         start = layer.read(weights, start)
     if start != len(weights):
         raise InvalidInput("ncnn: the graph has layers with weights that cannot be quantized here")
-    kept = {id(one) for one in _named(layers, model, float_layers)}
+    names = _names(layers, model)
+    wrong = {name for layer, name in zip(layers, names, strict=True) if layer.is_wrong_in_integers}
+    if unknown := float_layers.difference(names):
+        raise InvalidInput(f"ncnn: layer {min(unknown)} is not found among the converted ones")
     largest = _largest(layers, images, floats)
     content = b""
-    for layer in layers:
-        if id(layer) in kept:
+    for layer, name in zip(layers, names, strict=True):
+        if name in float_layers | wrong:
             content += layer.plain()
             continue
         content += layer.quantized(largest[layer.source], per_channel)
         lines[layer.line] += f" {SCALES}={1 if layer.kind == 'ConvolutionDepthWise' else 2}"
     integers[1].write_bytes(content)
     integers[0].write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tuple(sorted(wrong))
 
 
 def _layers(lines: Sequence[str]) -> list[Layer]:
     """The layers with weights of a graph: ``kind name inputs outputs blobs... parameters...``."""
     found = []
     for number, line in enumerate(lines[HEADER:], HEADER):
-        kind, _, inputs, outputs, *rest = line.split()
+        kind, name, inputs, outputs, *rest = line.split()
         if kind in SIZE:
             words = rest[int(inputs) + int(outputs) :]
             pairs = [word.split("=", 1) for word in words]
-            parameters = {int(name): value for name, value in pairs}
-            found.append(Layer(number, kind, rest[0], parameters))
+            parameters = {int(key): value for key, value in pairs}
+            found.append(Layer(number, kind, name, rest[0], parameters))
     return found
 
 
-def _named(layers: Sequence[Layer], model: nn.Module, paths: frozenset[str]) -> list[Layer]:
-    """The layers that are the modules ``paths``: the converter keeps no names, but the weights."""
-    found = []
-    for path in paths:
-        module = model.get_submodule(path)
-        weight = module.weight.detach().numpy().ravel()  # type: ignore[operator]
-        same = [one for one in layers if np.array_equal(one.weight.ravel(), weight)]
-        if not same:
-            raise InvalidInput(f"ncnn: layer {path} is not found among the converted ones")
-        found += same
-    return found
+def _names(layers: Sequence[Layer], model: nn.Module) -> list[str]:
+    """Paths of the layers in ``model``: the converter keeps no names, but the weights."""
+    paths = {
+        module.weight.detach().numpy().tobytes(): path
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
+    return [paths.get(layer.weight.tobytes(), layer.name) for layer in layers]
 
 
 def _largest(layers: Sequence[Layer], images: Tensor, files: tuple[Path, Path]) -> dict[str, float]:

@@ -24,10 +24,13 @@ class Written:
         files: What belongs together; the first is the one to load.
         undelegated: Operators that the runtime's fast library did not take and its slow one runs; None
             where there is no such division.
+        float_layers: Of an int8 network the paths of layers left in float32 without being asked, since
+            the runtime has no integers for them.
     """
 
     files: tuple[Path, ...]
     undelegated: tuple[str, ...] | None = None
+    float_layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

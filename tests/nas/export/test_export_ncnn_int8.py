@@ -51,6 +51,23 @@ def test_every_kind_of_layer_computes_in_integers(tmp_path: Path) -> None:
     assert 0 < np.abs(got - wanted).max() < 0.05 * np.abs(wanted).max()
 
 
+@pytest.mark.parametrize("width", [2, 4, 8, 16])
+def test_groups_of_any_width_are_computed_as_they_should(width: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, 32, 1), nn.Conv2d(32, 32, 3, padding=1, groups=32 // width), nn.Conv2d(32, 8, 1),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(1),
+    ).eval().requires_grad_(False)  # fmt: skip
+    images = torch.randn(16, 2, 9, 9)
+    NCNN.write(model, images[:1], tmp_path)
+    written = NCNN.quantize(model, Quantization(images), tmp_path)
+    run, wanted = load("ncnn", written.files[0]), model(images).numpy()
+    got = np.concatenate([run(image[None].numpy()) for image in images])
+    assert 0 < np.abs(got - wanted).mean() < 0.05 * wanted.std()
+    # In groups of eight ncnn itself is wrong.
+    assert written.float_layers == (("1",) if width % 8 == 0 else ())
+
+
 @pytest.mark.parametrize("unit", [TWO, THREE], ids=["two branches", "three"])
 def test_a_network_of_units_loses_what_it_loses_elsewhere(
     unit: dict[str, object], tmp_path: Path
