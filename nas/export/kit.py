@@ -5,17 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 import random
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from blocks import ArchSpec, build
 from blocks.deploy import fuse
@@ -34,7 +40,7 @@ WHOLE = 20
 CALIBRATION = 4
 """Random images that an int8 piece is quantized with: its latency does not depend on their values."""
 
-UNFINISHED, ENTRY = ".unfinished", "piece.json"
+UNFINISHED, ENTRY, HALF = ".unfinished", "piece.json", ".half-"
 
 
 @dataclass(frozen=True)
@@ -116,19 +122,20 @@ def write_kit(
     TARGETS[target].check_installed(target)
     _check_free(folder, pieces)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / UNFINISHED).touch()
-    _export_all(folder, pieces, target, precision, workers, progress)
-    for program in BENCH:
-        shutil.copyfile(SHIPPED / program, folder / program)
-    kit = {
-        "format": KIT_FORMAT,
-        "target": target,
-        "precision": precision,
-        "versions": {name: version(name) for name in ("sknas", *TARGETS[target].packages)},
-        "pieces": [_read_entry(folder / piece.folder / ENTRY) for piece in pieces],
-    }
-    write_text(folder / KIT, json.dumps(kit, indent=1) + "\n")
-    (folder / UNFINISHED).unlink()
+    with _only_writer(folder):
+        _check_same(folder, target, precision)
+        _export_all(folder, pieces, target, precision, workers, progress)
+        for program in BENCH:
+            shutil.copyfile(SHIPPED / program, folder / program)
+        kit = {
+            "format": KIT_FORMAT,
+            "target": target,
+            "precision": precision,
+            "versions": {name: version(name) for name in ("sknas", *TARGETS[target].packages)},
+            "pieces": [_read_entry(folder / piece.folder / ENTRY) for piece in pieces],
+        }
+        write_text(folder / KIT, json.dumps(kit, indent=1) + "\n")
+        (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def _check_free(folder: Path, pieces: Sequence[Piece]) -> None:
@@ -145,6 +152,30 @@ def _check_free(folder: Path, pieces: Sequence[Piece]) -> None:
         raise InvalidInput("no networks to make a kit for")
 
 
+def _check_same(folder: Path, target: str, precision: str) -> None:
+    """Refuse to go on with what was begun for another runtime."""
+    for path in folder.glob(f"*/{ENTRY}"):
+        begun = _read_entry(path)
+        if (begun["target"], begun["precision"]) != (target, precision):
+            raise InvalidInput(
+                f"{folder}: begun for {begun['target']}-{begun['precision']}; remove it, or name "
+                "another --out"
+            )
+        return
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the unfinished kit, cleared of what an ended process was in the midst of."""
+    try:
+        with FileLock(folder / UNFINISHED, timeout=0):
+            for leftover in folder.glob(f"{HALF}*"):
+                shutil.rmtree(leftover)
+            yield
+    except Timeout:
+        raise InvalidInput(f"{folder}: another process is writing this kit") from None
+
+
 def _export_all(
     folder: Path,
     pieces: Sequence[Piece],
@@ -156,7 +187,7 @@ def _export_all(
     missing = [piece for piece in pieces if not (folder / piece.folder).is_dir()]
     # Spawned: a fork would inherit the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
         exports = [pool.submit(export_piece, folder, one, target, precision) for one in missing]
         try:
             for count, export in enumerate(as_completed(exports), len(pieces) - len(missing) + 1):
@@ -171,13 +202,28 @@ def _export_all(
             pool.shutdown(cancel_futures=True)
 
 
+def _begin_worker() -> None:
+    """One thread, and an end with the parent, however that ends: the pool's pipes do not tell."""
+    torch.set_num_threads(1)
+    # Ctrl-C reaches every process of the terminal; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
 def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) -> None:
     """Write one piece into its folder, which appears whole or not at all."""
     chosen = TARGETS[target]
     module = fuse(build(piece.spec), chosen.form)
     if piece.path:
         module = module.get_submodule(piece.path)
-    home = Path(tempfile.mkdtemp(prefix=".", dir=folder))
+    home = Path(tempfile.mkdtemp(prefix=HALF, dir=folder))
     try:
         home.chmod(0o755)
         written = chosen.write(module, torch.zeros(piece.shape), home)
@@ -187,18 +233,22 @@ def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) 
             for file in written.files:
                 file.unlink()
             written = quantized
-        (home / ENTRY).write_text(json.dumps(_entry(piece, written.files)), encoding="utf-8")
+        (home / ENTRY).write_text(
+            json.dumps(_entry(piece, target, precision, written.files)), encoding="utf-8"
+        )
         home.rename(folder / piece.folder)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _entry(piece: Piece, files: Sequence[Path]) -> dict[str, Any]:
+def _entry(piece: Piece, target: str, precision: str, files: Sequence[Path]) -> dict[str, Any]:
     """What kit.json says of a piece."""
     return {
         "key": piece.key,
         "arch": None if piece.path else piece.spec.model_dump(mode="json"),
         "shape": piece.shape,
+        "target": target,
+        "precision": precision,
         "folder": piece.folder,
         "files": [
             {"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}

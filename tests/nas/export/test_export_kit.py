@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
-from blocks import ArchSpec, UnitSpec, build
+from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from blocks.deploy import fuse
 from nas.errors import WorkFailed
 from nas.export import Piece, kit, pieces_of, write_kit
@@ -89,6 +92,42 @@ def test_what_is_there_is_not_exported_again(
     for path, changed in there.items():
         assert path.stat().st_mtime_ns == changed
     assert len(json.loads((folder / "kit.json").read_text())["pieces"]) == 3
+
+
+def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from test_export_kit import PIECES\n"
+        "from nas.export import write_kit\n"
+        "if __name__ == '__main__':\n"
+        "    write_kit(Path('kit'), PIECES, 'onnx', 'fp32')\n"
+    )
+    (tmp_path / "begin.py").write_text(code)
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    begun = subprocess.Popen(
+        [sys.executable, "begin.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}
+    )
+    folder = tmp_path / "kit"
+    try:
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("*/piece.json")):
+            assert begun.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with pytest.raises(InvalidInput, match="another process is writing this kit"):
+            write_kit(folder, PIECES, "onnx", "fp32")
+        workers = psutil.Process(begun.pid).children(recursive=True)
+    finally:
+        begun.kill()
+        begun.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    with pytest.raises(InvalidInput, match="begun for onnx-fp32"):
+        write_kit(folder, PIECES, "onnx", "int8")
+    (folder / ".half-leftover").mkdir()
+    write_kit(folder, PIECES, "onnx", "fp32")
+    assert not list(folder.glob(".*"))
+    assert measure(sys.executable, folder).returncode == 0
 
 
 @pytest.mark.parametrize(
