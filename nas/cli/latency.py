@@ -14,6 +14,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.cost import Budgets
 from nas.cost.latency import DEVICES, make_table, read_answer
 from nas.data import DataConfig, load_data
+from nas.errors import WorkFailed
 from nas.export import TARGETS, Precision, pieces_of, write_kit
 from nas.runs import write_text
 from nas.runs.folder import NAME, RUNS
@@ -59,12 +60,15 @@ def kit(
     name = "-".join([bound.definition.name, data.replace(":", "-").replace("/", "-"), target])
     folder = out or RUNS / "latency" / (f"{name}-int8" if int8 else name)
     columns = (TextColumn("pieces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(pieces))
-        write_kit(
-            folder, pieces, target, precision, workers=workers,
-            progress=lambda done: progress.update(task, completed=done),
-        )  # fmt: skip
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=len(pieces))
+            write_kit(
+                folder, pieces, target, precision, workers=workers,
+                progress=lambda done: progress.update(task, completed=done),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        raise WorkFailed(f"interrupted; the same command goes on in {folder}") from None
     say(f"{len(pieces):,} pieces of {len(networks):,} networks: {folder}")
     say(f"next, here:      nas bench {folder} --json > answer.json")
     say("or on a device:  copy the folder there; python bench.py --json > answer.json")
