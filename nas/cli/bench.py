@@ -12,6 +12,7 @@ import typer
 from blocks.errors import InvalidInput
 from nas.cli.console import AsJson
 from nas.export import SHIPPED
+from nas.export.kit import UNFINISHED
 
 
 def bench(
@@ -43,6 +44,8 @@ def bench(
     for bundle in bundles:
         if not bundle.is_dir():
             raise InvalidInput(f"{bundle}: no such folder; allowed: one that nas export wrote")
+        if (bundle / UNFINISHED).exists():
+            raise InvalidInput(f"{bundle}: an unfinished kit; the same nas latency kit goes on")
     options = ["--threads", str(threads), "--warmup", str(warmup)]
     options += ["--seconds", str(seconds)] if seconds is not None else []
     options += ["--networks", networks] if networks else []

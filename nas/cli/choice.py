@@ -56,7 +56,10 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     if not budgets.is_empty:
         if pick is not None:
             raise InvalidInput("--pick and a budget both choose; allowed: one of them")
-        return pick_within(front, budgets, read_config(run).costs)
+        config = read_config(run)
+        if budgets.max_latency_ms is not None and config.device is None:
+            raise InvalidInput(f"--max-latency-ms: {run.name} was searched without --device")
+        return pick_within(front, budgets, config.costs)
     return pick_knee(front)
 
 

@@ -19,6 +19,7 @@ from nas.export import TARGETS, Precision, pieces_of, write_kit
 from nas.runs import write_text
 from nas.runs.folder import NAME, RUNS
 from nas.search import find_candidates
+from nas.search.candidates import ENUMERATE_UP_TO
 from search_spaces import load_space
 
 latency = typer.Typer(
@@ -54,7 +55,13 @@ def kit(
     bound = load_space(space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
-    networks = find_candidates(bound, Budgets(), seed=0).specs
+    candidates = find_candidates(bound, Budgets(), seed=0)
+    if not candidates.complete:
+        raise InvalidInput(
+            f"{space}: has too many networks to list their pieces; allowed: a space of up to "
+            f"{ENUMERATE_UP_TO:,}, without ranges of endless values"
+        )
+    networks = candidates.specs
     pieces = pieces_of(networks.values(), seed=0)
     precision: Precision = "int8" if int8 else "fp32"
     name = "-".join([bound.definition.name, data.replace(":", "-").replace("/", "-"), target])
@@ -93,8 +100,10 @@ def import_(
 
     Example: nas latency import answer.json --device pi4
     """
-    if not NAME.fullmatch(device):
-        raise InvalidInput(f"--device {device}: allowed: letters, digits, dots, - and _")
+    if not NAME.fullmatch(device) or device.endswith(".json"):
+        raise InvalidInput(
+            f"--device {device}: allowed: up to 100 letters, digits, dots, - and _, no .json at the end"
+        )
     found = [read_answer(path) for path in answers]
     table = make_table(device, found, network=network, allow_busy=allow_busy)
     path = DEVICES / f"{device}.json"

@@ -41,6 +41,7 @@ from nas.export.model_card import model_card
 from nas.export.shipped.device import cpu_name
 from nas.export.shipped.runtime import MANIFEST
 from nas.export.targets import TARGETS, Precision, Target, Written
+from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
 TOLERANCE = 1e-4
@@ -135,9 +136,7 @@ def export_bundle(
 
 def _check_replaceable(bundle: Path) -> None:
     """Refuse to put a bundle where something else lies."""
-    for parent in bundle.parents:
-        if parent.exists() and not parent.is_dir():
-            raise InvalidInput(f"{bundle}: {parent} is a file; allowed: a path of folders")
+    check_folders_above(bundle)
     if not bundle.exists():
         return
     if not bundle.is_dir():

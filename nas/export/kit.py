@@ -22,18 +22,19 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from torch import nn
 
 from blocks import ArchSpec, build
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
 from blocks.spec import NO_UNIT
 from blocks.unit_spec import UnitOverride, UnitSpec
-from nas.cost.latency import blocks_of, plain_of
+from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.export.bundle import BENCH, SHIPPED
 from nas.export.shipped.runtime import KIT, KIT_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
-from nas.runs import write_text
+from nas.runs import check_folders_above, write_text
 
 WHOLE = 20
 """Networks that are measured whole, to calibrate the sum of the pieces."""
@@ -83,12 +84,13 @@ def pieces_of(specs: Iterable[ArchSpec], seed: int, whole: int = WHOLE) -> list[
     for spec in specs:
         for block in blocks_of(spec.backbone, spec.geometry):
             unit = spec.unit.at(block.stage)
-            if (block.digest, unit) in seen:
+            stands = unit.stands_at(block.index, block.depth)
+            if not stands or (block.digest, unit) in seen:
                 continue
             seen.add((block.digest, unit))
             for key, summand in block.pieces(unit).items():
                 if key not in found:
-                    alone = spec.model_copy(update={"unit": _only_in(block.stage, summand)})
+                    alone = spec.model_copy(update={"unit": _only_in(block, summand)})
                     found[key] = Piece(key, alone, block.path, block.shape)
     return list(found.values())
 
@@ -139,17 +141,19 @@ def write_kit(
 
 
 def _check_free(folder: Path, pieces: Sequence[Piece]) -> None:
-    for parent in (folder, *folder.parents):
-        if parent.exists() and not parent.is_dir():
-            raise InvalidInput(f"{folder}: {parent} is a file; allowed: a path of folders")
-    if (folder / KIT).exists():
-        raise InvalidInput(
-            f"{folder}: a kit is there; measure it, remove it, or name another --out"
-        )
+    check_folders_above(folder / KIT)
+    _check_unfinished(folder)
     if folder.exists() and any(folder.iterdir()) and not (folder / UNFINISHED).is_file():
         raise InvalidInput(f"{folder}: holds something else; allowed: a new folder")
     if not pieces:
         raise InvalidInput("no networks to make a kit for")
+
+
+def _check_unfinished(folder: Path) -> None:
+    if (folder / KIT).exists():
+        raise InvalidInput(
+            f"{folder}: a kit is there; measure it, remove it, or name another --out"
+        )
 
 
 def _check_same(folder: Path, target: str, precision: str) -> None:
@@ -169,6 +173,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
     """Hold the unfinished kit, cleared of what an ended process was in the midst of."""
     try:
         with FileLock(folder / UNFINISHED, timeout=0):
+            _check_unfinished(folder)  # another process may have ended with it just now
             for leftover in folder.glob(f"{HALF}*"):
                 shutil.rmtree(leftover)
             yield
@@ -222,7 +227,7 @@ def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) 
     chosen = TARGETS[target]
     module = fuse(build(piece.spec), chosen.form)
     if piece.path:
-        module = module.get_submodule(piece.path)
+        module = block_in(module, piece.path)
     home = Path(tempfile.mkdtemp(prefix=HALF, dir=folder))
     try:
         home.chmod(0o755)
@@ -239,6 +244,17 @@ def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) 
         home.rename(folder / piece.folder)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def block_in(model: nn.Module, path: str) -> nn.Module:
+    """The block at ``path`` with the units that stand right before or after it.
+
+    ``blocks.units.surgery.insert`` puts them beside it, under its name and theirs.
+    """
+    parent, _, name = path.rpartition(".")
+    children = model.get_submodule(parent).named_children()
+    found = [one for child, one in children if child == name or child.startswith(f"{name}_")]
+    return found[0] if len(found) == 1 else nn.Sequential(*found)
 
 
 def _entry(piece: Piece, target: str, precision: str, files: Sequence[Path]) -> dict[str, Any]:
@@ -265,7 +281,8 @@ def _input(spec: ArchSpec) -> tuple[int, ...]:
     return (1, spec.in_channels, spec.input_size, spec.input_size)
 
 
-def _only_in(stage: int, unit: UnitSpec) -> UnitSpec:
-    """``unit`` in one stage: elsewhere it might not fit."""
-    override = UnitOverride.model_validate(unit.model_dump(exclude={"stages"}))
-    return NO_UNIT.model_copy(update={"stages": ((stage, override),)})
+def _only_in(block: Block, unit: UnitSpec) -> UnitSpec:
+    """``unit`` in one block: elsewhere it might not fit."""
+    fields = unit.model_dump(exclude={"stages"}) | {"blocks": (block.index,)}
+    override = UnitOverride.model_validate(fields)
+    return NO_UNIT.model_copy(update={"stages": ((block.stage, override),)})

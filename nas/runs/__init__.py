@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.runs.atomic import replace_file, write_text
+from nas.runs.atomic import check_folders_above, replace_file, write_text
 from nas.runs.folder import RunFolder, TrialFolder
 from nas.runs.records import ERROR, Outcome, TrialRecord
 
@@ -12,6 +12,7 @@ __all__ = [
     "RunFolder",
     "TrialFolder",
     "TrialRecord",
+    "check_folders_above",
     "replace_file",
     "write_text",
 ]

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from blocks.errors import InvalidInput
+
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
@@ -36,6 +38,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with replace_file(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def check_folders_above(path: Path) -> None:
+    """Raise InvalidInput when ``path`` cannot be made since a file lies where a folder should."""
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            raise InvalidInput(f"{path}: {parent} is a file; allowed: a path of folders")
 
 
 def _sync_folder(folder: Path) -> None:

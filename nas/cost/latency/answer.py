@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
@@ -54,6 +54,12 @@ class Measured(BaseModel):
     network: str
     p50: Milliseconds
     busy: bool
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Measured:
+        if self.arch is not None and self.arch.key != self.key:
+            raise InvalidInput(f"key {self.key} is not that of the network, {self.arch.key}")
+        return self
 
 
 class Answer(BaseModel):

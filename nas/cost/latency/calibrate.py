@@ -17,7 +17,9 @@ from nas.cost.latency.table import Fit, LatencyTable
 Column: TypeAlias = NDArray[np.float64]
 
 MOST_BUSY = 0.05
-"""Share of the figures whose spread may say that the device was busy."""
+"""Share of the figures whose spread may say that the device was busy; one always may."""
+MOST_ERROR = 0.2
+"""Median error of a table, above which it tells nothing."""
 
 
 def make_table(
@@ -33,7 +35,8 @@ def make_table(
         name: What the person calls the device.
         answers: All of that device. Of what was measured twice the last counts.
         network: Runtime and precision, such as onnx-fp32; None: the only one there is.
-        allow_busy: Take figures whose spread says that the device did something else as well.
+        allow_busy: Take figures whose spread says that the device did something else as well, and a
+            table that tells little.
 
     Raises:
         InvalidInput: The answers are of several devices, settings or networks, hold no kit, or the
@@ -67,8 +70,20 @@ def make_table(
         plains=plains,
         blocks=pieces,
     )
+    if not plains:
+        raise InvalidInput(
+            f"no plain network was measured for {network}; allowed: the answer for a whole kit"
+        )
     others = [(spec, ms) for key, (spec, ms) in wholes.items() if key not in plains]
-    return _calibrated(table, others)
+    table = _calibrated(table, others)
+    error = table.fit.median_error
+    if error is not None and error > MOST_ERROR and not allow_busy:
+        raise InvalidInput(
+            f"the pieces tell the networks that were measured whole with a median error of "
+            f"{100 * error:.0f} %; allowed: at most {100 * MOST_ERROR:.0f} %: measure again when the "
+            "device is idle, or --allow-busy"
+        )
+    return table
 
 
 def _only_network(answers: Sequence[Answer]) -> str:
@@ -80,7 +95,7 @@ def _only_network(answers: Sequence[Answer]) -> str:
 
 def _check_idle(found: Sequence[Measured], allow_busy: bool) -> None:
     busy = sum(one.busy for one in found)
-    if busy > MOST_BUSY * len(found) and not allow_busy:
+    if busy > max(1, MOST_BUSY * len(found)) and not allow_busy:
         raise InvalidInput(
             f"{busy} of {len(found)} figures spread so widely that the device was busy or too hot; "
             "allowed: measure again when it is idle, or --allow-busy"

@@ -70,7 +70,10 @@ class LatencyTable(BaseModel):
         Raises:
             InvalidInput: A piece of the network was not measured on this device.
         """
-        return self.plain(spec) + self.scale * self.added(spec)
+        told = self.plain(spec) + self.scale * self.added(spec)
+        if not told > 0:
+            raise InvalidInput(f"device {self.name}: damaged: {told:.3g} ms for {spec.label}")
+        return told
 
     def plain(self, spec: ArchSpec) -> float:
         """Milliseconds of the plain network under ``spec``."""
@@ -129,13 +132,13 @@ def load_table(name: str) -> LatencyTable:
     except FileNotFoundError:
         there = ", ".join(sorted(one.stem for one in DEVICES.glob("*.json"))) or "none yet"
         raise InvalidInput(
-            f"--device {name}: no file {path}; there are: {there} (nas latency import makes one)"
+            f"device {name}: no file {path}; there are: {there} (nas latency import makes one)"
         ) from None
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise InvalidInput(f"{path}: damaged; allowed: what nas latency import wrote") from None
-    return parse(LatencyTable, found, str(path))
+    return parse(LatencyTable, found, str(path)).model_copy(update={"name": path.stem})
 
 
 @lru_cache(maxsize=256)

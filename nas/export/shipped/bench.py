@@ -170,7 +170,11 @@ class _Work:
 def _works(folder: Path, only: str | None, threads: int) -> Iterator[_Work]:
     generator = np.random.default_rng(0)
     if is_kit(folder):
-        for piece in read_kit(folder):
+        pieces = read_kit(folder)
+        names = {pieces[0].artifact.name, pieces[0].artifact.target}
+        if only is not None and not names.intersection(map(str.strip, only.split(","))):
+            raise Refused(f"{only}: no such network in {folder}; allowed: {max(names)}")
+        for piece in pieces:
             image = generator.standard_normal(piece.shape, dtype=np.float32)
             name, run = piece.artifact.name, piece.artifact.open(threads)
             yield _Work(str(folder), piece.key, piece.arch, name, run, image)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from runtime import KIT, KIT_FORMAT, LOADERS, Artifact, Refused
+
+MOST_NUMBERS = 10**8
+"""Of an input."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,10 @@ def read_kit(folder: Path) -> list[Piece]:
     path = folder / KIT
     try:
         kit = json.loads(path.read_text(encoding="utf-8"))
-        if kit["format"] != KIT_FORMAT or kit["target"] not in LOADERS:
-            raise ValueError(f"format {kit['format']} or target {kit['target']}")
+        if kit["format"] != KIT_FORMAT:
+            raise ValueError(f"format {kit['format']}, these programs read {KIT_FORMAT}")
+        if kit["target"] not in LOADERS or kit["precision"] not in ("fp32", "int8"):
+            raise ValueError(f"target {kit['target']} or precision {kit['precision']}")
         pieces = [_piece(folder, kit["target"], kit["precision"], one) for one in kit["pieces"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}".replace(str(path), "it")
@@ -52,10 +58,13 @@ def read_kit(folder: Path) -> list[Piece]:
 
 def _piece(folder: Path, target: str, precision: str, one: dict[str, Any]) -> Piece:
     shape = tuple(one["shape"])
-    if not all(type(side) is int and 0 < side <= 10_000 for side in shape) or len(shape) != 4:
+    sides = all(type(side) is int and side > 0 for side in shape)
+    if not sides or len(shape) != 4 or prod(shape) > MOST_NUMBERS:
         raise ValueError(f"shape {shape}")
     # The folder of a piece and a file in it: nothing outside the kit.
     home = folder / Path(str(one["folder"])).name
+    if home.name == "..":
+        raise ValueError("folder ..")
     files = tuple(home / Path(str(file["name"])).name for file in one["files"])
     sums = tuple(str(file["sha256"]) for file in one["files"])
     if not files:

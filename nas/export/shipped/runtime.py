@@ -55,7 +55,7 @@ class Artifact:
         """Raise Refused when a file is missing or not the one that was exported."""
         for path, wanted in zip(self.files, self.sha256, strict=True):
             if not path.is_file():
-                raise Refused(f"{path}: missing; export the network again")
+                raise Refused(f"{path}: missing; export it again")
             if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
                 raise Refused(f"{path}: not the file that was exported; its checksum differs")
 

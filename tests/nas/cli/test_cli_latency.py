@@ -124,7 +124,7 @@ def test_a_device_of_another_space_is_refused_before_anything_is_written(
     [
         (["--max-latency-ms", "3"], "max_latency_ms: only with --device"),
         (["--objectives", "error,latency_ms"], "latency_ms: only with --device"),
-        (["--device", "pi9"], "--device pi9: no file devices/pi9.json; there are: here"),
+        (["--device", "pi9"], "device pi9: no file devices/pi9.json; there are: here"),
         (["--device", "here", "--max-latency-ms", "-1"], "--max-latency-ms"),
     ],
 )

@@ -180,6 +180,23 @@ def test_figures_that_make_no_table_are_refused(answers: list[Answer], message: 
         make_table("it", answers)
 
 
+def test_a_table_that_tells_nothing_is_refused() -> None:
+    wholes = [one for one in ANSWER.latencies if one.arch is not None]
+    wrong = [
+        one.model_copy(update={"p50": one.p50 * 9}) if one in wholes[:1] else one
+        for one in ANSWER.latencies
+    ]
+    answer = ANSWER.model_copy(update={"latencies": tuple(wrong)})
+    assert wholes[0].arch is not None
+    assert wholes[0].arch.unit.kind == "none"
+    with pytest.raises(InvalidInput, match="with a median error of"):
+        make_table("it", [answer])
+    assert make_table("it", [answer], allow_busy=True).fit.networks == 1
+    without = [one for one in ANSWER.latencies if one is not wholes[0]]
+    with pytest.raises(InvalidInput, match="no plain network was measured"):
+        make_table("it", [ANSWER.model_copy(update={"latencies": tuple(without)})])
+
+
 def test_figures_of_a_busy_device_are_taken_when_asked_for() -> None:
     busy = [one.model_copy(update={"busy": True}) for one in ANSWER.latencies]
     answer = ANSWER.model_copy(update={"latencies": tuple(busy)})
@@ -203,7 +220,7 @@ def test_a_table_comes_back_from_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     Path("devices/pi4.json").write_text(table.model_dump_json())
     assert load_table("pi4") == table == load_table("devices/pi4.json")
     assert load_table("pi4").predict(SPEC) == table.predict(SPEC)
-    with pytest.raises(InvalidInput, match=r"--device pi5: no file .*; there are: pi4"):
+    with pytest.raises(InvalidInput, match=r"device pi5: no file .*; there are: pi4"):
         load_table("pi5")
 
 

@@ -18,6 +18,8 @@ import torch
 
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from blocks.deploy import fuse
+from blocks.units import UNITS
+from nas.cost.latency import blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.export import Piece, kit, pieces_of, write_kit
 from nas.export.evaluate import load
@@ -65,6 +67,37 @@ def test_a_piece_computes_what_the_block_does(tmp_path: Path) -> None:
     image = torch.randn(piece.shape)
     run = load("onnx", tmp_path / piece.folder / "model.onnx")
     np.testing.assert_allclose(run(image.numpy()), block(image).detach().numpy(), atol=1e-5)
+
+
+UNITS_EVERYWHERE = [
+    *(UnitSpec(kind=kind) for kind in ("sk", "se", "nl", "snl", "gc", "cbam", "bam")),
+    *(UnitSpec(kind="se", placement=place) for place in ("conv", "standard", "pre", "post")),
+    *(UnitSpec(kind="sk", blocks=blocks) for blocks in [(0,), (-1,), (0, -1)]),
+    UnitSpec(kind="bam", blocks=(-1,)),
+]
+
+
+@pytest.mark.parametrize("backbone", ["shufflenet_v2", "mobilenet_v2"])
+@pytest.mark.parametrize("unit", UNITS_EVERYWHERE, ids=lambda unit: f"{unit.kind}{unit.blocks}")
+def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
+    spec = ArchSpec(backbone=backbone, width=0.5, num_classes=10, input_size=32, unit=unit)
+    blocks = {one.path: one for one in blocks_of(backbone, spec.geometry)}
+    found = [piece for piece in pieces_of([spec], seed=0, whole=0) if piece.path]
+    changes: list[int] = []
+    for piece in found:
+        with torch.device("meta"):
+            own = kit.block_in(build(piece.spec), piece.path)
+            plain = kit.block_in(build(plain_of(spec)), piece.path)
+        block = blocks[piece.path]
+        stands = piece.spec.unit.at(block.stage)
+        # The closed form knows what a unit adds; the module has to have it.
+        added = sum(
+            (UNITS[stands.kind].count(stands, site) - site.plain).params for site in block.sites
+        )
+        sizes = [sum(value.numel() for value in one.parameters()) for one in (own, plain)]
+        assert sizes[0] - sizes[1] == added
+        changes.append(added)
+    assert any(changes)
 
 
 def test_pieces_in_eight_bits(tmp_path: Path) -> None:

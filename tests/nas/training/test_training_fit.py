@@ -12,7 +12,15 @@ import torch
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.training import RECIPES, Recipe, TrainJob, fit, load_checkpoint, read_info, read_metrics
+from nas.training import (
+    RECIPES,
+    Recipe,
+    TrainJob,
+    fit,
+    load_checkpoint,
+    read_info,
+    read_metrics,
+)
 from nas.training.module import Classifier
 
 SPEC = ArchSpec(
@@ -204,21 +212,37 @@ def test_averaged_weights_are_not_the_last_ones() -> None:
     assert distance < current["net.fc.weight"].norm()
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
-def test_every_recipe_schedules_all_its_steps(name: str) -> None:
-    recipe = RECIPES[name]
+def rates_of(recipe: Recipe) -> list[float]:
+    """The learning rate of each step, at three steps an epoch."""
     module = Classifier(torch.nn.Linear(1, 2), recipe, 2, steps_per_epoch=3)
     configured = module.configure_optimizers()
     optimizer = configured["optimizer"]  # type: ignore[index, call-overload]
     schedule = configured["lr_scheduler"]["scheduler"]  # type: ignore[index, call-overload]
-    rates = []
+    rates: list[float] = []
     for _ in range(recipe.epochs * 3):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step() if len(rates) < recipe.epochs * 3 else None
+    return rates
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_schedules_all_its_steps(name: str) -> None:
+    recipe = RECIPES[name]
+    rates = rates_of(recipe)
     assert max(rates) == pytest.approx(recipe.lr, rel=0.02)
     assert rates[0] < 0.2 * recipe.lr
-    assert rates[-1] < 0.05 * recipe.lr
+    if recipe.schedule == "constant":
+        assert rates[3 * recipe.warmup_epochs :] == pytest.approx([recipe.lr] * (len(rates) - 3))
+    else:
+        assert rates[-1] < 0.05 * recipe.lr
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_a_constant_schedule_does_not_know_its_end(epochs: int) -> None:
+    whole = RECIPES["rungs"]
+    short = rates_of(whole.model_copy(update={"epochs": epochs}))
+    assert short == rates_of(whole)[: len(short)]
 
 
 def test_the_checkpoint_is_small_enough_to_be_written_every_epoch() -> None:
