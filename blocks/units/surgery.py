@@ -51,6 +51,17 @@ def insert(model: nn.Module, path: str, name: str, module: nn.Module, *, before:
         setattr(parent, child, nn.Sequential(OrderedDict(pair)))
 
 
+def block_in(model: nn.Module, path: str) -> nn.Module:
+    """The block at ``path`` with the units that stand right before or after it.
+
+    ``insert`` puts them beside it, under its name and theirs.
+    """
+    parent, _, name = path.rpartition(".")
+    children = model.get_submodule(parent).named_children()
+    found = [one for child, one in children if child == name or child.startswith(f"{name}_")]
+    return found[0] if len(found) == 1 else nn.Sequential(*found)
+
+
 def _find(model: nn.Module, path: str) -> tuple[nn.Module, str]:
     parent, _, name = path.rpartition(".")
     return model.get_submodule(parent), name

@@ -22,13 +22,13 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
 
 from blocks import ArchSpec, build
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
 from blocks.spec import NO_UNIT
 from blocks.unit_spec import UnitOverride, UnitSpec
+from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.export.bundle import BENCH, SHIPPED
@@ -244,17 +244,6 @@ def export_piece(folder: Path, piece: Piece, target: str, precision: Precision) 
         home.rename(folder / piece.folder)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def block_in(model: nn.Module, path: str) -> nn.Module:
-    """The block at ``path`` with the units that stand right before or after it.
-
-    ``blocks.units.surgery.insert`` puts them beside it, under its name and theirs.
-    """
-    parent, _, name = path.rpartition(".")
-    children = model.get_submodule(parent).named_children()
-    found = [one for child, one in children if child == name or child.startswith(f"{name}_")]
-    return found[0] if len(found) == 1 else nn.Sequential(*found)
 
 
 def _entry(piece: Piece, target: str, precision: str, files: Sequence[Path]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import torch
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from blocks.deploy import fuse
 from blocks.units import UNITS
+from blocks.units.surgery import block_in
 from nas.cost.latency import blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.export import Piece, kit, pieces_of, write_kit
@@ -86,8 +87,8 @@ def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
     changes: list[int] = []
     for piece in found:
         with torch.device("meta"):
-            own = kit.block_in(build(piece.spec), piece.path)
-            plain = kit.block_in(build(plain_of(spec)), piece.path)
+            own = block_in(build(piece.spec), piece.path)
+            plain = block_in(build(plain_of(spec)), piece.path)
         block = blocks[piece.path]
         stands = piece.spec.unit.at(block.stage)
         # The closed form knows what a unit adds; the module has to have it.
