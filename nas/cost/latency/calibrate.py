@@ -39,8 +39,8 @@ def make_table(
             table that tells little.
 
     Raises:
-        InvalidInput: The answers are of several devices, settings or networks, hold no kit, or the
-            device was busy.
+        InvalidInput: The answers are of several devices, settings or networks, hold no whole
+            kit; the device was busy; the table tells nothing.
     """
     first = answers[0]
     for answer in answers[1:]:
