@@ -1,13 +1,13 @@
 r"""Learning curves of SK networks, one epoch at a time: what searches can be replayed on.
 
-150 networks of shufflenet_v2_sk (branches M, dilations D, groups G, r, L, kernel form, the ReLU in the
-branches, width, stem stride), drawn evenly over their multiply-adds, trained for nine epochs each after
-the recipe `rungs`, whose learning rate does not depend on how long a training is; the first twenty with
-three seeds, so that the noise is known. Fashion-MNIST, pasted at random scales; errors are those of the
-averaged weights on the held-out images.
+Every network of space.yaml (branches M, dilations D, groups G, r, L, kernel form, the ReLU in the
+branches, width) is trained for nine epochs after the recipe `rungs`, whose learning rate does not depend
+on how long a training is; twenty of them with three seeds, so that the noise is known. Fashion-MNIST,
+pasted at random scales; an epoch is 1,536 images, drawn anew of 50,000; errors are those of the averaged
+weights on 1,500 held-out images.
 
 Run it again after any interruption: trainings go on from their checkpoints, and what the table holds is
-not trained again. On a CPU it takes about eight core-hours; a GPU is used when there is one.
+not trained again. On a CPU it takes about three core-hours.
 
     python benchmarks/curves/train.py [--workers 2]      # nice it: it may run beside other work
     python benchmarks/curves/train.py --collect          # only writes the table of what is there
@@ -18,66 +18,40 @@ Writes benchmarks/curves/curves.csv.gz (one row an epoch) and networks.json (the
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
 import json
+import multiprocessing
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from table import NETWORKS, SPACE, Epoch, read_rows, write_rows
+
 from blocks import ArchSpec
-from nas.cost import Budgets, count
+from nas.cost import count
 from nas.data import DataConfig, load_data
-from nas.runs import TrialFolder, replace_file, write_text
-from nas.search import find_candidates
-from nas.search.executors import make_executor
+from nas.runs import TrialFolder, write_text
 from nas.training import RECIPES, TrainJob, read_metrics
+from nas.training.fit import fit
 from search_spaces import load_space
 
-HERE = Path(__file__).parent
 RUNS = Path("runs/curves")
-SPACE = "shufflenet_v2_sk"
-DATA = DataConfig(name="fashion_mnist", scale_jitter=0.35, limit=8_000)
+DATA = DataConfig(name="fashion_mnist", scale_jitter=0.35, epoch_images=1_536, val_limit=1_500)
 RECIPE = RECIPES["rungs"]
-NETWORKS = {1: 30, 2: 75, 3: 45}
-"""So many with M branches: drawn from the space alone, nearly all would have two."""
 WITH_SEEDS, SEEDS = 20, 3
-MOST_MFLOPS = 12.0
-"""Wider networks are left out, so that a CPU can train them all."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row: a network after so many epochs."""
-
-    key: str
-    seed: int
-    epoch: int
-    val_error: float
-    val_loss: float
-    train_loss: float
-    seconds: float
-    mflops: float
-    params: int
-    activations: int
 
 
 def networks() -> list[ArchSpec]:
-    """Of each number of branches every so-manieth by cost, in an order whose beginning is mixed too."""
+    """All of the space, in an order whose beginning is evenly spread over the cost."""
     info = load_data(DATA).info
-    space = load_space(SPACE).bind(
+    space = load_space(str(SPACE)).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
-    specs = find_candidates(space, Budgets(max_mflops=MOST_MFLOPS), seed=0).specs.values()
-    chosen: list[ArchSpec] = []
-    for branches, number in NETWORKS.items():
-        some = [spec for spec in specs if len(spec.unit.dilations) == branches]
-        some.sort(key=lambda spec: (count(spec).mflops, spec.key))
-        chosen += [some[i * len(some) // number] for i in range(number)]
+    specs = list({spec.key: spec for spec in space.enumerate()}.values())
+    specs.sort(key=lambda spec: (count(spec).mflops, spec.key))
     stride = 67  # coprime to the number of networks
-    return [chosen[i * stride % len(chosen)] for i in range(len(chosen))]
+    return [specs[i * stride % len(specs)] for i in range(len(specs))]
 
 
 def jobs() -> Iterator[TrainJob]:
@@ -99,29 +73,19 @@ def jobs() -> Iterator[TrainJob]:
 
 def train(workers: int) -> None:
     """Train what is not in the table."""
-    rows = known()
+    rows = read_rows()
     done = {(row.key, row.seed) for row in rows if row.epoch == RECIPE.epochs}
     waiting = [job for job in jobs() if (job.spec.key, job.seed) not in done]
     waiting = [job for job in waiting if len(epochs_of(job)) < RECIPE.epochs]
     print(f"{len(waiting)} trainings to do", flush=True)
-    executor = make_executor("local", workers, 1)
-    try:
-        for number in range(len(waiting)):
-            while not executor.free:
-                tell(executor.wait(seconds=5.0))
-            job = waiting[number]
-            job.folder.mkdir(parents=True, exist_ok=True)
-            executor.start(number, job)
-        while executor.running:
-            tell(executor.wait(seconds=5.0))
-    finally:
-        executor.stop()
-
-
-def tell(ended: Iterable) -> None:
-    """Say which trainings have ended."""
-    for one in ended:
-        print(f"{one.number:3d} {one.reason or 'done'}", flush=True)
+    # Processes that live on: starting one takes as long as an epoch here.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=20) as pool:
+        running = {pool.submit(fit, job): job for job in waiting}
+        for number, one in enumerate(as_completed(running), 1):
+            job, epochs = running[one], one.result()
+            print(f"{number:3d} {job.spec.key}-{job.seed} {epochs[-1].val_error}", flush=True)
 
 
 def epochs_of(job: TrainJob) -> list:
@@ -129,22 +93,9 @@ def epochs_of(job: TrainJob) -> list:
     return read_metrics(TrialFolder(job.folder)) if job.folder.is_dir() else []
 
 
-def known() -> list[Epoch]:
-    """What the table holds."""
-    path = HERE / "curves.csv.gz"
-    if not path.is_file():
-        return []
-    with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
-        kinds = {"str": str, "int": int, "float": float}
-        return [
-            Epoch(**{one.name: kinds[str(one.type)](line[one.name]) for one in fields(Epoch)})
-            for line in csv.DictReader(file)
-        ]
-
-
 def collect() -> None:
     """Write the table of all whole trainings; the same bytes for the same figures."""
-    rows = {(row.key, row.seed, row.epoch): row for row in known()}
+    rows = {(row.key, row.seed, row.epoch): row for row in read_rows()}
     specs = {}
     for job in jobs():
         specs[job.spec.key] = job.spec.model_dump(mode="json")
@@ -158,13 +109,8 @@ def collect() -> None:
                     round(one.val_loss, 5), round(one.train_loss, 5), round(one.seconds, 2),
                     cost.mflops, cost.params, cost.activations,
                 )  # fmt: skip
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [one.name for one in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(rows[name]) for name in sorted(rows))
-    with replace_file(HERE / "curves.csv.gz") as file:
-        file.write(gzip.compress(text.getvalue().encode(), mtime=0))
-    write_text(HERE / "networks.json", json.dumps(specs, indent=None, sort_keys=True) + "\n")
+    write_rows([rows[name] for name in sorted(rows)])
+    write_text(NETWORKS, json.dumps(specs, indent=None, sort_keys=True) + "\n")
     whole = {(row.key, row.seed) for row in rows.values()}
     print(f"{len(whole)} trainings of {len({key for key, _ in whole})} networks", flush=True)
 

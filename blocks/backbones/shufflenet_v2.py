@@ -17,6 +17,7 @@ from blocks.backbones.base import (
 
 REPEATS = [4, 8, 4]
 CHANNELS = {
+    0.25: [24, 24, 48, 96, 512],  # not in the paper: for devices that 0.5x is too large for
     0.5: [24, 48, 96, 192, 1024],
     1.0: [24, 116, 232, 464, 1024],
     1.5: [24, 176, 352, 704, 1024],

@@ -59,6 +59,12 @@ def search(
     limit: Annotated[
         int | None, typer.Option(help="Train on the first so many images only.")
     ] = None,
+    val_limit: Annotated[
+        int | None, typer.Option(help="Validate on the first so many held-out images only.")
+    ] = None,
+    epoch_images: Annotated[
+        int | None, typer.Option(help="Images an epoch, each epoch others of all there are.")
+    ] = None,
     scale_jitter: Annotated[
         float | None, typer.Option(help="Lowest scale at which objects are pasted, 0 to 1.")
     ] = None,

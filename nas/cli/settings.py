@@ -26,6 +26,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "data": ("data", "name"),
     "data_dir": ("data", "data_dir"),
     "limit": ("data", "limit"),
+    "val_limit": ("data", "val_limit"),
+    "epoch_images": ("data", "epoch_images"),
     "scale_jitter": ("data", "scale_jitter"),
     "recipe": ("recipe", "name"),
     "epochs": ("recipe", "epochs"),

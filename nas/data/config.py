@@ -25,6 +25,10 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         input_size: Side of the image crop in pixels, for imagefolder only; None means 224.
         limit: Use only the first images of the training split, in its fixed order; None, or more
             than there are, means all. Held-out validation images are not counted.
+        val_limit: Use only the first of the held-out validation images, likewise.
+        epoch_images: Images an epoch, drawn anew from the training split for each; None, or more than
+            there are, means all. A short epoch gives an early view of a training without narrowing what
+            it sees. A full training takes all images.
         workers: Processes that read images, for imagefolder only; 0 reads in the main process.
     """
 
@@ -35,4 +39,6 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     scale_jitter: float | None = Field(default=None, gt=0, le=1)
     input_size: int | None = Field(default=None, ge=1)
     limit: int | None = Field(default=None, ge=1)
+    val_limit: int | None = Field(default=None, ge=1)
+    epoch_images: int | None = Field(default=None, ge=1)
     workers: int = Field(default=2, ge=0)

@@ -92,6 +92,7 @@ class FileTrainBatches(EpochBatches):
         augmentation: What is applied after the crop; its crop_padding is not used.
         batch_size: Images per batch.
         seed: Seed of the run.
+        epoch_images: Images an epoch, each epoch others; None: all.
     """
 
     def __init__(
@@ -102,8 +103,10 @@ class FileTrainBatches(EpochBatches):
         augmentation: Augmentation,
         batch_size: int,
         seed: int,
+        epoch_images: int | None = None,
     ) -> None:
-        super().__init__(len(files), batch_size, drop_last=True)
+        images = min(len(files), epoch_images or len(files))
+        super().__init__(images, batch_size, drop_last=True)
         self._files = files
         self._reading = reading
         self._statistics = statistics

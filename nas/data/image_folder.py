@@ -39,6 +39,7 @@ class ImageFolderData:
         test: Images of the val folder.
         augmentation: Training augmentation.
         workers: Processes that read images.
+        epoch_images: Images an epoch, when not all.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class ImageFolderData:
         test: LabelledFiles,
         augmentation: Augmentation,
         workers: int,
+        epoch_images: int | None = None,
     ) -> None:
         self.info = info
+        self._epoch_images = epoch_images
         self._train = train
         self._val = val
         self._test = test
@@ -68,6 +71,7 @@ class ImageFolderData:
             self._augmentation,
             batch_size,
             seed,
+            None if full else self._epoch_images,
         )
 
     def val_batches(self, batch_size: int, device: torch.device) -> FileEvalBatches:
@@ -123,7 +127,8 @@ def load(config: DataConfig) -> ImageFolderData:
         raise InvalidInput(
             f"no class in {root / 'train'} has more than one image; validation needs at least two"
         )
-    used, val = train.select(split.kept[: config.limit]), train.select(split.held_out)
+    used = train.select(split.kept[: config.limit])
+    val = train.select(split.held_out[: config.val_limit])
     size = INPUT_SIZE if config.input_size is None else config.input_size
     info = DataInfo(
         name=config.name,
@@ -140,7 +145,9 @@ def load(config: DataConfig) -> ImageFolderData:
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)
-    return ImageFolderData(info, used, val, test, augmentation, config.workers)
+    return ImageFolderData(
+        info, used, val, test, augmentation, config.workers, config.epoch_images
+    )
 
 
 def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:

@@ -58,10 +58,18 @@ class InMemoryData:
         info: Facts about the set.
         parts: The images of each split.
         augmentation: Training augmentation.
+        epoch_images: Images an epoch, when not all.
     """
 
-    def __init__(self, info: DataInfo, parts: Parts, augmentation: Augmentation) -> None:
+    def __init__(
+        self,
+        info: DataInfo,
+        parts: Parts,
+        augmentation: Augmentation,
+        epoch_images: int | None = None,
+    ) -> None:
         self.info = info
+        self._epoch_images = epoch_images
         self._augmentation = augmentation
         self._val = parts.val_view
         self._test = parts.test_view
@@ -79,7 +87,13 @@ class InMemoryData:
         padded = self._moved("train", self._train, device)
         images = len(padded) if full else self.info.train_images
         return InMemoryTrainBatches(
-            padded, images, Statistics.of(self.info, device), self._augmentation, batch_size, seed
+            padded,
+            images,
+            Statistics.of(self.info, device),
+            self._augmentation,
+            batch_size,
+            seed,
+            None if full else self._epoch_images,
         )
 
     def val_batches(self, batch_size: int, device: torch.device) -> InMemoryEvalBatches:
@@ -127,7 +141,7 @@ def in_memory_data(
         scale_jitter=config.scale_jitter,
     )
     split = hold_out(train.labels, shares(train.labels, recipe.val_images))
-    val = train.select(split.held_out)
+    val = train.select(split.held_out[: config.val_limit])
     kept = train.select(split.kept)
     mean, std = pixel_statistics(kept.images)
     used = train.select(split.kept[: config.limit])
@@ -145,4 +159,4 @@ def in_memory_data(
     )
     jitter = config.scale_jitter
     parts = Parts(used, val, view(val, jitter), view(test, jitter))
-    return InMemoryData(info, parts, augmentation)
+    return InMemoryData(info, parts, augmentation, config.epoch_images)

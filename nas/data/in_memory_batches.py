@@ -23,6 +23,7 @@ class InMemoryTrainBatches(EpochBatches):
         augmentation: Augmentation to apply.
         batch_size: Images per batch.
         seed: Seed of the run.
+        epoch_images: Images an epoch, each epoch others; None: all.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class InMemoryTrainBatches(EpochBatches):
         augmentation: Augmentation,
         batch_size: int,
         seed: int,
+        epoch_images: int | None = None,
     ) -> None:
-        super().__init__(images, batch_size, drop_last=True)
+        super().__init__(min(images, epoch_images or images), batch_size, drop_last=True)
         self._padded = padded
         self._images = images
         self._statistics = statistics

@@ -56,10 +56,9 @@ RECIPES.register("tiny", PROXY.model_copy(update={"epochs": 10, "batch_size": 32
 RECIPES.register(
     "rungs",
     Recipe(
-        epochs=9, batch_size=64, lr=0.05, weight_decay=5e-4, schedule="constant", warmup_epochs=1,
-        ema_decay=0.99,
+        epochs=9, batch_size=64, lr=0.05, weight_decay=5e-4, schedule="constant", ema_decay=0.99
     ),
-)  # fmt: skip
+)
 # The full training of a chosen network on small images.
 RECIPES.register("full", PROXY.model_copy(update={"epochs": 30}))
 # The later light-model recipe of SKNet's first author (github.com/implus/PytorchInsight).
