@@ -81,7 +81,7 @@ def train(workers: int) -> None:
     # Processes that live on: starting one takes as long as an epoch here.
     os.environ["OMP_NUM_THREADS"] = "1"
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=20) as pool:
+    with ProcessPoolExecutor(workers, spawn) as pool:
         running = {pool.submit(fit, job): job for job in waiting}
         for number, one in enumerate(as_completed(running), 1):
             job, epochs = running[one], one.result()

@@ -19,6 +19,7 @@ from nas.front import pick_knee
 from nas.report import write_report
 from nas.runs import RunFolder
 from nas.search import resume_search, start_search
+from nas.search.samplers import SAMPLERS
 from nas.search.view import PlainView, make_view
 from nas.training import RECIPES
 
@@ -50,7 +51,24 @@ def search(
         str | None, typer.Option(help="error and any of mflops, params, activations, latency_ms.")
     ] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="tpe, nsga2, nsga3, gp, random or grid.")
+        str | None, typer.Option(help=f"Who proposes networks: {', '.join(SAMPLERS)}.")
+    ] = None,
+    early_stopping: Annotated[
+        str | None,
+        typer.Option(
+            help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast."
+        ),
+    ] = None,
+    total_epochs: Annotated[
+        int | None, typer.Option(help="Epochs to train in all, over all networks.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="End after so many trainings without growth of the hypervolume."),
+    ] = None,
+    inherit: Annotated[
+        int | None,
+        typer.Option(help="Start from the trained plain network, and train so many epochs more."),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,

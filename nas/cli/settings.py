@@ -38,8 +38,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_activations": ("budgets", "max_activations"),
     "max_latency_ms": ("budgets", "max_latency_ms"),
     "device": ("device",),
+    "early_stopping": ("early_stopping",),
+    "total_epochs": ("total_epochs",),
+    "patience": ("patience",),
+    "inherit": ("inherit",),
 }
-CHANGEABLE = ("trials", "workers", "threads")
+CHANGEABLE = ("trials", "workers", "threads", "total_epochs", "patience")
 DEFAULT_TRIALS = 40
 
 

@@ -145,9 +145,7 @@ def load(config: DataConfig) -> ImageFolderData:
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)
-    return ImageFolderData(
-        info, used, val, test, augmentation, config.workers, config.epoch_images
-    )
+    return ImageFolderData(info, used, val, test, augmentation, config.workers, config.epoch_images)
 
 
 def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from nas.runs.atomic import check_folders_above, replace_file, write_text
 from nas.runs.folder import RunFolder, TrialFolder
-from nas.runs.records import ERROR, Outcome, TrialRecord
+from nas.runs.records import ERROR, Outcome, Reached, TrialRecord
 
 __all__ = [
     "ERROR",
     "Outcome",
+    "Reached",
     "RunFolder",
     "TrialFolder",
     "TrialRecord",

@@ -128,6 +128,10 @@ class RunFolder:
         """Files of a trial of the search."""
         return TrialFolder(self.path / "trials" / f"{number:04d}")
 
+    def parent(self, key: str) -> TrialFolder:
+        """Files of the training of a plain network that trials start from."""
+        return TrialFolder(self.path / "parents" / key)
+
     def full_training(self, label: str) -> TrialFolder:
         """Files of the full training of a chosen network."""
         return TrialFolder(self.path / "train" / label)

@@ -12,13 +12,30 @@ ERROR = "error"
 
 
 class Outcome(Enum):
-    """What has become of a trial."""
+    """What has become of a trial; paused: it waits at a rung; stopped: it was given up there."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     TRAINED = "trained"
+    STOPPED = "stopped"
     REPLAYED = "replayed"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A point at which a training paused or ended.
+
+    Attributes:
+        epochs: Trained so far.
+        error: Validation error there, 0 to 1.
+        order: How many such points, of all trials of the search, came before.
+    """
+
+    epochs: int
+    error: float
+    order: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,8 @@ class TrialRecord:
         outcome: What has become of it.
         values: One figure per objective; empty unless trained or replayed.
         note: Why it was refused or has failed, or which trial it repeats.
+        reached: Where its training has paused or ended so far, in order.
+        until: Epochs that it was last set to train to; 0: it was not begun.
     """
 
     number: int
@@ -40,3 +59,10 @@ class TrialRecord:
     outcome: Outcome
     values: tuple[float, ...] = ()
     note: str = ""
+    reached: tuple[Reached, ...] = ()
+    until: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained so far, as far as the study knows."""
+        return self.reached[-1].epochs if self.reached else 0

@@ -7,13 +7,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
 from nas.data import DataConfig
 from nas.runs import ERROR
-from nas.search.samplers import SAMPLERS
+from nas.search.early_stopping.contender import ETA, rungs_of
+from nas.search.samplers import SAMPLERS, TAKE_PAUSED
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
+
+PAUSING = "rungs"
+"""The recipe of trainings that pause, when none is given."""
 
 
 class SearchConfig(BaseModel):
@@ -37,6 +42,15 @@ class SearchConfig(BaseModel):
         threads: CPU threads of a training; None: the machine's cores shared out among the workers.
         executor: Where trainings run.
         storage: URL of the study's database; None: SQLite in the run's folder.
+        early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
+            ``pareto``, ``cost-peers``, ``forecast``: see ``nas.search.early_stopping``. Trainings
+            then pause at rungs, and ``recipe`` is ``rungs`` unless another is given.
+        total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
+            trained so many, or ``trials`` networks.
+        patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
+            parts of trainings, from rung to rung); None: it goes on.
+        inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
+            and trains so many epochs more; None: it starts afresh and trains ``recipe``.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
@@ -56,6 +70,10 @@ class SearchConfig(BaseModel):
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     executor: Literal["local"] = "local"
+    early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
+    total_epochs: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+    inherit: Annotated[int, Field(ge=1)] | None = None
     storage: str | None = None
     reference: tuple[float, ...] | None = None
     device: LatencyTable | None = None
@@ -71,6 +89,39 @@ class SearchConfig(BaseModel):
     def costs(self) -> Mapping[str, Cost]:
         """The costs that are known in this search."""
         return costs_on(self.device)
+
+    @property
+    def cost_objectives(self) -> tuple[str, ...]:
+        """Objectives that need no training."""
+        return tuple(name for name in self.objectives if name != ERROR)
+
+    @property
+    def epochs(self) -> int:
+        """That a trial is trained in full."""
+        return self.inherit or self.recipe.epochs
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs at which trainings pause; the last is their end."""
+        return (self.epochs,) if self.early_stopping == "none" else rungs_of(self.epochs)
+
+    def costs_of(self, spec: ArchSpec) -> tuple[float, ...]:
+        """The exact costs of a network, one a cost objective."""
+        return tuple(self.costs[name](spec) for name in self.cost_objectives)
+
+    def values(self, spec: ArchSpec, error: float) -> tuple[float, ...]:
+        """The objectives of a network that errs so."""
+        return tuple(error if name == ERROR else self.costs[name](spec) for name in self.objectives)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe_that_pauses(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or fields.get("early_stopping", "none") == "none":
+            return fields
+        recipe = fields.get("recipe", PAUSING)
+        if isinstance(recipe, dict) and "name" not in recipe:
+            recipe = {"name": PAUSING, **recipe}
+        return {**fields, "recipe": recipe}
 
     @field_validator("device", mode="before")
     @classmethod
@@ -103,6 +154,22 @@ class SearchConfig(BaseModel):
         if value not in SAMPLERS:
             raise InvalidInput(f"unknown sampler {value!r}; allowed: {', '.join(SAMPLERS)}")
         return value
+
+    @model_validator(mode="after")
+    def _check_early_stopping(self) -> SearchConfig:
+        if self.early_stopping == "none":
+            return self
+        if self.sampler not in TAKE_PAUSED:
+            raise InvalidInput(
+                f"sampler {self.sampler!r} cannot learn from trainings that pause; with early_stopping "
+                f"allowed: {', '.join(TAKE_PAUSED)}"
+            )
+        if len(self.rungs) < 2:
+            raise InvalidInput(
+                f"early_stopping: trainings of {self.epochs} epochs have nowhere to pause; "
+                f"allowed: {ETA} epochs or more"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_objectives(self) -> SearchConfig:

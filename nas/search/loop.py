@@ -8,9 +8,12 @@ from typing import NoReturn
 
 from nas.errors import WorkFailed
 from nas.front import Front, make_front
-from nas.runs import ERROR, Outcome, RunFolder, TrialRecord
+from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search.config import SearchConfig
+from nas.search.early_stopping import Rule
 from nas.search.executors import Executor, Finished
+from nas.search.inherit import inheriting
+from nas.search.plateau import trainings_without_growth
 from nas.search.proposer import Proposer
 from nas.search.samplers import derive_seed
 from nas.search.view import Status, View, duration
@@ -31,6 +34,7 @@ class Search:
         executor: Trains them.
         view: Shows it.
         reference: The worst corner of the box, for the hypervolume.
+        rule: Says which waiting trainings go on; None: trainings do not pause.
     """
 
     config: SearchConfig
@@ -39,8 +43,11 @@ class Search:
     executor: Executor
     view: View
     reference: tuple[float, ...]
+    rule: Rule | None = None
     _started: dict[int, float] = field(default_factory=dict)
     _seconds: list[float] = field(default_factory=list)
+    _exhausted: bool = False
+    _on_plateau: bool = False
 
     def __call__(self) -> Front:
         """Search, and return the front.
@@ -61,38 +68,84 @@ class Search:
                 self._settle()
         finally:
             self.executor.stop()
+        for record in self.proposer.records:
+            if record.outcome is Outcome.PAUSED:
+                self.proposer.stop(record.number)
         self._fail_if_nothing_was_trained()
         return self._front()
 
     def _fill(self) -> bool:
-        """Start trainings while there are free places; False when there is nothing left to start."""
-        while self._open() > 0:
-            if not self.executor.free:
-                return True
-            record = self.proposer.next()
+        """Start trainings while there are free places; False when there is nothing to start now."""
+        while self.executor.free:
+            record = None if self._at_an_end() else self._promoted() or self._new()
             if record is None:
-                self.view.event("the space holds no further network within the budgets")
                 return False
             self._start(record)
-        return False
+        return True
+
+    def _promoted(self) -> TrialRecord | None:
+        """The waiting training that is to go on; None: a new network is to be begun."""
+        if self.rule is None:
+            return None
+        closing = self._open() <= 0 or self._exhausted
+        key = self.rule.promote(self.proposer.contenders, self._epochs_left(), closing=closing)
+        if key is None:
+            return None
+        return next(r for r in self.proposer.records if r.key == key and r.until)
+
+    def _new(self) -> TrialRecord | None:
+        """A network that was never trained; None when no more are wanted, or none is left."""
+        left = self._epochs_left()
+        if self._open() <= 0 or self._exhausted or (left is not None and left < self._first_rung):
+            return None
+        record = self.proposer.next()
+        if record is None:
+            self._exhausted = True
+            self.view.event("the space holds no further network within the budgets")
+        return record
+
+    @property
+    def _first_rung(self) -> int:
+        return self.config.rungs[0]
 
     def _open(self) -> int:
-        """Trainings still to be started; failed ones count as spent."""
-        ended = sum(r.outcome in (Outcome.TRAINED, Outcome.FAILED) for r in self.proposer.records)
-        return self.config.trials - ended - len(self.executor.running)
+        """Networks still to be begun; failed trainings count as spent."""
+        begun = (Outcome.TRAINED, Outcome.FAILED, Outcome.STOPPED, Outcome.PAUSED)
+        records = self.proposer.records
+        return self.config.trials - sum(bool(r.until) or r.outcome in begun for r in records)
+
+    def _epochs_left(self) -> int | None:
+        total = self.config.total_epochs
+        return None if total is None else total - self.proposer.epochs_spent
+
+    def _at_an_end(self) -> bool:
+        """Whether the hypervolume has stopped growing."""
+        patience = self.config.patience
+        if patience is None or self._on_plateau:
+            return self._on_plateau
+        idle = trainings_without_growth(self.proposer.records, self.reference)
+        if idle >= patience:
+            self._on_plateau = True
+            self.view.event(f"the hypervolume has not grown over {idle} trainings: the search ends")
+        return self._on_plateau
 
     def _start(self, record: TrialRecord) -> None:
+        until = record.until
+        if record.outcome is not Outcome.RUNNING or not until:
+            until = next(rung for rung in self.config.rungs if rung > record.epochs)
+            self.proposer.begin(record.number, until)
         job = TrainJob(
             spec=record.spec,
             data=self.config.data,
             recipe=self.config.recipe,
+            stop_epoch=until,
             seed=derive_seed(self.config.seed, "training"),
             folder=self.run.trial(record.number).path,
             log_name=self.config.name,
             log_version=f"trial_{record.number:04d}",
         )
         self._started[record.number] = time.monotonic()
-        self.executor.start(record.number, job)
+        self.executor.start(record.number, inheriting(job, self.config, self.run))
         self._show()
 
     def _settle(self) -> None:
@@ -105,7 +158,7 @@ class Search:
     def _tell(self, finished: Finished) -> None:
         number = finished.number
         seconds = time.monotonic() - self._started.pop(number)
-        spec = next(r.spec for r in self.proposer.records if r.number == number)
+        record = next(r for r in self.proposer.records if r.number == number)
         epochs = read_metrics(self.run.trial(number))
         error = epochs[-1].val_error if finished.ended_well and epochs else None
         if error is None:
@@ -114,26 +167,29 @@ class Search:
             error_file = self.run.trial(number).error
             self.view.event(f"trial {number:4d}  failed: {reason} (see {error_file})")
             return
-        values = tuple(
-            error if name == ERROR else self.config.costs[name](spec)
-            for name in self.config.objectives
-        )
+        values, done = self.config.values(record.spec, error), epochs[-1].epoch
+        self._seconds.append(seconds / max(1, done - record.epochs))
+        self.proposer.reach(number, done, error)
+        if done < self.config.epochs:
+            at = f"at epoch {done} of {self.config.epochs}"
+            self.view.event(
+                f"trial {number:4d}  error {error:.6g} {at}  ({duration(seconds)})  {self._summary()}"
+            )
+            return
         self.proposer.complete(number, values)
-        self._seconds.append(seconds)
         figures = zip(self.config.objectives, values, strict=True)
         shown = "  ".join(f"{name} {value:.6g}" for name, value in figures)
         self.view.event(f"trial {number:4d}  {shown}  ({duration(seconds)})  {self._summary()}")
 
     def _give_up_if_hopeless(self) -> None:
-        outcomes = [r.outcome for r in self.proposer.records]
-        failed = outcomes.count(Outcome.FAILED)
-        if failed >= HOPELESS and Outcome.TRAINED not in outcomes:
+        failed = sum(r.outcome is Outcome.FAILED for r in self.proposer.records)
+        if failed >= HOPELESS and not any(r.reached for r in self.proposer.records):
             self._give_up(failed)
 
     def _fail_if_nothing_was_trained(self) -> None:
-        outcomes = [r.outcome for r in self.proposer.records]
-        if Outcome.FAILED in outcomes and Outcome.TRAINED not in outcomes:
-            self._give_up(outcomes.count(Outcome.FAILED))
+        failed = sum(r.outcome is Outcome.FAILED for r in self.proposer.records)
+        if failed and not any(r.reached for r in self.proposer.records):
+            self._give_up(failed)
 
     def _give_up(self, failed: int) -> NoReturn:
         first = next(r for r in self.proposer.records if r.outcome is Outcome.FAILED)
@@ -148,27 +204,35 @@ class Search:
     def _status(self) -> Status:
         outcomes = [r.outcome for r in self.proposer.records]
         front = self._front()
-        left = None
-        if self._seconds:
-            mean = sum(self._seconds) / len(self._seconds)
-            left = mean * (self._open() + len(self.executor.running)) / self.config.workers
         return Status(
             wanted=self.config.trials,
             trained=outcomes.count(Outcome.TRAINED),
+            paused=outcomes.count(Outcome.PAUSED),
             running=self.executor.running,
             refused=outcomes.count(Outcome.REFUSED),
             replayed=outcomes.count(Outcome.REPLAYED),
             failed=outcomes.count(Outcome.FAILED),
             front_size=len(front.points),
             hypervolume=front.hypervolume,
-            seconds_left=left,
+            seconds_left=self._seconds_left(),
         )
+
+    def _seconds_left(self) -> float | None:
+        """An estimate, where the epochs that are left are known."""
+        epochs = self._epochs_left()
+        if self.rule is None:
+            unbegun = (self._open() + len(self.executor.running)) * self.config.epochs
+            epochs = unbegun if epochs is None else min(unbegun, epochs)
+        if epochs is None or not self._seconds:
+            return None
+        return sum(self._seconds) / len(self._seconds) * max(0, epochs) / self.config.workers
 
     def _summary(self) -> str:
         status = self._status()
         left = "" if status.seconds_left is None else f", {duration(status.seconds_left)} left"
+        paused = "" if self.rule is None else f", {status.paused} paused"
         return (
-            f"[{status.trained}/{status.wanted} trained, {status.refused} refused, "
+            f"[{status.trained}/{status.wanted} trained{paused}, {status.refused} refused, "
             f"{status.replayed} replayed, {status.failed} failed; front {status.front_size}, "
             f"hypervolume {status.hypervolume:.4f}{left}]"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +12,21 @@ from blocks import InvalidInput
 from nas.runs import Outcome, TrialRecord
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
-from nas.search.samplers import SAMPLERS, derive_seed
+from nas.search.dealers import Dealer
+from nas.search.early_stopping import Contender
+from nas.search.inherit import plain_parent
+from nas.search.samplers import DEALT, SAMPLERS, derive_seed
 from nas.search.study import (
     FAILURE,
     PROPOSAL,
     REFUSED,
     REPLAY_OF,
+    RUNGS,
+    STOPPED,
+    UNTIL,
     read_records,
     record,
+    shown_to_sampler,
 )
 from search_spaces import SearchSpace
 
@@ -28,6 +34,9 @@ PATIENCE = 25
 """Proposals in a row that need no training, after which a new network is dealt out instead.
 
 In a small space a sampler that has converged proposes what is known again and again."""
+
+
+CONTENDING = (Outcome.RUNNING, Outcome.PAUSED, Outcome.STOPPED, Outcome.TRAINED)
 
 
 @dataclass
@@ -39,12 +48,15 @@ class Proposer:
         config: Of the search.
         space: Bound to the data.
         candidates: Networks within the budgets.
+        dealer: Deals out new networks where no sampler of Optuna's does, or where that one has nothing
+            new to propose.
     """
 
     study: optuna.Study
     config: SearchConfig
     space: SearchSpace
     candidates: Candidates
+    dealer: Dealer
     _records: dict[int, TrialRecord] = field(default_factory=dict)
     _idle: int = 0
 
@@ -60,6 +72,31 @@ class Proposer:
         """Every proposal so far, in order."""
         return list(self._records.values())
 
+    @property
+    def epochs_spent(self) -> int:
+        """Epochs trained, and those that trainings now under way will have trained; parents' too."""
+        ended = (Outcome.PAUSED, Outcome.STOPPED, Outcome.TRAINED)
+        begun = [one for one in self._records.values() if one.until or one.reached]
+        spent = sum(one.epochs if one.outcome in ended else one.until for one in begun)
+        if self.config.inherit is None:
+            return spent
+        parents = {plain_parent(one.spec).key for one in begun}
+        return spent + len(parents) * self.config.recipe.epochs
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """What rules and dealers see: every network whose training was begun and has not failed."""
+        return [
+            Contender(
+                one.key,
+                self.config.costs_of(one.spec),
+                tuple(reached.error for reached in one.reached),
+                running=one.outcome is Outcome.RUNNING,
+            )
+            for one in self._records.values()
+            if one.outcome in CONTENDING and (one.until or one.outcome is not Outcome.RUNNING)
+        ]
+
     def recover(self) -> list[TrialRecord]:
         """Take up the trials that an ended process left open.
 
@@ -74,6 +111,10 @@ class Proposer:
         for trial in unproposed:
             # Cut off in the midst of being proposed: the next one gets the same seed.
             self.study.tell(trial.number, state=TrialState.FAIL)
+        for one in list(self._records.values()):
+            if one.outcome is Outcome.PAUSED and one.epochs == self.config.epochs:
+                # Trained in full, and cut off before that was told.
+                self.complete(one.number, self._last_values(one))
         return [
             one
             for one in list(self._records.values())
@@ -88,7 +129,7 @@ class Proposer:
             can be seen.
         """
         while True:
-            if self.config.sampler == "grid" or self._idle >= PATIENCE:
+            if self.config.sampler in DEALT or self._idle >= PATIENCE:
                 params = self._unseen()
                 if params is None:
                     return None
@@ -98,6 +139,27 @@ class Proposer:
                 self._idle = 0
                 return proposed
             self._idle += 1
+
+    def begin(self, number: int, until: int) -> None:
+        """Note that a trial is now trained until so many epochs."""
+        self._trial(number).set_user_attr(UNTIL, until)
+        self._refresh(number)
+
+    def reach(self, number: int, epochs: int, error: float) -> None:
+        """Note what a trial has come to at a rung, where it waits from now on, or at its end."""
+        order = sum(len(one.reached) for one in self._records.values())
+        reached = [(one.epochs, one.error, one.order) for one in self._records[number].reached]
+        if epochs not in [known for known, *_ in reached]:  # noted before a crash
+            self._trial(number).set_user_attr(RUNGS, [*reached, (epochs, error, order)])
+            self._refresh(number)
+
+    def stop(self, number: int) -> None:
+        """Give up a trial that waits at a rung; its network is not trained again."""
+        epochs = self._records[number].epochs
+        self._trial(number).set_user_attr(STOPPED, f"stopped early, after {epochs} epochs")
+        self.study.tell(number, state=TrialState.PRUNED)
+        self._refresh(number)
+        self._settle_waiting(number)
 
     def complete(self, number: int, values: tuple[float, ...]) -> None:
         """Tell the objectives of a trained trial, and of the trials that wait for the same network."""
@@ -115,11 +177,20 @@ class Proposer:
     def _propose(self) -> TrialRecord:
         # Seeded by the number of proposals, not of trials: one that was cut off does not count.
         seed = derive_seed(self.config.seed, "proposal", len(self._records))
-        self.study.sampler = SAMPLERS[self.config.sampler](seed)
+        sampler = SAMPLERS[self.config.sampler](seed)
+        if self.config.early_stopping != "none" and self.config.sampler not in DEALT:
+            shown = shown_to_sampler(self.study, self._last_values)
+            shown.sampler = sampler
+            self._enqueue(shown.ask(self.space.distributions()).params)
+        self.study.sampler = sampler
         trial = self.study.ask(self.space.distributions())
         spec = self.space.from_params(trial.params)
         trial.set_user_attr(PROPOSAL, {"key": spec.key, "arch": spec.model_dump(mode="json")})
         return self._refresh(trial.number)
+
+    def _last_values(self, one: TrialRecord) -> tuple[float, ...]:
+        """The objectives of a network by the last rung it has reached."""
+        return self.config.values(one.spec, one.reached[-1].error)
 
     def _judge(self, trial: optuna.Trial, proposed: TrialRecord) -> bool:
         """Refuse or replay ``proposed``; True when it has to be trained.
@@ -142,14 +213,16 @@ class Proposer:
         if known.number == proposed.number:
             return True
         trial.set_user_attr(REPLAY_OF, known.number)
-        # While the first one is in training this trial waits for its result.
-        if known.outcome is not Outcome.RUNNING:
+        # While the training of the first one has not ended this trial waits for its result.
+        if known.outcome not in (Outcome.RUNNING, Outcome.PAUSED):
             self._replay(proposed.number, known)
         return False
 
     def _replay(self, number: int, known: TrialRecord) -> None:
         if known.outcome is Outcome.TRAINED:
             self.study.tell(number, known.values)
+        elif known.outcome is Outcome.STOPPED:
+            self.study.tell(number, state=TrialState.PRUNED)
         else:
             self.study.tell(number, state=TrialState.FAIL)
         self._refresh(number)
@@ -167,11 +240,10 @@ class Proposer:
     def _unseen(self) -> dict[str, Any] | None:
         """Parameters of a candidate that was never proposed; None when none is left."""
         seen = {one.key for one in self._records.values()}
-        left = [spec for key, spec in self.candidates.specs.items() if key not in seen]
-        random.Random(derive_seed(self.config.seed, "unseen", len(left))).shuffle(left)
-        for spec in left:
+        left = [key for key in self.candidates.specs if key not in seen]
+        for key in self.dealer.deal(left, self.contenders):
             try:
-                return self.space.to_params(spec)
+                return self.space.to_params(self.candidates.specs[key])
             except InvalidInput:
                 # A sample of a vast space may hold a network under values that it mended.
                 continue

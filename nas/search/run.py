@@ -18,6 +18,7 @@ from nas.search.executors import make_executor
 from nas.search.loop import Search
 from nas.search.proposer import Proposer
 from nas.search.samplers import derive_seed
+from nas.search.strategy import make_strategy
 from nas.search.study import open_study, read_records
 from nas.search.view import View
 from search_spaces import SearchSpace
@@ -130,13 +131,15 @@ def _search(
     view: View,
 ) -> Front:
     study = open_study(config, run, create=False)
+    strategy = make_strategy(config, candidates)
     search = Search(
         config=config,
         run=run,
-        proposer=Proposer(study, config, space, candidates),
+        proposer=Proposer(study, config, space, candidates, strategy.dealer),
         executor=make_executor(config.executor, config.workers, config.threads),
         view=view,
         reference=config.box,
+        rule=strategy.rule,
     )
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"

@@ -30,8 +30,12 @@ SAMPLERS.register("nsga2", lambda seed: NSGAIISampler(seed=seed, population_size
 SAMPLERS.register("nsga3", lambda seed: NSGAIIISampler(seed=seed, population_size=20))
 SAMPLERS.register("gp", lambda seed: GPSampler(seed=seed))
 SAMPLERS.register("random", lambda seed: RandomSampler(seed=seed))
-# Every network of the space once, in a seeded order: the proposer deals them out, the sampler is idle.
-SAMPLERS.register("grid", lambda seed: RandomSampler(seed=seed))
+# Networks dealt out of the candidates (nas.search.dealers), none twice; Optuna's sampler is idle.
+DEALT = ("grid", "density", "forecast")
+for _name in DEALT:
+    SAMPLERS.register(_name, lambda seed: RandomSampler(seed=seed))
+TAKE_PAUSED = ("tpe", "gp", "random", *DEALT)
+"""Those that can learn from trainings that wait at a rung; the genetic ones need whole generations."""
 
 
 def derive_seed(*parts: int | str) -> int:

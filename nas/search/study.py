@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import Outcome, Reached, RunFolder, TrialRecord
 from nas.search.config import SearchConfig
 
 # Trial attributes. The proposal is written in one piece: a trial has it whole or was not proposed.
@@ -21,6 +22,9 @@ PROPOSAL = "proposal"
 REPLAY_OF = "replay_of"
 REFUSED = "refused"
 FAILURE = "failure"
+RUNGS = "rungs"
+UNTIL = "until"
+STOPPED = "stopped"
 
 
 def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.Study:
@@ -80,15 +84,20 @@ def record(trial: FrozenTrial) -> TrialRecord:
     attributes: dict[str, Any] = trial.user_attrs
     proposal = attributes[PROPOSAL]
     replayed = attributes.get(REPLAY_OF)
+    reached = tuple(Reached(*one) for one in attributes.get(RUNGS, ()))
+    until = attributes.get(UNTIL, 0)
     if trial.state == TrialState.COMPLETE:
         outcome = Outcome.TRAINED if replayed is None else Outcome.REPLAYED
     elif trial.state == TrialState.PRUNED:
-        outcome = Outcome.REFUSED
+        stopped = Outcome.STOPPED if STOPPED in attributes else Outcome.REFUSED
+        outcome = stopped if replayed is None else Outcome.REPLAYED
     elif trial.state == TrialState.FAIL:
         outcome = Outcome.FAILED if replayed is None else Outcome.REPLAYED
     else:
-        outcome = Outcome.RUNNING
+        waits = reached and reached[-1].epochs == until and replayed is None
+        outcome = Outcome.PAUSED if waits else Outcome.RUNNING
     notes = {
+        Outcome.STOPPED: attributes.get(STOPPED, ""),
         Outcome.REFUSED: attributes.get(REFUSED, ""),
         Outcome.FAILED: attributes.get(FAILURE, ""),
         Outcome.REPLAYED: f"same network as trial {replayed}",
@@ -100,4 +109,30 @@ def record(trial: FrozenTrial) -> TrialRecord:
         outcome=outcome,
         values=tuple(trial.values or ()),
         note=notes.get(outcome, ""),
+        reached=reached,
+        until=until,
     )
+
+
+def shown_to_sampler(
+    study: optuna.Study, values: Callable[[TrialRecord], tuple[float, ...]]
+) -> optuna.Study:
+    """A copy of ``study`` in memory in which a training that waits at a rung is a known network.
+
+    In the study itself it is open, and a sampler takes open trials for bad ones.
+
+    Args:
+        study: Of the search.
+        values: The objectives of a network by the last rung it has reached.
+    """
+    copy = optuna.create_study(directions=study.directions)
+    for trial in study.get_trials(deepcopy=False):
+        if PROPOSAL not in trial.user_attrs:
+            continue
+        one = record(trial)
+        if one.outcome in (Outcome.PAUSED, Outcome.STOPPED):
+            trial = optuna.trial.create_trial(
+                params=trial.params, distributions=trial.distributions, values=list(values(one))
+            )
+        copy.add_trial(trial)
+    return copy

@@ -17,7 +17,8 @@ class Status:
 
     Attributes:
         wanted: Networks to train.
-        trained: Trained.
+        trained: Trained in full.
+        paused: Waiting at a rung.
         running: Numbers of the trials in training.
         refused: Proposals over a budget.
         replayed: Proposals of a network known already.
@@ -29,6 +30,7 @@ class Status:
 
     wanted: int
     trained: int
+    paused: int
     running: tuple[int, ...]
     refused: int
     replayed: int
@@ -135,7 +137,8 @@ def _table(status: Status, progress: RenderableType) -> Table:
     table = Table.grid(padding=(0, 3))
     table.add_row(progress, f"running: {running}", f"left: {left}")
     table.add_row(
-        f"refused {status.refused}, replayed {status.replayed}, failed {status.failed}",
+        f"paused {status.paused}, refused {status.refused}, replayed {status.replayed}, "
+        f"failed {status.failed}",
         f"front: {status.front_size} points",
         f"hypervolume {status.hypervolume:.4f}",
     )

@@ -26,6 +26,9 @@ from nas.training.progress import EpochCloser, write_metrics
 
 LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
+PARENT_SECONDS = 7 * 24 * 3600.0
+"""How long a training waits for another process to train its parent. Whoever holds the lock of a folder
+trains there, and it goes with the process: what this bounds is a process that hangs."""
 
 
 def fit(
@@ -36,7 +39,8 @@ def fit(
 ) -> tuple[EpochMetrics, ...]:
     """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
 
-    Training 3 epochs and then 3 more gives the weights of training 6.
+    Training 3 epochs and then 3 more gives the weights of training 6. A job with a parent has that
+    trained first, by this process or, when another one is at it, by that.
 
     Args:
         job: What to train.
@@ -47,13 +51,16 @@ def fit(
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
 
     Raises:
-        InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, or
-            another process trains in the folder.
+        InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, the
+            parent's checkpoint is damaged or of another training, or another process trains in the
+            folder.
         FloatingPointError: The loss is not finite.
     """
     _quieten()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
+    if job.parent is not None:
+        _finish(job.parent.model_copy(update={"threads": job.threads}))
     data = load_data(job.data)
     check_fits(job.spec, data.info)
     folder = TrialFolder(job.folder)
@@ -74,7 +81,7 @@ def _fit(
     write_metrics(folder, history)
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
-    net = build(job.spec, start=job.start, pretrained=job.pretrained)
+    net = build(job.spec, start=job.start, pretrained=job.weights)
     closer = EpochCloser(job, history, on_epoch)
     trainer = _trainer(job, last, closer)
     train, val = _batches(job, data, trainer.strategy.root_device)
@@ -100,6 +107,21 @@ def check_fits(spec: ArchSpec, info: DataInfo) -> None:
             raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
 
 
+def _finish(parent: TrainJob) -> None:
+    """Train ``parent`` to its end; once there, its checkpoint is never written again."""
+    folder = TrialFolder(parent.folder)
+    if folder.checkpoint.exists():
+        try:
+            info = read_info(folder.checkpoint)
+        except InvalidInput as error:
+            # Not trained anew unasked, like other damaged ones: networks have started from it.
+            raise InvalidInput(f"{error}; delete it to have {folder.path} trained anew") from None
+        _check_same(parent, info)
+        if len(info.history) == parent.recipe.epochs:
+            return
+    fit(parent, lock_seconds=PARENT_SECONDS)
+
+
 def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
     """The history of the checkpoint to go on from; empty when there is none that can be used."""
     if not folder.checkpoint.exists():
@@ -110,14 +132,19 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, .
         # Ours are written whole; this one was damaged from outside. The trial can be trained anew.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return ()
+    _check_same(job, info)
+    return info.history
+
+
+def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
+    """Raise InvalidInput when the checkpoint in the job's folder is not one of the job."""
     here, there = _identity(job), _identity(info)
     differs = [name for name in here if here[name] != there[name]]
     if differs:
         raise InvalidInput(
-            f"{folder.checkpoint}: belongs to another training (other {', '.join(differs)}); "
-            "start over with --again, or take its options"
+            f"{TrialFolder(job.folder).checkpoint}: belongs to another training (other "
+            f"{', '.join(differs)}); start over with --again, or take its options"
         )
-    return info.history
 
 
 def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:

@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks import ArchSpec, InvalidInput
 from nas.data import DataConfig
+from nas.runs import TrialFolder
 from nas.training.recipe import Recipe
 
 
@@ -63,6 +64,8 @@ class TrainJob(BaseModel):
         full: Train on all training images, the held-out ones too, and read the test set at the end.
         start: Where the units' weights come from; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
+        parent: The training of the plain network to start from, which is finished first unless it is;
+            in place of ``pretrained``. Its ``threads`` are those of this job.
         threads: CPU threads; None: torch's choice.
     """
 
@@ -79,7 +82,30 @@ class TrainJob(BaseModel):
     full: bool = False
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
+    parent: TrainJob | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of weights to start from: given, or left by the parent."""
+        return (
+            self.pretrained if self.parent is None else TrialFolder(self.parent.folder).checkpoint
+        )
+
+    @model_validator(mode="after")
+    def _check_parent(self) -> TrainJob:
+        parent = self.parent
+        if parent is None:
+            return self
+        if self.pretrained is not None:
+            raise InvalidInput("parent and pretrained: two kinds of weights; allowed: one of them")
+        if parent.stop_epoch is not None:
+            raise InvalidInput("parent.stop_epoch: a network is started from a finished training")
+        if parent.folder == self.folder:
+            raise InvalidInput(
+                f"parent.folder: {parent.folder}: it is the folder of the job itself"
+            )
+        return self
 
     def pretrained_digest(self) -> str | None:
         """SHA-256 of the file of pretrained weights; None when there is none.
@@ -87,10 +113,10 @@ class TrainJob(BaseModel):
         Raises:
             InvalidInput: The file cannot be read.
         """
-        if self.pretrained is None:
+        if self.weights is None:
             return None
         try:
-            return hashlib.sha256(self.pretrained.read_bytes()).hexdigest()
+            return hashlib.sha256(self.weights.read_bytes()).hexdigest()
         except OSError as error:
             reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise InvalidInput(f"{self.pretrained}: {reason}") from None
+            raise InvalidInput(f"{self.weights}: {reason}") from None

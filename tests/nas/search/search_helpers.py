@@ -18,6 +18,7 @@ from nas.search.candidates import find_candidates
 from nas.search.executors import Finished
 from nas.search.loop import Search
 from nas.search.proposer import Proposer
+from nas.search.strategy import make_strategy
 from nas.search.study import open_study
 from nas.search.view import Status
 from nas.training import EpochMetrics, TrainJob
@@ -44,6 +45,8 @@ class FormulaExecutor:
         self.crash_after = crash_after
         self.fails = fails
         self.started: list[str] = []
+        self.epochs = 0
+        self._trained: dict[int, int] = {}
         self._jobs: dict[int, TrainJob] = {}
 
     @property
@@ -65,19 +68,30 @@ class FormulaExecutor:
         job = self._jobs.pop(number)
         if self.fails(job):
             return [Finished(number, ended_well=False, reason="it did not work")]
-        metrics = EpochMetrics(
-            epoch=1, train_loss=1.0, val_error=formula_error(job), val_loss=1.0, seconds=1.0
-        )
-        write_text(TrialFolder(job.folder).metrics, metrics.model_dump_json() + "\n")
+        assert job.stop_epoch is not None
+        lines = [
+            EpochMetrics(
+                epoch=epoch,
+                train_loss=1.0,
+                val_error=formula_error(job, epoch),
+                val_loss=1.0,
+                seconds=1.0,
+            ).model_dump_json()
+            for epoch in range(1, job.stop_epoch + 1)
+        ]
+        self.epochs += job.stop_epoch - self._trained.get(number, 0)
+        self._trained[number] = job.stop_epoch
+        write_text(TrialFolder(job.folder).metrics, "".join(f"{line}\n" for line in lines))
         return [Finished(number, ended_well=True)]
 
     def stop(self) -> None:
         self._jobs.clear()
 
 
-def formula_error(job: TrainJob) -> float:
+def formula_error(job: TrainJob, epoch: int) -> float:
     luck = int(job.spec.key, 16) % 1000 / 1000
-    return 0.5 * math.exp(-count(job.spec).mflops / 3) + 0.1 * luck
+    end = 0.5 * math.exp(-count(job.spec).mflops / 3) + 0.1 * luck
+    return end + 0.3 * (1 - epoch / job.recipe.epochs)
 
 
 class SilentView:
@@ -128,14 +142,17 @@ def formula_search(
     study = open_study(config, run, create=not run.study.exists())
     space = SearchSpace(config.space).bind(num_classes=10, in_channels=1, input_size=16)
     candidates = find_candidates(space, config.budgets, config.seed)
-    proposer = Proposer(study, config, space, candidates)
+    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    strategy = make_strategy(config, candidates)
+    proposer = Proposer(study, config, space, candidates, strategy.dealer)
     search = Search(
         config=config,
         run=run,
         proposer=proposer,
         executor=executor or FormulaExecutor(config.workers),
         view=view or SilentView(),
-        reference=candidates.reference(config.objectives),
+        reference=config.box,
+        rule=strategy.rule,
     )
     front = search()
     return front, proposer.records

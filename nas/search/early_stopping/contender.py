@@ -1,0 +1,53 @@
+"""What a rule of early stopping sees of each network in training, and where trainings pause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ETA = 3
+"""Of the trainings at a rung one in so many goes on; a rung is so many times the one before."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network whose training has begun.
+
+    Attributes:
+        key: Of the network. Ties are broken by it, so that no decision depends on who came first.
+        costs: Its exact costs, one a cost objective, lower is better.
+        errors: Validation errors, 0 to 1, at the rungs it has reached, the first rung's first.
+        running: Whether it is in training now; else it waits, or has reached the last rung.
+    """
+
+    key: str
+    costs: tuple[float, ...]
+    errors: tuple[float, ...]
+    running: bool = False
+
+
+def rungs_of(epochs: int) -> tuple[int, ...]:
+    """The epochs at which a training of ``epochs`` pauses; the last is its end.
+
+    Each is a third of the next, rounded down: 9 gives 1, 3, 9.
+    """
+    rungs = [epochs]
+    while rungs[0] >= ETA:
+        rungs.insert(0, rungs[0] // ETA)
+    return tuple(rungs)
+
+
+def at_rung(contenders: Sequence[Contender], rung: int) -> list[Contender]:
+    """Those that have reached the rung, whether or not they went on from there."""
+    return [one for one in contenders if len(one.errors) > rung]
+
+
+def waiting_at(contenders: Sequence[Contender], rung: int) -> list[Contender]:
+    """Those that wait there."""
+    return [one for one in contenders if len(one.errors) == rung + 1 and not one.running]
+
+
+def as_loss(error: float) -> float:
+    """An error that can be compared: what is not a number is worse than anything."""
+    return math.inf if math.isnan(error) else error

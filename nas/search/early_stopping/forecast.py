@@ -1,0 +1,47 @@
+"""``forecast``: the network goes on whose further training is expected to bring most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nas.search.early_stopping.contender import Contender
+from nas.search.forecast.prospector import Prospector
+
+LEAST_BEGUN = 6
+"""So many networks are begun before any goes on: a forecast needs something to be made of."""
+LEAST_GROWTH = 5e-4
+"""At the end, trainings that are expected to add less than this share are left where they are."""
+
+
+class ForecastRule:
+    """Goes on with a waiting network when that is worth more an epoch than any new one.
+
+    Unlike successive halving it compares a network with all that may still be begun, and by the final
+    errors that are foretold rather than by those seen: see ``nas.search.forecast``.
+
+    Args:
+        prospector: Ranks the networks.
+        epochs: Of a whole training.
+    """
+
+    def __init__(self, prospector: Prospector, epochs: int) -> None:
+        self._prospector = prospector
+        self._epochs = epochs
+
+    def promote(
+        self, contenders: Sequence[Contender], epochs_left: int | None, *, closing: bool
+    ) -> str | None:
+        """See `Rule.promote`; no training goes on that could not be finished."""
+        may_begin = not closing and (epochs_left is None or epochs_left >= self._epochs)
+        if not contenders or (may_begin and len(contenders) < LEAST_BEGUN):
+            return None
+        begun = {one.key for one in contenders}
+        for prospect in self._prospector.prospects(contenders):
+            if prospect.key not in begun:
+                if may_begin:
+                    return None
+                continue
+            fits = epochs_left is None or prospect.epochs <= epochs_left
+            if fits and (may_begin or prospect.growth >= LEAST_GROWTH):
+                return prospect.key
+        return None

@@ -1,0 +1,75 @@
+"""``pareto``: networks go on that the others at their rung do not dominate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.study._multi_objective import _is_pareto_front
+
+from nas.front import hypervolume
+from nas.search.early_stopping.contender import ETA, Contender, as_loss
+
+
+class ParetoOrdering:
+    """Non-dominated sorting of (error, costs); inside a front, who adds most hypervolume comes first.
+
+    As MO-ASHA (Schmucker et al., 2021), with a rank that is one. A cost is known before training and
+    stays, so the cheapest networks are never dominated however bad they are: those that are no better
+    than guessing come after all others.
+
+    Args:
+        chance: The error of guessing.
+        reference: The largest costs there are.
+    """
+
+    def __init__(self, chance: float, reference: tuple[float, ...]) -> None:
+        self._chance = chance
+        self._reference = reference
+
+    def best(self, members: Sequence[Contender], rung: int) -> list[str]:
+        """A third of the members, at least one."""
+        wanted = max(1, len(members) // ETA)
+        left = sorted(members, key=lambda one: one.key)
+        left.sort(key=lambda one: as_loss(one.errors[rung]) >= self._chance)
+        learning = [one for one in left if as_loss(one.errors[rung]) < self._chance]
+        chosen: list[str] = []
+        for group in (learning, left[len(learning) :]):
+            rest = group
+            while rest and len(chosen) < wanted:
+                front = self._front(rest, rung)
+                chosen += [one.key for one in self._by_contribution(front, rung)]
+                taken = {one.key for one in front}
+                rest = [one for one in rest if one.key not in taken]
+        return chosen[:wanted]
+
+    def _front(self, members: Sequence[Contender], rung: int) -> list[Contender]:
+        values = _values(members, rung)
+        on_front = _is_pareto_front(values, assume_unique_lexsorted=False)
+        return [one for one, is_on in zip(members, on_front, strict=True) if is_on]
+
+    def _by_contribution(self, front: list[Contender], rung: int) -> list[Contender]:
+        """Sorted by what the hypervolume of the front would lose without each; of equals by key."""
+        box = (self._chance, *self._reference)
+        points = [(min(as_loss(one.errors[rung]), 1e9), *one.costs) for one in front]
+        whole = hypervolume(points, box)
+
+        def contribution(index: int) -> float:
+            others = points[:index] + points[index + 1 :]
+            # Rounded, so that equal contributions stay equal whatever the order of the sums.
+            return round(whole - hypervolume(others, box), 12)
+
+        order = sorted(range(len(front)), key=lambda i: (-contribution(i), front[i].key))
+        return [front[index] for index in order]
+
+
+def _values(members: Sequence[Contender], rung: int) -> NDArray[np.float64]:
+    rows = [(as_loss(one.errors[rung]), *one.costs) for one in members]
+    return np.asarray(rows, dtype=float)
+
+
+def chance_error(classes: int) -> float:
+    """The error of guessing among so many classes of equal size."""
+    return 1 - 1 / classes if classes > 1 else math.nextafter(0, 1)

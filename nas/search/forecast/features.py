@@ -1,0 +1,68 @@
+"""Networks as rows of figures that a regression can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks import ArchSpec
+
+Matrix = NDArray[np.float64]
+
+
+def features_of(specs: Sequence[ArchSpec], costs: Sequence[tuple[float, ...]]) -> Matrix:
+    """One row a network, one standardised column a property in which they differ.
+
+    Numbers are taken by their logarithm; lists of numbers (dilations) by length, largest and mean;
+    names, switches and what is absent by one column a value; costs by their logarithm.
+
+    Args:
+        specs: N networks.
+        costs: Of each.
+
+    Returns:
+        (N, F); F may be 0 when nothing differs.
+    """
+    rows = [_flat(spec.model_dump(mode="json")) for spec in specs]
+    names = sorted({name for row in rows for name in row})
+    columns: list[Matrix] = []
+    for name in names:
+        columns += _columns([row.get(name) for row in rows])
+    columns += [np.log1p(np.asarray(column, dtype=float)) for column in zip(*costs, strict=True)]
+    varied = [column for column in columns if np.ptp(column) > 0]
+    if not varied:
+        return np.zeros((len(specs), 0))
+    matrix = np.stack(varied, axis=1)
+    standard: Matrix = (matrix - matrix.mean(0)) / matrix.std(0)
+    return standard
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    """Path of a field -> its value."""
+    if isinstance(value, Mapping):
+        flat: dict[str, Any] = {}
+        for name, part in value.items():
+            flat |= _flat(part, f"{path}.{name}")
+        return flat
+    return {path: value}
+
+
+def _columns(values: list[Any]) -> list[Matrix]:
+    if all(_is_number(value) for value in values):
+        return [np.log1p(np.asarray(values, dtype=float))]
+    if all(isinstance(value, list) and value and all(map(_is_number, value)) for value in values):
+        return [
+            np.asarray([len(value) for value in values], dtype=float),
+            np.log1p(np.asarray([max(value) for value in values], dtype=float)),
+            np.log1p(np.asarray([sum(value) / len(value) for value in values], dtype=float)),
+        ]
+    distinct = sorted({repr(value) for value in values})
+    # One less than there are values: the last follows from the others.
+    return [np.asarray([float(repr(value) == one) for value in values]) for one in distinct[:-1]]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

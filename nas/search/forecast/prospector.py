@@ -1,0 +1,111 @@
+"""Which network is worth training (on) next: forecast, acquisition and the epochs it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blocks import ArchSpec
+from nas.search.early_stopping.contender import Contender
+from nas.search.forecast.acquisition import Outlook
+from nas.search.forecast.features import features_of
+from nas.search.forecast.model import Forecast, forecast
+
+WORST = 1.0
+"""The error at costs where no network is known yet."""
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What is expected of training a network to its end.
+
+    Attributes:
+        key: Of the network.
+        growth: Expected growth of the hypervolume, as a share of what it leaves undominated.
+        epochs: That it would still take.
+    """
+
+    key: str
+    growth: float
+    epochs: int
+
+    @property
+    def value(self) -> float:
+        """Growth an epoch."""
+        return self.growth / self.epochs
+
+
+class Prospector:
+    """Ranks the networks of a search by what an epoch spent on them is expected to bring.
+
+    Args:
+        specs: The networks that may be trained, by key.
+        costs: Exact costs of each, one a cost objective.
+        rungs: Epochs at which trainings pause; the last is their end.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, ArchSpec],
+        costs: Mapping[str, tuple[float, ...]],
+        rungs: tuple[int, ...],
+    ) -> None:
+        self._keys = sorted(specs)
+        self._rows = {key: row for row, key in enumerate(self._keys)}
+        raw = [costs[key] for key in self._keys]
+        self._features = features_of([specs[key] for key in self._keys], raw)
+        table = np.asarray(raw, dtype=float).reshape(len(raw), len(raw[0]))
+        span = np.ptp(table, axis=0)
+        self._costs: NDArray[np.float64] = (table - table.min(0)) / np.where(span > 0, span, 1.0)
+        self._rungs = rungs
+        # The rule asks, then the dealer, of the same state.
+        self._last: tuple[frozenset[Contender], list[Prospect]] | None = None
+
+    def prospects(self, contenders: Sequence[Contender]) -> list[Prospect]:
+        """All networks that could be trained (on) now, the most valuable first.
+
+        Those in training are taken to come to what is foretold, so that parallel trainings spread.
+
+        Args:
+            contenders: Those begun; in any order.
+        """
+        state = frozenset(contenders)
+        if self._last is None or self._last[0] != state:
+            self._last = state, self._ranked(sorted(state, key=lambda one: one.key))
+        return self._last[1]
+
+    def _ranked(self, contenders: list[Contender]) -> list[Prospect]:
+        rungs = len(self._rungs)
+        foretold = self._foretold(contenders)
+        settled = [
+            self._rows[one.key]
+            for one in contenders
+            if one.key in self._rows and (one.running or len(one.errors) == rungs)
+        ]
+        outlook = Outlook.over(self._costs, settled, foretold.mean[settled], WORST)
+        growth = outlook.improvement(self._costs, foretold) / max(outlook.volume, 1e-12)
+        done = dict.fromkeys(self._keys, 0)
+        for one in contenders:
+            if one.key in done and one.errors:
+                done[one.key] = self._rungs[len(one.errors) - 1]
+        taken = set(settled)
+        ranked = [
+            Prospect(key, float(growth[row]), self._rungs[-1] - done[key])
+            for row, key in enumerate(self._keys)
+            if row not in taken
+        ]
+        return sorted(ranked, key=lambda one: (-one.value, one.key))
+
+    def _foretold(self, contenders: list[Contender]) -> Forecast:
+        """The forecast; what is known in the end is known."""
+        if not any(one.errors and one.key in self._rows for one in contenders):
+            count = len(self._keys)
+            return Forecast(np.full(count, WORST / 2), np.full(count, WORST / 4))
+        foretold = forecast(self._features, self._rows, contenders, len(self._rungs))
+        for one in contenders:
+            if one.key in self._rows and len(one.errors) == len(self._rungs):
+                foretold.mean[self._rows[one.key]] = min(one.errors[-1], WORST)
+        return foretold

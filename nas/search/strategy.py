@@ -1,0 +1,56 @@
+"""Who is begun and who goes on: the dealer and the rule that a configuration asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.search.candidates import Candidates
+from nas.search.config import SearchConfig
+from nas.search.dealers import Dealer, DensityDealer, ForecastDealer, ShuffledDealer
+from nas.search.early_stopping import Rule, SuccessiveHalving
+from nas.search.early_stopping.cost_peers import CostPeerOrdering
+from nas.search.early_stopping.forecast import ForecastRule
+from nas.search.early_stopping.pareto import ParetoOrdering, chance_error
+from nas.search.forecast import Prospector
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """The two decisions of a search.
+
+    Attributes:
+        dealer: Which network is begun next, where no sampler of Optuna's says so.
+        rule: Which waiting training goes on; None: trainings do not pause.
+    """
+
+    dealer: Dealer
+    rule: Rule | None
+
+
+def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
+    """Dealer and rule of a search; where both forecast they share one forecast."""
+    costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
+    prospector = Prospector(candidates.specs, costs, config.rungs)
+    return Strategy(_dealer(config, costs, prospector), _rule(config, candidates, prospector))
+
+
+def _dealer(
+    config: SearchConfig, costs: dict[str, tuple[float, ...]], prospector: Prospector
+) -> Dealer:
+    if config.sampler == "density":
+        return DensityDealer(costs, config.seed)
+    if config.sampler == "forecast":
+        return ForecastDealer(prospector, DensityDealer(costs, config.seed))
+    return ShuffledDealer(config.seed)
+
+
+def _rule(config: SearchConfig, candidates: Candidates, prospector: Prospector) -> Rule | None:
+    if config.early_stopping == "pareto":
+        classes = next(iter(candidates.specs.values())).num_classes
+        reference = candidates.reference(config.cost_objectives)
+        return SuccessiveHalving(config.rungs, ParetoOrdering(chance_error(classes), reference))
+    if config.early_stopping == "cost-peers":
+        return SuccessiveHalving(config.rungs, CostPeerOrdering())
+    if config.early_stopping == "forecast":
+        return ForecastRule(prospector, config.epochs)
+    return None
