@@ -1,4 +1,4 @@
-"""Our own searches on a table of curves: everything real but the training, whose figures are looked up."""
+"""Our own searches on a table of curves: all is real but the training, whose figures are looked up."""
 
 from __future__ import annotations
 

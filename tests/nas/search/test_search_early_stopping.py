@@ -1,0 +1,137 @@
+"""Searches whose trainings pause: what is trained and stored, and that a restart changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, make_config
+
+from blocks.errors import InvalidInput
+from nas.runs import Outcome, TrialRecord
+from nas.search import SearchConfig
+from nas.search.plateau import trainings_without_growth
+
+RULES = ("pareto", "cost-peers", "forecast")
+EPOCHS = 9
+
+
+def config_of(rule: str, sampler: str = "density", **fields: object) -> SearchConfig:
+    recipe = {"name": "tiny", "epochs": EPOCHS}
+    settings = {"trials": 12, "recipe": recipe, "early_stopping": rule, "sampler": sampler}
+    return make_config(**(settings | fields))
+
+
+def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
+    return [(r.number, r.key, r.outcome, r.values, r.reached) for r in records]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_trainings_pause_at_rungs_and_few_end(tmp_path: Path, rule: str, workers: int) -> None:
+    executor = FormulaExecutor(workers)
+    front, records = formula_search(tmp_path / "run", config_of(rule, workers=workers), executor)
+    assert len(records) == 12
+    assert {r.outcome for r in records} == {Outcome.TRAINED, Outcome.STOPPED}
+    for one in records:
+        epochs = [reached.epochs for reached in one.reached]
+        assert epochs == [1, 3, 9][: len(epochs)]
+        assert (one.outcome is Outcome.TRAINED) == (epochs[-1] == EPOCHS)
+    assert executor.epochs == sum(one.epochs for one in records) < 12 * EPOCHS
+    assert len({r.key for r in records}) == 12
+    assert front.points
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("sampler", ["tpe", "forecast"])
+@pytest.mark.slow
+def test_the_same_decisions_after_any_restart(tmp_path: Path, rule: str, sampler: str) -> None:
+    config = config_of(rule, sampler)
+    _, whole = formula_search(tmp_path / "whole", config)
+    crashes = 0
+    for crash_after in (1, 2, 3, 1, 5, 2, 1, 4, 3, 1, 2, 10**9):
+        try:
+            _, broken = formula_search(
+                tmp_path / "broken", config, FormulaExecutor(crash_after=crash_after)
+            )
+            break
+        except Crash:
+            crashes += 1
+    assert crashes >= 5
+    assert told(broken) == told(whole)
+
+
+def test_no_more_epochs_than_allowed_and_none_begun_in_vain(tmp_path: Path) -> None:
+    for rule in (*RULES, "none"):
+        executor = FormulaExecutor()
+        formula_search(tmp_path / rule, config_of(rule, total_epochs=31, trials=50), executor)
+        assert 22 <= executor.epochs <= 31, rule
+
+
+def test_a_plateau_ends_the_search_and_a_resumed_one_stays_ended(tmp_path: Path) -> None:
+    config = make_config(trials=90, sampler="grid", patience=6)
+    view = SilentView()
+    _, records = formula_search(tmp_path / "run", config, view=view)
+    assert len(records) < 90
+    assert any("has not grown over 6" in event for event in view.events)
+    box = (1.0, max(one.values[1] for one in records))
+    assert trainings_without_growth(records, box) >= 6
+    again = FormulaExecutor()
+    formula_search(tmp_path / "run", config, again)
+    assert again.started == []
+
+
+def test_nothing_has_stalled_before_the_first_full_training() -> None:
+    assert trainings_without_growth([], (1.0, 1.0)) == 0
+
+
+def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
+    """Shown as open, trainings that wait would look bad to it, and their neighbours be avoided."""
+    _, records = formula_search(tmp_path / "run", config_of("cost-peers", "tpe", trials=30))
+    assert sum(r.outcome in (Outcome.TRAINED, Outcome.STOPPED) for r in records) == 30
+
+
+def test_a_failed_training_is_out_of_the_race(tmp_path: Path) -> None:
+    failing: set[str] = set()
+
+    def fails(job: object) -> bool:
+        spec, until = job.spec, job.stop_epoch  # type: ignore[attr-defined]
+        if until == 3 and not failing:
+            failing.add(spec.key)
+        return until == 3 and spec.key in failing
+
+    _, records = formula_search(tmp_path / "run", config_of("pareto"), FormulaExecutor(fails=fails))
+    assert [r.outcome for r in records].count(Outcome.FAILED) == 1
+    (failed,) = [r for r in records if r.outcome is Outcome.FAILED]
+    assert failed.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"early_stopping": "pareto", "sampler": "nsga2"},
+            "cannot learn from trainings that pause",
+        ),
+        ({"early_stopping": "pareto", "recipe": {"name": "tiny", "epochs": 2}}, "nowhere to pause"),
+        ({"early_stopping": "hyperband"}, "early_stopping"),
+        ({"total_epochs": 0}, "total_epochs"),
+        ({"patience": 0}, "patience"),
+        ({"inherit": 0}, "inherit"),
+    ],
+)
+def test_what_cannot_be_asked_for(fields: dict[str, object], message: str) -> None:
+    with pytest.raises((InvalidInput, ValueError), match=message):
+        make_config(**fields)
+
+
+def test_trainings_that_pause_take_the_recipe_made_for_it() -> None:
+    fields = {"name": "x", "space": "quickstart", "data": "digits", "trials": 1}
+    pausing = SearchConfig.model_validate({**fields, "early_stopping": "pareto"})
+    assert pausing.recipe.schedule == "constant"
+    changed = {**fields, "early_stopping": "pareto", "recipe": {"epochs": 27}}
+    assert SearchConfig.model_validate(changed).rungs == (1, 3, 9, 27)
+    assert SearchConfig.model_validate(fields).recipe.schedule == "one_cycle"
+    # What a run keeps is read back as it was written.
+    again = SearchConfig.model_validate(pausing.model_dump())
+    assert again.recipe == pausing.recipe
