@@ -22,6 +22,10 @@ HERE = Path(__file__).parent
 TABLE, NETWORKS, SPACE = HERE / "curves.csv.gz", HERE / "networks.json", HERE / "space.yaml"
 
 
+REFERENCE = (1.1, 1.1)
+"""Of hypervolumes, where the true front reaches from 0 to 1."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One row of the file: a network after so many epochs.
@@ -100,10 +104,20 @@ class CurveTable:
         return len(next(iter(self.errors.values())))
 
     @cached_property
+    def front(self) -> frozenset[str]:
+        """The true front: networks within the limit that no other beats."""
+        points = {key: (float(self.errors[key][-1]), self.mflops[key]) for key in self.feasible}
+        return frozenset(
+            key
+            for key, (error, cost) in points.items()
+            if not any(e <= error and c <= cost and (e, c) != (error, cost) for e, c in points.values())
+        )
+
+    @cached_property
     def box(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The least and the greatest final error, and cost, of the networks within the limit."""
-        errors = [float(self.errors[key][-1]) for key in self.feasible]
-        costs = [self.mflops[key] for key in self.feasible]
+        """The least and the greatest final error, and cost, on the true front."""
+        errors = [float(self.errors[key][-1]) for key in self.front]
+        costs = [self.mflops[key] for key in self.front]
         return (min(errors), max(errors)), (min(costs), max(costs))
 
     @cached_property
@@ -114,8 +128,9 @@ class CurveTable:
     def share(self, keys: Iterable[str]) -> float:
         """Hypervolume of fully trained networks as a share of the true front's, 0 to 1.
 
-        Measured between the best and the worst figures of the table: a box that starts at nothing would
-        give every search nearly all of it for its first network.
+        Measured as is usual: scaled so that the best and the worst figures on the true front are 0 and
+        1, against the reference (1.1, 1.1). A box that starts at nothing would give every search nearly
+        all of it for its first network.
         """
         return self._volume(keys) / self._true
 
@@ -132,7 +147,7 @@ class CurveTable:
             )
             for key in sorted(self.feasible.intersection(keys))
         ]
-        return hypervolume(points, (1.0, 1.0))
+        return hypervolume(points, REFERENCE)
 
 
 def load_table(path: Path = TABLE, networks: Path = NETWORKS, seed: int = 0) -> CurveTable:

@@ -8,6 +8,7 @@ from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
 from nas.runs import Outcome
+from nas.search import SearchConfig
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def facts(material: Material) -> tuple[Fact, ...]:
         Fact("Budgets", limits or "none"),
         *([Fact("Device", _device(config.device))] if config.device else []),
         Fact("Trainings asked for", f"{config.trials:,}"),
-        Fact("Epochs each", f"{config.recipe.epochs:,}"),
+        Fact("Epochs each", _epochs(config)),
         Fact("Sampler", config.sampler),
         Fact("Seed", str(config.seed)),
     )
@@ -64,20 +65,20 @@ def facts(material: Material) -> tuple[Fact, ...]:
 
 def outcomes(material: Material) -> str:
     """How many trials have come to what."""
-    order = (
-        Outcome.TRAINED,
-        Outcome.REFUSED,
-        Outcome.REPLAYED,
-        Outcome.FAILED,
-        Outcome.RUNNING,
-    )
+    order = [Outcome.TRAINED, Outcome.REFUSED, Outcome.REPLAYED, Outcome.FAILED, Outcome.RUNNING]
+    if material.config.early_stopping != "none":
+        order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
 
 
 def open_trainings(material: Material) -> int:
     """Trainings that were asked for and have not ended."""
-    ended = material.count(Outcome.TRAINED) + material.count(Outcome.FAILED)
-    return max(0, material.config.trials - ended)
+    config = material.config
+    if config.total_epochs is not None or config.patience is not None:
+        # Such a search may have ended before it had begun all that it was allowed.
+        return material.count(Outcome.RUNNING) + material.count(Outcome.PAUSED)
+    ended = sum(map(material.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
+    return max(0, config.trials - ended)
 
 
 def box(material: Material) -> str:
@@ -96,6 +97,19 @@ def budgets(material: Material) -> tuple[Budget, ...]:
         for cost, limit in ((name.removeprefix("max_"), limit) for name, limit in limits)
         if limit is not None
     )
+
+
+def _epochs(config: SearchConfig) -> str:
+    """How long a training is, what may end it earlier, and what it starts from."""
+    said = f"{config.epochs:,}"
+    if config.early_stopping != "none":
+        rungs = ", ".join(map(str, config.rungs[:-1]))
+        said += f", paused at {rungs} (early stopping: {config.early_stopping})"
+    if config.inherit is not None:
+        said += f", from plain networks trained for {config.recipe.epochs:,}"
+    if config.total_epochs is not None:
+        said += f"; {config.total_epochs:,} in all"
+    return said
 
 
 def _device(table: LatencyTable) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nas.search.early_stopping.contender import Contender
 from nas.search.forecast.prospector import Prospector
 
-LEAST_BEGUN = 6
+LEAST_BEGUN = 4
 """So many networks are begun before any goes on: a forecast needs something to be made of."""
 LEAST_GROWTH = 5e-4
 """At the end, trainings that are expected to add less than this share are left where they are."""

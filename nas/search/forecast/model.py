@@ -27,9 +27,9 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 FEW = 4
-"""With fewer trainings that went on from a rung there is no regression, only their mean."""
-UNKNOWN_FALL = 0.5
-"""Standard deviation of the fall of the log error between rungs when no training has shown it."""
+"""With fewer trainings that went on from a rung, what it shows of a network counts for next to nothing."""
+UNKNOWN_FALL = 1.0
+"""Standard deviation of the fall of the log error between rungs as long as too few have shown it."""
 LEAST_SD = 0.02
 """A training repeated with another seed differs by about so much of its error at the least."""
 
@@ -109,7 +109,19 @@ def _fall(seen: Matrix, falls: Vector, wanted: Matrix) -> tuple[Vector, Vector]:
     """How far the log error falls between two rungs: mean and standard deviation for ``wanted``."""
     if len(falls) < FEW or seen.shape[1] == 0:
         middle = float(falls.mean()) if len(falls) else 0.0
-        return np.full(len(wanted), middle), np.full(len(wanted), UNKNOWN_FALL / (1 + len(falls)))
+        return np.full(len(wanted), middle), np.full(len(wanted), UNKNOWN_FALL)
     ridge = BayesianRidge().fit(seen, falls)
     mean, sd = ridge.predict(wanted, return_std=True)
-    return mean, np.maximum(sd, LEAST_SD)
+    return mean, np.maximum(sd, max(LEAST_SD, _left_out_error(ridge, seen, falls)))
+
+
+def _left_out_error(ridge: BayesianRidge, seen: Matrix, falls: Vector) -> float:
+    """Root mean square error of each fall foretold from the others.
+
+    The regression's own doubt is too small where there are as many figures as trainings.
+    """
+    centred = seen - seen.mean(0)
+    penalty = ridge.lambda_ / ridge.alpha_ * np.eye(seen.shape[1])
+    hat = centred @ np.linalg.solve(centred.T @ centred + penalty, centred.T) + 1 / len(falls)
+    misses = (falls - ridge.predict(seen)) / np.maximum(1 - np.diag(hat), 1e-3)
+    return float(np.sqrt(np.mean(misses**2)))
