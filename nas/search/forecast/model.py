@@ -41,10 +41,13 @@ class Forecast:
     Attributes:
         mean: (N,).
         sd: (N,), above 0.
+        doubt: (R,), for each rung the standard deviation of the logarithm of the final error of a
+            network of which only its error there is known; infinite as long as nothing shows it.
     """
 
     mean: Vector
     sd: Vector
+    doubt: Vector
 
 
 def forecast(
@@ -61,10 +64,10 @@ def forecast(
     # A fixed order: sums in another one differ in their last digits.
     begun = sorted((c for c in contenders if c.errors and c.key in rows), key=lambda c: c.key)
     at = np.array([rows[one.key] for one in begun])
-    level, doubt = _moved_to_the_end(features, at, begun, rungs)
+    level, own_doubt, doubt = _moved_to_the_end(features, at, begun, rungs)
     centre, scale = float(level.mean()), float(level.std()) or 1.0
     regression = GaussianProcessRegressor(
-        _kernel(features.shape[1]), alpha=(doubt / scale) ** 2, n_restarts_optimizer=0
+        _kernel(features.shape[1]), alpha=(own_doubt / scale) ** 2, n_restarts_optimizer=0
     )
     # One thread: those of a small matrix would wait actively for cores that trainings need.
     with warnings.catch_warnings(), threadpool_limits(1):
@@ -74,7 +77,7 @@ def forecast(
         mean, sd = regression.predict(features, return_std=True)
     mean, sd = mean * scale + centre, np.maximum(sd * scale, LEAST_SD)
     error = np.exp(mean)
-    return Forecast(error, error * sd)
+    return Forecast(error, error * sd, doubt)
 
 
 def _kernel(width: int) -> object:
@@ -87,22 +90,23 @@ def _kernel(width: int) -> object:
 
 def _moved_to_the_end(
     features: Matrix, at: NDArray[np.int64], begun: Sequence[Contender], rungs: int
-) -> tuple[Vector, Vector]:
-    """Log error at the last rung as it is expected of each, and the standard deviation of that."""
+) -> tuple[Vector, Vector, Vector]:
+    """Log error at the last rung as it is expected of each, its doubt, and the doubt at each rung."""
     logs = [[float(np.log(max(min(as_loss(e), 1.0), 1e-4))) for e in one.errors] for one in begun]
     level = np.array([one[-1] for one in logs])
     variance = np.full(len(begun), LEAST_SD**2)
     reached = np.array([len(one) for one in logs])
+    steps = np.full(rungs, LEAST_SD**2)
     for rung in range(rungs - 1):
         passed = np.flatnonzero(reached > rung + 1)
         still = np.flatnonzero(reached <= rung + 1)
-        if len(still) == 0:
-            continue
         falls = np.array([logs[i][rung + 1] - logs[i][rung] for i in passed])
-        mean, sd = _fall(features[at[passed]], falls, features[at[still]])
-        level[still] += mean
-        variance[still] += sd**2
-    return level, np.sqrt(variance)
+        mean, sd = _fall(features[at[passed]], falls, features[at])
+        level[still] += mean[still]
+        variance[still] += sd[still] ** 2
+        steps[rung] = np.inf if len(falls) < FEW else np.mean(sd**2)
+    # From a rung to the end: all steps from there on.
+    return level, np.sqrt(variance), np.sqrt(np.cumsum(steps[::-1])[::-1])
 
 
 def _fall(seen: Matrix, falls: Vector, wanted: Matrix) -> tuple[Vector, Vector]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blocks import ArchSpec
-from nas.search.early_stopping.contender import Contender
+from nas.search.early_stopping.contender import ETA, Contender
 from nas.search.forecast.acquisition import Outlook
 from nas.search.forecast.features import features_of
 from nas.search.forecast.model import Forecast, forecast
@@ -26,16 +26,18 @@ class Prospect:
         key: Of the network.
         growth: Expected growth of the hypervolume, as a share of what it leaves undominated.
         epochs: That it would still take.
+        expected: Epochs that it is expected to take, given that it may be left at the next rung.
     """
 
     key: str
     growth: float
     epochs: int
+    expected: float
 
     @property
     def value(self) -> float:
         """Growth an epoch."""
-        return self.growth / self.epochs
+        return self.growth / self.expected
 
 
 class Prospector:
@@ -87,23 +89,36 @@ class Prospector:
         ]
         outlook = Outlook.over(self._costs, settled, foretold.mean[settled], WORST)
         growth = outlook.improvement(self._costs, foretold) / max(outlook.volume, 1e-12)
-        done = dict.fromkeys(self._keys, 0)
-        for one in contenders:
-            if one.key in done and one.errors:
-                done[one.key] = self._rungs[len(one.errors) - 1]
+        reached = {one.key: len(one.errors) for one in contenders}
         taken = set(settled)
-        ranked = [
-            Prospect(key, float(growth[row]), self._rungs[-1] - done[key])
-            for row, key in enumerate(self._keys)
-            if row not in taken
-        ]
+        ranked = []
+        for row, key in enumerate(self._keys):
+            if row not in taken:
+                at = reached.get(key, 0)
+                left = self._rungs[-1] - (self._rungs[at - 1] if at else 0)
+                expected = self._expected_epochs(foretold, row, at)
+                ranked.append(Prospect(key, float(growth[row]), left, expected))
         return sorted(ranked, key=lambda one: (-one.value, one.key))
+
+    def _expected_epochs(self, foretold: Forecast, row: int, at: int) -> float:
+        """Epochs that a network is expected to take which has reached ``at`` rungs.
+
+        The step to the next rung is certain. The rest is taken always when the next rung will tell
+        nothing about the end, and as seldom as by successive halving when it will tell all: what it
+        tells is the share of the variance of the forecast that it is expected to resolve.
+        """
+        done = self._rungs[at - 1] if at else 0
+        step, rest = self._rungs[at] - done, self._rungs[-1] - self._rungs[at]
+        variance = (foretold.sd[row] / foretold.mean[row]) ** 2
+        resolved = variance / (variance + foretold.doubt[at] ** 2)
+        return step + rest * float(1 - resolved * (1 - 1 / ETA))
 
     def _foretold(self, contenders: list[Contender]) -> Forecast:
         """The forecast; what is known in the end is known."""
         if not any(one.errors and one.key in self._rows for one in contenders):
             count = len(self._keys)
-            return Forecast(np.full(count, WORST / 2), np.full(count, WORST / 4))
+            unknown = np.full(len(self._rungs), np.inf)
+            return Forecast(np.full(count, WORST / 2), np.full(count, WORST / 4), unknown)
         foretold = forecast(self._features, self._rows, contenders, len(self._rungs))
         for one in contenders:
             if one.key in self._rows and len(one.errors) == len(self._rungs):

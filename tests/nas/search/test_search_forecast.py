@@ -96,7 +96,7 @@ def test_the_improvement_of_a_certain_network_is_that_of_the_hypervolume(
     table = np.array([[c] for _, c in known] + [[cost]])
     errors = np.array([e for e, _ in known])
     outlook = Outlook.over(table, range(len(known)), errors, worst=1.0)
-    certain = Forecast(np.array([error]), np.array([1e-9]))
+    certain = Forecast(np.array([error]), np.array([1e-9]), np.zeros(1))
     growth = outlook.improvement(table[-1:], certain)[0]
     before = hypervolume(known, (1.0, 1.0))
     after = hypervolume([*known, (error, cost)], (1.0, 1.0))
@@ -110,11 +110,11 @@ def test_the_improvement_is_an_expectation() -> None:
     drawn = rng.normal(0.4, 0.1, 4000)
     mean = np.mean(
         [
-            outlook.improvement(costs[2:], Forecast(np.array([e]), np.array([1e-9])))[0]
+            outlook.improvement(costs[2:], Forecast(np.array([e]), np.array([1e-9]), np.zeros(1)))[0]
             for e in drawn
         ]
     )
-    foretold = Forecast(np.array([0.4]), np.array([0.1]))
+    foretold = Forecast(np.array([0.4]), np.array([0.1]), np.zeros(1))
     assert outlook.improvement(costs[2:], foretold)[0] == pytest.approx(mean, rel=0.05)
 
 
