@@ -110,7 +110,9 @@ class CurveTable:
         return frozenset(
             key
             for key, (error, cost) in points.items()
-            if not any(e <= error and c <= cost and (e, c) != (error, cost) for e, c in points.values())
+            if not any(
+                e <= error and c <= cost and (e, c) != (error, cost) for e, c in points.values()
+            )
         )
 
     @cached_property

@@ -103,7 +103,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
         ({"width": 0}, "width: Input should be greater than 0, got 0"),
         ({"width": float("nan")}, "width: "),
         ({"width": 11}, "width: Input should be less than or equal to 10"),
-        ({"width": 0.75}, "width: 0.75 does not exist here; allowed: 0.5, 1, 1.5, 2"),
+        ({"width": 0.75}, "width: 0.75 does not exist here; allowed: 0.25, 0.5, 1, 1.5, 2"),
         ({"num_classes": 0}, "num_classes: "),
         ({"num_classes": 1.5}, "num_classes: "),
         ({"in_channels": 0}, "in_channels: "),

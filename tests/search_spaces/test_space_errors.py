@@ -117,7 +117,7 @@ IN_A_LINE = {
     ),
     # what does not exist
     "width: {choice: [0.5, 0.75]}": (
-        "width: 0.75 does not exist here; allowed: 0.5, 1, 1.5, 2 (backbone shufflenet_v2)"
+        "width: 0.75 does not exist here; allowed: 0.25, 0.5, 1, 1.5, 2 (backbone shufflenet_v2)"
     ),
     "width: {float: [0.5, 1.0]}": "width: 0.75 does not exist here; ",
     "unit.stages.1.kind: {choice: [none]}": (
@@ -163,7 +163,7 @@ WHOLE_FILES = {
     ),
     "name: x\nfixed: {unit.kind: sk, unit: {kind: se}}": "my.yaml: fixed.unit.kind: given twice",
     "name: x\nfixed: {backbone: shufflenet_v2, width: 0.75}": (
-        "my.yaml: fixed.width: 0.75 does not exist here; allowed: 0.5, 1, 1.5, 2 "
+        "my.yaml: fixed.width: 0.75 does not exist here; allowed: 0.25, 0.5, 1, 1.5, 2 "
     ),
     "name: x\nfixed: {backbone: shufflenet_v2, unit.stages.7.kind: none}": (
         "my.yaml: fixed.unit.stages.7.kind: shufflenet_v2 has no such stage; allowed: 2, 3, 4"

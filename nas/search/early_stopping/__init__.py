@@ -1,6 +1,6 @@
 """Early stopping: trainings pause at rungs, and a rule says which of them go on.
 
-A new rule is one file and one line in ``make_rule``.
+A new rule is one file and one line in ``nas.search.strategy``.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 FEW = 4
-"""With fewer trainings that went on from a rung, what it shows of a network counts for next to nothing."""
+"""With fewer trainings that went on from a rung, what it shows counts for next to nothing."""
 UNKNOWN_FALL = 1.0
 """Standard deviation of the fall of the log error between rungs as long as too few have shown it."""
 LEAST_SD = 0.02

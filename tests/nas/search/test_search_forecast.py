@@ -110,7 +110,9 @@ def test_the_improvement_is_an_expectation() -> None:
     drawn = rng.normal(0.4, 0.1, 4000)
     mean = np.mean(
         [
-            outlook.improvement(costs[2:], Forecast(np.array([e]), np.array([1e-9]), np.zeros(1)))[0]
+            outlook.improvement(costs[2:], Forecast(np.array([e]), np.array([1e-9]), np.zeros(1)))[
+                0
+            ]
             for e in drawn
         ]
     )
