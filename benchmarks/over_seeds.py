@@ -29,7 +29,9 @@ def write_rows(path: Path, rows: Sequence[Any]) -> None:
     if not rows:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    whole = path.with_name(path.name + ".new")  # Hours of rows: never half a file.
+    with whole.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(rows[0])], lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(asdict, rows))
+    whole.replace(path)

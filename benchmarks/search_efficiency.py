@@ -39,6 +39,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from curves.table import SPACE, CurveTable, load_table
 from machine import machine
+from over_seeds import write_rows
 from replay.synthetic import crossing, parallel
 from replay.trace import Trace
 
@@ -177,10 +178,11 @@ def search(cases: Sequence[Case], workers: int) -> None:
     print(f"{len(waiting)} of {len(cases)} searches to run", flush=True)
     OUT.mkdir(parents=True, exist_ok=True)
     spawn = multiprocessing.get_context("spawn")
-    with path.open("w", newline="", encoding="utf-8") as file:
+    write_rows(path, rows)  # Whole lines only, so that rows can be appended.
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [one.name for one in fields(Run)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        if not rows:
+            writer.writeheader()
         with ProcessPoolExecutor(workers, spawn) as pool:
             for number, one in enumerate(as_completed([pool.submit(run, c) for c in waiting]), 1):
                 writer.writerow(asdict(one.result()))
@@ -284,8 +286,6 @@ def bands(rows: Sequence[Run]) -> list[Band]:
 
 def collect() -> None:
     """Write and print what the runs come to."""
-    from over_seeds import write_rows
-
     rows = sorted(known(), key=lambda r: (r.table, r.workers, r.searcher, r.seed))
     write_rows(OUT / "runs.csv", rows)
     made = summary(rows)

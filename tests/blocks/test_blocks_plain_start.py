@@ -109,9 +109,9 @@ def test_computes_what_the_plain_network_computes(
     backbone: str, unit: dict[str, Any], tmp_path: Path
 ) -> None:
     model, image, wanted = with_plain_start(backbone, unit, tmp_path / "plain.pt")
-    # Thirds and the order of sums round.
-    rounding = 1e-6 if len(unit.get("dilations", [])) != 3 else 2e-5
-    torch.testing.assert_close(model(image), wanted, rtol=1e-5, atol=rounding)
+    # Sums of 60 layers in another order, and by another algorithm (Winograd's) on another processor.
+    rounding = 1e-3 * float(wanted.std())
+    torch.testing.assert_close(model(image), wanted, rtol=0, atol=rounding)
 
 
 @torch.no_grad()

@@ -170,7 +170,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         arch(unit={"kind": "sse"}), ["count", "a.yaml"], 2, "unknown unit 'sse'; allowed: none",
     ),
     "count of an unknown width": (
-        arch(width=0.75), ["count", "a.yaml"], 2, "width: 0.75 does not exist here; allowed: 0.5",
+        arch(width=0.75), ["count", "a.yaml"], 2, "width: 0.75 does not exist here; allowed: 0.25",
     ),
     "count of an indivisible group": (
         arch(width=1.0, unit={"group_width": 4}), ["count", "a.yaml"], 2, "does not divide 58",
