@@ -49,9 +49,18 @@ OUT = Path("docs/results/search_efficiency")
 SHARES = (0.90, 0.95, 0.99)
 EVERY = 9
 """Epochs between two points of a search's curve."""
-BUDGETS = {"random": 1404, "tpe": 1404, "nsga2": 1404, "median": 900, "gp": 450}
+WHOLE = 1404
+"""Epochs that train every network once."""
+BUDGETS = {
+    **dict.fromkeys(("random", "tpe", "nsga2"), 2 * WHOLE),
+    **dict.fromkeys(
+        ("median", "moasha", "moasha_ranked", "moasha_mended", "moasha_on_losses"), 900
+    ),
+}
 BUDGET = 450
 """Epochs that a search may spend: the simple ones need many to get anywhere."""
+SLOW = ("gp", "tpe+pareto", "tpe+cost-peers")
+"""Minutes a search; run only when they are named."""
 MAKE = {"parallel": parallel, "crossing": crossing}
 
 
@@ -309,11 +318,15 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="searches at a time")
     parser.add_argument("--tables", default="real,parallel,crossing,real-limit")
     parser.add_argument("--simulated-workers", default="1,8")
-    parser.add_argument("--searchers", default=None, help="names; default all")
+    parser.add_argument("--searchers", default=None, help="names; default: all that take seconds")
     parser.add_argument("--collect", action="store_true", help="run nothing")
     options = parser.parse_args()
     if not options.collect:
-        names = options.searchers.split(",") if options.searchers else list(searchers())
+        names = (
+            options.searchers.split(",")
+            if options.searchers
+            else [n for n in searchers() if n not in SLOW]
+        )
         search(
             [
                 Case(table, name, int(workers), seed)

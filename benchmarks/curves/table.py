@@ -8,7 +8,7 @@ import io
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -87,6 +87,7 @@ class CurveTable:
         errors: Key -> (E,) validation errors after 1 ... E epochs.
         mflops: Key -> multiply-adds, in millions.
         seconds: Key -> what an epoch takes.
+        losses: Key -> (E,) training losses; empty: not known.
         limit: Most multiply-adds that a network may have; costlier ones can be trained, but count for
             nothing.
     """
@@ -96,6 +97,7 @@ class CurveTable:
     errors: dict[str, np.ndarray]
     mflops: dict[str, float]
     seconds: dict[str, float]
+    losses: dict[str, np.ndarray] = field(default_factory=dict)
     limit: float = math.inf
 
     @property
@@ -169,4 +171,5 @@ def load_table(path: Path = TABLE, networks: Path = NETWORKS, seed: int = 0) -> 
         errors={key: np.array([row.val_error for row in curves[key]]) for key in keys},
         mflops={key: curves[key][0].mflops for key in keys},
         seconds={key: float(np.mean([r.seconds for r in curves[key]])) for key in keys},
+        losses={key: np.array([row.train_loss for row in curves[key]]) for key in keys},
     )

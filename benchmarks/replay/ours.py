@@ -17,6 +17,7 @@ from nas.data import DataConfig
 from nas.runs import RunFolder, TrialFolder
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
+from nas.search.early_stopping.pareto import chance_error, chance_loss
 from nas.search.executors import Finished
 from nas.search.loop import Search
 from nas.search.proposer import Proposer
@@ -90,9 +91,15 @@ class ReplayExecutor:
         assert job.stop_epoch is not None
         self._trained[number] = job.stop_epoch
         curve = self.table.errors[job.spec.key][: job.stop_epoch]
+        # Where a table has no losses, errors in their place, so scaled that guessing is guessing.
+        classes = job.spec.num_classes
+        stand_in = curve * chance_loss(classes) / chance_error(classes)
+        losses = self.table.losses.get(job.spec.key, stand_in)
         lines = [
-            EpochMetrics(epoch=epoch, train_loss=1.0, val_error=error, val_loss=1.0, seconds=1.0)
-            for epoch, error in enumerate(map(float, curve), 1)
+            EpochMetrics(epoch=epoch, train_loss=loss, val_error=error, val_loss=1.0, seconds=1.0)
+            for epoch, (error, loss) in enumerate(
+                zip(curve.tolist(), losses.tolist(), strict=False), 1
+            )
         ]
         # Not synced to the disk, as a real training's would be: nothing is to survive here.
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -163,6 +170,7 @@ OURS: dict[str, Callable[..., Trace]] = {
         ("forecast", "none"),
         ("tpe", "pareto"),
         ("density", "pareto"),
+        ("forecast", "pareto"),
         ("tpe", "cost-peers"),
         ("density", "cost-peers"),
         ("forecast", "cost-peers"),

@@ -30,11 +30,13 @@ class Reached:
     Attributes:
         epochs: Trained so far.
         error: Validation error there, 0 to 1.
+        loss: Training loss, mean over the epoch that ended there.
         order: How many such points, of all trials of the search, came before.
     """
 
     epochs: int
     error: float
+    loss: float
     order: int
 
 

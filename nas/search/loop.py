@@ -169,7 +169,7 @@ class Search:
             return
         values, done = self.config.values(record.spec, error), epochs[-1].epoch
         self._seconds.append(seconds / max(1, done - record.epochs))
-        self.proposer.reach(number, done, error)
+        self.proposer.reach(number, done, error, epochs[-1].train_loss)
         if done < self.config.epochs:
             at = f"at epoch {done} of {self.config.epochs}"
             self.view.event(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from blocks import InvalidInput
-from nas.runs import Outcome, TrialRecord
+from nas.runs import Outcome, Reached, TrialRecord
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
 from nas.search.dealers import Dealer
@@ -91,6 +91,7 @@ class Proposer:
                 one.key,
                 self.config.costs_of(one.spec),
                 tuple(reached.error for reached in one.reached),
+                tuple(reached.loss for reached in one.reached),
                 running=one.outcome is Outcome.RUNNING,
             )
             for one in self._records.values()
@@ -145,12 +146,13 @@ class Proposer:
         self._trial(number).set_user_attr(UNTIL, until)
         self._refresh(number)
 
-    def reach(self, number: int, epochs: int, error: float) -> None:
+    def reach(self, number: int, epochs: int, error: float, loss: float) -> None:
         """Note what a trial has come to at a rung, where it waits from now on, or at its end."""
         order = sum(len(one.reached) for one in self._records.values())
-        reached = [(one.epochs, one.error, one.order) for one in self._records[number].reached]
-        if epochs not in [known for known, *_ in reached]:  # noted before a crash
-            self._trial(number).set_user_attr(RUNGS, [*reached, (epochs, error, order)])
+        reached = self._records[number].reached
+        if epochs not in [known.epochs for known in reached]:  # noted before a crash
+            noted = [astuple(one) for one in (*reached, Reached(epochs, error, loss, order))]
+            self._trial(number).set_user_attr(RUNGS, noted)
             self._refresh(number)
 
     def stop(self, number: int) -> None:
@@ -179,7 +181,7 @@ class Proposer:
         seed = derive_seed(self.config.seed, "proposal", len(self._records))
         sampler = SAMPLERS[self.config.sampler](seed)
         if self.config.early_stopping != "none" and self.config.sampler not in DEALT:
-            shown = shown_to_sampler(self.study, self._last_values)
+            shown = shown_to_sampler(self.study, self._records, self._last_values)
             shown.sampler = sampler
             self._enqueue(shown.ask(self.space.distributions()).params)
         self.study.sampler = sampler

@@ -10,7 +10,7 @@ from nas.search.dealers import Dealer, DensityDealer, ForecastDealer, ShuffledDe
 from nas.search.early_stopping import Rule, SuccessiveHalving
 from nas.search.early_stopping.cost_peers import CostPeerOrdering
 from nas.search.early_stopping.forecast import ForecastRule
-from nas.search.early_stopping.pareto import ParetoOrdering, chance_error
+from nas.search.early_stopping.pareto import ParetoOrdering
 from nas.search.forecast import Prospector
 
 
@@ -48,7 +48,7 @@ def _rule(config: SearchConfig, candidates: Candidates, prospector: Prospector) 
     if config.early_stopping == "pareto":
         classes = next(iter(candidates.specs.values())).num_classes
         reference = candidates.reference(config.cost_objectives)
-        return SuccessiveHalving(config.rungs, ParetoOrdering(chance_error(classes), reference))
+        return SuccessiveHalving(config.rungs, ParetoOrdering(classes, reference))
     if config.early_stopping == "cost-peers":
         return SuccessiveHalving(config.rungs, CostPeerOrdering())
     if config.early_stopping == "forecast":

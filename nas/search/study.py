@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,24 +116,42 @@ def record(trial: FrozenTrial) -> TrialRecord:
 
 
 def shown_to_sampler(
-    study: optuna.Study, values: Callable[[TrialRecord], tuple[float, ...]]
+    study: optuna.Study,
+    records: Mapping[int, TrialRecord],
+    values: Callable[[TrialRecord], tuple[float, ...]],
 ) -> optuna.Study:
-    """A copy of ``study`` in memory in which a training that waits at a rung is a known network.
+    """``study`` as a sampler should see it, in which a training that waits at a rung is a known network.
 
     In the study itself it is open, and a sampler takes open trials for bad ones.
 
     Args:
         study: Of the search.
+        records: Of all its proposals, by number.
         values: The objectives of a network by the last rung it has reached.
     """
-    copy = optuna.create_study(directions=study.directions)
+    trials = []
     for trial in study.get_trials(deepcopy=False):
-        if PROPOSAL not in trial.user_attrs:
+        one = records.get(trial.number)
+        if one is None:
             continue
-        one = record(trial)
         if one.outcome in (Outcome.PAUSED, Outcome.STOPPED):
             trial = optuna.trial.create_trial(
                 params=trial.params, distributions=trial.distributions, values=list(values(one))
             )
-        copy.add_trial(trial)
-    return copy
+        trials.append(trial)
+    return optuna.create_study(storage=_Shown(trials), directions=study.directions)
+
+
+class _Shown(optuna.storages.InMemoryStorage):
+    """Trials to look at; what is asked for is kept apart. A storage, because copying takes seconds."""
+
+    def __init__(self, trials: list[FrozenTrial]) -> None:
+        super().__init__()
+        self._trials_shown = trials
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """Those to look at."""
+        shown = [one for one in self._trials_shown if states is None or one.state in states]
+        return copy.deepcopy(shown) if deepcopy else shown

@@ -18,13 +18,24 @@ class Contender:
         key: Of the network. Ties are broken by it, so that no decision depends on who came first.
         costs: Its exact costs, one a cost objective, lower is better.
         errors: Validation errors, 0 to 1, at the rungs it has reached, the first rung's first.
+        losses: Training losses there, each the mean over the epoch that ended there; empty: not known.
         running: Whether it is in training now; else it waits, or has reached the last rung.
     """
 
     key: str
     costs: tuple[float, ...]
     errors: tuple[float, ...]
+    losses: tuple[float, ...] = ()
     running: bool = False
+
+    def shown(self, rung: int) -> float:
+        """What it is compared by at a rung, lower is better: its training loss there.
+
+        How fast a network comes to fit its images tells its end better than its validation error in the
+        midst of training (Ru et al., NeurIPS 2021; measured: docs/results/search_efficiency). Where
+        losses are not known it is the error. What is not a number is worse than anything.
+        """
+        return as_loss(self.losses[rung] if self.losses else self.errors[rung])
 
 
 def rungs_of(epochs: int) -> tuple[int, ...]:
@@ -48,6 +59,6 @@ def waiting_at(contenders: Sequence[Contender], rung: int) -> list[Contender]:
     return [one for one in contenders if len(one.errors) == rung + 1 and not one.running]
 
 
-def as_loss(error: float) -> float:
-    """An error that can be compared: what is not a number is worse than anything."""
-    return math.inf if math.isnan(error) else error
+def as_loss(figure: float) -> float:
+    """A figure that can be compared: what is not a number is worse than anything."""
+    return math.inf if math.isnan(figure) else figure

@@ -1,11 +1,11 @@
-"""``cost-peers``: networks go on that err less than those of like cost."""
+"""``cost-peers``: networks go on that have learnt more than those of like cost."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from nas.search.early_stopping.contender import ETA, Contender, as_loss
+from nas.search.early_stopping.contender import ETA, Contender
 
 PEERS = 2 * ETA
 """A network is compared with so many, itself among them: the nearest in cost."""
@@ -22,20 +22,16 @@ class CostPeerOrdering:
     """
 
     def best(self, members: Sequence[Contender], rung: int) -> list[str]:
-        """Those ahead of their peers, by the share of peers that err less and then by their lead."""
+        """Those ahead of their peers, by how many are better and then by their lead."""
         ranked = []
         for one in members:
             peers = _nearest(one, members)
-            better = sum(_loss(peer, rung) < _loss(one, rung) for peer in peers)
+            better = sum(peer.shown(rung) < one.shown(rung) for peer in peers)
             if better < max(1, len(peers) // ETA):
-                lead = _median([_loss(peer, rung) for peer in peers]) - _loss(one, rung)
+                lead = _median([peer.shown(rung) for peer in peers]) - one.shown(rung)
                 # Two that are infinitely bad: no lead, and no nan that would not sort.
                 ranked.append((better, -lead if math.isfinite(lead) else 0.0, one.key))
         return [key for *_, key in sorted(ranked)]
-
-
-def _loss(one: Contender, rung: int) -> float:
-    return as_loss(one.errors[rung])
 
 
 def _nearest(one: Contender, members: Sequence[Contender]) -> list[Contender]:

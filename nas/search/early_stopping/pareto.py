@@ -10,31 +10,31 @@ from numpy.typing import NDArray
 from optuna.study._multi_objective import _is_pareto_front
 
 from nas.front import hypervolume
-from nas.search.early_stopping.contender import ETA, Contender, as_loss
+from nas.search.early_stopping.contender import ETA, Contender
 
 
 class ParetoOrdering:
-    """Non-dominated sorting of (error, costs); inside a front, who adds most hypervolume comes first.
+    """Non-dominated sorting of (loss, costs); inside a front, who adds most hypervolume comes first.
 
     As MO-ASHA (Schmucker et al., 2021), with a rank that is one. A cost is known before training and
     stays, so the cheapest networks are never dominated however bad they are: those that are no better
     than guessing come after all others.
 
     Args:
-        chance: The error of guessing.
+        classes: Whose names may be guessed.
         reference: The largest costs there are.
     """
 
-    def __init__(self, chance: float, reference: tuple[float, ...]) -> None:
-        self._chance = chance
+    def __init__(self, classes: int, reference: tuple[float, ...]) -> None:
+        self._classes = classes
         self._reference = reference
 
     def best(self, members: Sequence[Contender], rung: int) -> list[str]:
         """A third of the members, at least one."""
         wanted = max(1, len(members) // ETA)
         left = sorted(members, key=lambda one: one.key)
-        left.sort(key=lambda one: as_loss(one.errors[rung]) >= self._chance)
-        learning = [one for one in left if as_loss(one.errors[rung]) < self._chance]
+        learning = [one for one in left if one.shown(rung) < self._guessing(one)]
+        left.sort(key=lambda one: one.shown(rung) >= self._guessing(one))
         chosen: list[str] = []
         for group in (learning, left[len(learning) :]):
             rest = group
@@ -52,8 +52,8 @@ class ParetoOrdering:
 
     def _by_contribution(self, front: list[Contender], rung: int) -> list[Contender]:
         """Sorted by what the hypervolume of the front would lose without each; of equals by key."""
-        box = (self._chance, *self._reference)
-        points = [(min(as_loss(one.errors[rung]), 1e9), *one.costs) for one in front]
+        box = (max(map(self._guessing, front)), *self._reference)
+        points = [(min(one.shown(rung), 1e9), *one.costs) for one in front]
         whole = hypervolume(points, box)
 
         def contribution(index: int) -> float:
@@ -64,12 +64,21 @@ class ParetoOrdering:
         order = sorted(range(len(front)), key=lambda i: (-contribution(i), front[i].key))
         return [front[index] for index in order]
 
+    def _guessing(self, one: Contender) -> float:
+        """What a network shows that gives every class the same chance."""
+        return chance_loss(self._classes) if one.losses else chance_error(self._classes)
+
 
 def _values(members: Sequence[Contender], rung: int) -> NDArray[np.float64]:
-    rows = [(as_loss(one.errors[rung]), *one.costs) for one in members]
+    rows = [(one.shown(rung), *one.costs) for one in members]
     return np.asarray(rows, dtype=float)
 
 
 def chance_error(classes: int) -> float:
     """The error of guessing among so many classes of equal size."""
     return 1 - 1 / classes if classes > 1 else math.nextafter(0, 1)
+
+
+def chance_loss(classes: int) -> float:
+    """The cross entropy of guessing so, with or without label smoothing."""
+    return math.log(classes) if classes > 1 else math.nextafter(0, 1)

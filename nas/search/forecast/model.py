@@ -2,7 +2,9 @@
 
 Two regressions, one on the other. The first moves what a training has shown at a rung to the end of
 training: by how much the logarithm of the error still falls, learnt from the trainings that have gone on
-from there, and as a linear function of the network, because slow learners fall further. The second is a
+from there, and as a linear function of what was shown and of the network, because slow learners fall
+further. What is shown is the validation error and the training loss: how fast a network has come to fit
+its images says more about its end than its early errors do (Ru et al., NeurIPS 2021). The second is a
 Gaussian process over the networks, in which each begun training is one observation as uncertain as it
 is far from its end, and networks alike in their fields and costs are alike in error.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern
@@ -75,7 +78,8 @@ def forecast(
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(features[at], (level - centre) / scale)
         mean, sd = regression.predict(features, return_std=True)
-    mean, sd = mean * scale + centre, np.maximum(sd * scale, LEAST_SD)
+    sd *= _overconfidence(regression, np.array([len(one.errors) == rungs for one in begun]))
+    mean, sd = mean * scale + centre, np.hypot(sd * scale, LEAST_SD)
     error = np.exp(mean)
     return Forecast(error, error * sd, doubt)
 
@@ -88,35 +92,95 @@ def _kernel(width: int) -> object:
     return ConstantKernel(0.1, (1e-3, 1e1)) * DotProduct(1.0, "fixed") + smooth + own
 
 
+def _overconfidence(regression: GaussianProcessRegressor, ended: NDArray[np.bool_]) -> float:
+    """How much farther than foretold from the others those that have ended are, 1 or more.
+
+    The likeliest scales of a kernel, found with few points, make a process too sure of itself, and a
+    search that believes it never looks at the network that is better than those like it. In closed form:
+    Rasmussen and Williams (2006), equation 5.12.
+    """
+    if ended.sum() < FEW:
+        return 1.0
+    precision = np.diag(cho_solve((regression.L_, True), np.eye(len(ended))))
+    misses = regression.alpha_ / np.sqrt(precision)
+    return max(1.0, float(np.sqrt(np.mean(misses[ended] ** 2))))
+
+
 def _moved_to_the_end(
     features: Matrix, at: NDArray[np.int64], begun: Sequence[Contender], rungs: int
 ) -> tuple[Vector, Vector, Vector]:
     """Log error at the last rung as it is expected of each, its doubt, and the doubt at each rung."""
-    logs = [[float(np.log(max(min(as_loss(e), 1.0), 1e-4))) for e in one.errors] for one in begun]
-    level = np.array([one[-1] for one in logs])
-    variance = np.full(len(begun), LEAST_SD**2)
-    reached = np.array([len(one) for one in logs])
+    shown = [_shown(one) for one in begun]
+    reached = np.array([len(one) for one in shown])
+    now = np.array([one[-1] for one in shown])
+    variance = np.zeros_like(now)
     steps = np.full(rungs, LEAST_SD**2)
     for rung in range(rungs - 1):
-        passed = np.flatnonzero(reached > rung + 1)
-        still = np.flatnonzero(reached <= rung + 1)
-        falls = np.array([logs[i][rung + 1] - logs[i][rung] for i in passed])
-        mean, sd = _fall(features[at[passed]], falls, features[at])
-        level[still] += mean[still]
-        variance[still] += sd[still] ** 2
-        steps[rung] = np.inf if len(falls) < FEW else np.mean(sd**2)
+        passed, still = reached > rung + 1, reached <= rung + 1
+        here = np.array([one[min(rung, len(one) - 1)] for one in shown])
+        here[still] = now[still]
+        there = np.array([one[rung + 1] for one in shown if len(one) > rung + 1])
+        fall = _Fall.learn(features[at], here, passed, there.reshape(-1, here.shape[1]))
+        now[still] += fall.mean[still]
+        # An error that is itself foretold is as much in doubt further on as its slope says.
+        onward = (np.eye(here.shape[1]) + fall.slope) ** 2
+        variance[still] = variance[still] @ onward.T + fall.sd[still] ** 2
+        steps[rung] = np.inf if passed.sum() < FEW else np.mean(fall.sd[:, 0] ** 2)
+    doubt = np.sqrt(variance[:, 0] + LEAST_SD**2)
     # From a rung to the end: all steps from there on.
-    return level, np.sqrt(variance), np.sqrt(np.cumsum(steps[::-1])[::-1])
+    return now[:, 0], doubt, np.sqrt(np.cumsum(steps[::-1])[::-1])
 
 
-def _fall(seen: Matrix, falls: Vector, wanted: Matrix) -> tuple[Vector, Vector]:
-    """How far the log error falls between two rungs: mean and standard deviation for ``wanted``."""
-    if len(falls) < FEW or seen.shape[1] == 0:
-        middle = float(falls.mean()) if len(falls) else 0.0
-        return np.full(len(wanted), middle), np.full(len(wanted), UNKNOWN_FALL)
-    ridge = BayesianRidge().fit(seen, falls)
-    mean, sd = ridge.predict(wanted, return_std=True)
-    return mean, np.maximum(sd, max(LEAST_SD, _left_out_error(ridge, seen, falls)))
+def _shown(one: Contender) -> Matrix:
+    """(rungs reached, 2) logarithms of its errors and losses; losses that are not known are all 1."""
+    losses = one.losses or (1.0,) * len(one.errors)
+    errors = np.clip([min(as_loss(error), 1.0) for error in one.errors], 1e-4, 1.0)
+    shown: Matrix = np.stack([errors, np.clip([as_loss(loss) for loss in losses], 1e-4, 1e2)], 1)
+    return np.log(shown)
+
+
+@dataclass(frozen=True)
+class _Fall:
+    """How far what is shown (S figures) falls from one rung to the next.
+
+    Attributes:
+        mean: (N, S).
+        sd: (N, S).
+        slope: (S, S), of each fall along each figure at the rung.
+    """
+
+    mean: Matrix
+    sd: Matrix
+    slope: Matrix
+
+    @classmethod
+    def learn(
+        cls, features: Matrix, here: Matrix, passed: NDArray[np.bool_], there: Matrix
+    ) -> _Fall:
+        """Learnt from those that went on.
+
+        Args:
+            features: (N, F).
+            here: (N, S), shown at the rung.
+            passed: (N,), who went on.
+            there: (those, S), shown at the next rung.
+        """
+        falls = there - here[passed]
+        if len(falls) < FEW:
+            middle = falls.mean(0) if len(falls) else np.zeros(here.shape[1])
+            wide = np.full_like(here, UNKNOWN_FALL)
+            return cls(np.broadcast_to(middle, here.shape), wide, np.zeros((here.shape[1],) * 2))
+        scale = np.where(np.ptp(here, axis=0) > 0, here.std(0), 1.0)
+        inputs = np.hstack([features, (here - here.mean(0)) / scale])
+        means, sds, slopes = [], [], []
+        for wanted in falls.T:
+            ridge = BayesianRidge().fit(inputs[passed], wanted)
+            mean, sd = ridge.predict(inputs, return_std=True)
+            left_out = _left_out_error(ridge, inputs[passed], wanted)
+            means.append(mean)
+            sds.append(np.maximum(sd, max(LEAST_SD, left_out)))
+            slopes.append(ridge.coef_[features.shape[1] :] / scale)
+        return cls(np.stack(means, 1), np.stack(sds, 1), np.stack(slopes))
 
 
 def _left_out_error(ridge: BayesianRidge, seen: Matrix, falls: Vector) -> float:

@@ -103,15 +103,17 @@ class Prospector:
     def _expected_epochs(self, foretold: Forecast, row: int, at: int) -> float:
         """Epochs that a network is expected to take which has reached ``at`` rungs.
 
-        The step to the next rung is certain. The rest is taken always when the next rung will tell
-        nothing about the end, and as seldom as by successive halving when it will tell all: what it
-        tells is the share of the variance of the forecast that it is expected to resolve.
+        The step to the next rung is certain. A later one is taken always when the rung before it will
+        tell nothing about the end, and as seldom as by successive halving when it will tell all: what
+        it tells is the share of the variance of the forecast that it is expected to resolve.
         """
-        done = self._rungs[at - 1] if at else 0
-        step, rest = self._rungs[at] - done, self._rungs[-1] - self._rungs[at]
         variance = (foretold.sd[row] / foretold.mean[row]) ** 2
-        resolved = variance / (variance + foretold.doubt[at] ** 2)
-        return step + rest * float(1 - resolved * (1 - 1 / ETA))
+        epochs, chance = 0.0, 1.0
+        for rung in range(at, len(self._rungs)):
+            epochs += chance * (self._rungs[rung] - (self._rungs[rung - 1] if rung else 0))
+            resolved = variance / (variance + foretold.doubt[rung] ** 2)
+            chance = 1 - float(resolved) * (1 - 1 / ETA)
+        return epochs
 
     def _foretold(self, contenders: list[Contender]) -> Forecast:
         """The forecast; what is known in the end is known."""

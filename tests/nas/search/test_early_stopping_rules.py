@@ -13,31 +13,31 @@ from hypothesis import strategies as st
 from nas.search.early_stopping import Contender, SuccessiveHalving, rungs_of
 from nas.search.early_stopping.contender import ETA
 from nas.search.early_stopping.cost_peers import PEERS, CostPeerOrdering
-from nas.search.early_stopping.pareto import ParetoOrdering, chance_error
+from nas.search.early_stopping.pareto import ParetoOrdering, chance_error, chance_loss
 from nas.search.early_stopping.rule import Ordering
 
 RUNGS = (1, 3, 9)
 LARGEST = 10.0
-PARETO = ParetoOrdering(chance_error(10), (LARGEST,))
+CLASSES = 10
+PARETO = ParetoOrdering(CLASSES, (LARGEST,))
 ORDERINGS: dict[str, Ordering] = {"pareto": PARETO, "cost-peers": CostPeerOrdering()}
 
 errors = st.floats(0, 1) | st.sampled_from([0.1, 0.2, 0.9, math.nan])
+losses = st.floats(0, 3) | st.sampled_from([0.5, 2.0, math.nan])
 costs = st.floats(0.1, LARGEST) | st.sampled_from([1.0, 2.0])
 
 
 @st.composite
 def fields_of_contenders(draw: st.DrawFn, most: int = 14) -> list[Contender]:
-    """Any standing of a search: ties, nan, one network, all equal."""
-    count = draw(st.integers(1, most))
-    return [
-        Contender(
-            f"{index:04x}",
-            (draw(costs),),
-            tuple(draw(st.lists(errors, max_size=len(RUNGS)))),
-            draw(st.booleans()),
-        )
-        for index in range(count)
-    ]
+    """Any standing of a search: ties, nan, one network, all equal; losses known of all or of none."""
+    with_losses = draw(st.booleans())
+
+    def contender(index: int) -> Contender:
+        seen = tuple(draw(st.lists(errors, max_size=len(RUNGS))))
+        shown = tuple(draw(losses) for _ in seen) if with_losses else ()
+        return Contender(f"{index:04x}", (draw(costs),), seen, shown, draw(st.booleans()))
+
+    return [contender(index) for index in range(draw(st.integers(1, most)))]
 
 
 def promote(name: str, contenders: Sequence[Contender], left: int | None = None) -> str | None:
@@ -78,8 +78,15 @@ def test_a_newcomer_that_dominates_its_rung_goes_on(
 ) -> None:
     """However many wait beside it: it goes on next, or after better ones of higher rungs."""
     members = [one for one in contenders if one.errors]
-    least = min((one.errors[0] for one in members if not math.isnan(one.errors[0])), default=0.5)
-    newcomer = Contender("ffff", (0.1 * cheaper,), (least / 2 - 0.01,))
+    least = min((s for one in members if math.isfinite(s := one.shown(0))), default=0.5)
+    better = (least / 2 - 0.01,)
+    # By what is compared: its error may be the worst of all where losses are known.
+    with_losses = any(one.losses for one in members)
+    newcomer = (
+        Contender("ffff", (0.1 * cheaper,), (0.99,), better)
+        if with_losses
+        else Contender("ffff", (0.1 * cheaper,), better)
+    )
     standing = [*contenders, newcomer]
     for _ in range(3 * len(standing)):
         key = promote(name, standing)
@@ -87,7 +94,11 @@ def test_a_newcomer_that_dominates_its_rung_goes_on(
         if key == newcomer.key:
             return
         standing = [
-            Contender(one.key, one.costs, (*one.errors, 0.5)) if one.key == key else one
+            Contender(
+                one.key, one.costs, (*one.errors, 0.5), (*one.losses, 0.5) if one.losses else ()
+            )
+            if one.key == key
+            else one
             for one in standing
         ]
     pytest.fail("the newcomer never goes on")
@@ -129,12 +140,12 @@ def test_the_cheapest_of_all_is_paused_when_it_only_guesses() -> None:
 def brute_force(members: Sequence[Contender], rung: int) -> list[str]:
     """Peel fronts by definition; inside one, by the area that only this point dominates."""
     left = list(members)
-    chance = chance_error(10)
+    chance = chance_loss(CLASSES) if members[0].losses else chance_error(CLASSES)
     wanted = max(1, len(members) // ETA)
     order: list[str] = []
     groups = [
-        [one for one in left if one.errors[rung] < chance],
-        [one for one in left if not one.errors[rung] < chance],
+        [one for one in left if one.shown(rung) < chance],
+        [one for one in left if not one.shown(rung) < chance],
     ]
     for group in groups:
         while group:
@@ -142,30 +153,29 @@ def brute_force(members: Sequence[Contender], rung: int) -> list[str]:
                 a
                 for a in group
                 if not any(
-                    b.errors[rung] <= a.errors[rung]
+                    b.shown(rung) <= a.shown(rung)
                     and b.costs <= a.costs
-                    and (b.errors[rung], b.costs) != (a.errors[rung], a.costs)
+                    and (b.shown(rung), b.costs) != (a.shown(rung), a.costs)
                     for b in group
                 )
             ]
             order += [
-                one.key for one in sorted(front, key=lambda a: (-_alone(a, front, rung), a.key))
+                one.key
+                for one in sorted(front, key=lambda a: (-_alone(a, front, rung, chance), a.key))
             ]
             group = [one for one in group if one not in front]
     return order[:wanted]
 
 
-def _alone(one: Contender, front: Sequence[Contender], rung: int) -> float:
+def _alone(one: Contender, front: Sequence[Contender], rung: int, chance: float) -> float:
     """Area dominated by ``one`` and no other of a front of two objectives, as a share of the box."""
-    twins = [b for b in front if b.errors[rung] == one.errors[rung] and b.costs == one.costs]
+    twins = [b for b in front if b.shown(rung) == one.shown(rung) and b.costs == one.costs]
     if len(twins) > 1:
         return 0.0
-    error, cost = min(one.errors[rung], chance_error(10)), min(one.costs[0], LARGEST)
-    up = min([chance_error(10)] + [b.errors[rung] for b in front if b.errors[rung] > error])
+    shown, cost = min(one.shown(rung), chance), min(one.costs[0], LARGEST)
+    up = min([chance] + [b.shown(rung) for b in front if b.shown(rung) > shown])
     right = min([LARGEST] + [b.costs[0] for b in front if b.costs[0] > cost])
-    return round(
-        (min(up, chance_error(10)) - error) * (right - cost) / chance_error(10) / LARGEST, 12
-    )
+    return round((min(up, chance) - shown) * (right - cost) / chance / LARGEST, 12)
 
 
 def test_the_pareto_order_is_that_of_brute_force_on_2000_random_rungs() -> None:
@@ -177,6 +187,8 @@ def test_the_pareto_order_is_that_of_brute_force_on_2000_random_rungs() -> None:
                 f"{index}",
                 (round(rng.uniform(0.5, LARGEST), 1 if coarse else 9),),
                 (round(rng.uniform(0.05, 0.99), 1 if coarse else 9),),
+                # Every third time losses are known, some of them worse than guessing.
+                (round(rng.uniform(0.5, 2.5), 1 if coarse else 9),) if trial % 3 == 0 else (),
             )
             for index in range(rng.randint(1, 12))
         ]
@@ -200,7 +212,8 @@ def test_cost_peers_agree_with_their_definition(contenders: list[Contender]) -> 
     best = set(CostPeerOrdering().best(members, 0))
 
     def loss(one: Contender) -> float:
-        return math.inf if math.isnan(one.errors[0]) else one.errors[0]
+        figure = one.losses[0] if one.losses else one.errors[0]
+        return math.inf if math.isnan(figure) else figure
 
     for one in members:
 

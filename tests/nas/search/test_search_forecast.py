@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -83,6 +84,31 @@ def test_a_forecast_learns_who_is_late(
         assert off < 0.5 * np.abs(same_fall_for_all[part] - final[part]).mean()
     assert (foretold.sd > 0).all()
     assert foretold.sd[:16].mean() < foretold.sd[unseen].mean()
+
+
+def test_a_forecast_listens_to_the_losses(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    """Where early errors are all alike and early losses are not, those tell the end."""
+    keys = sorted(specs)
+    random.Random(0).shuffle(keys)
+    luck = {key: (int(key, 16) % 997) / 997 - 0.5 for key in keys}
+    final = {key: 0.3 * math.exp(0.4 * luck[key]) for key in keys}
+    ended = set(keys[:14])
+
+    def contender(key: str, *, told: bool) -> Contender:
+        errors = (0.9, 0.6, final[key]) if key in ended else (0.9, 0.6)
+        early = 2.0 * math.exp(0.2 * luck[key]) if told else 2.0
+        return Contender(key, costs[key], errors, (2.2, early, 1.5)[: len(errors)])
+
+    rows = {key: row for row, key in enumerate(keys)}
+    features = features_of([specs[key] for key in keys], [costs[key] for key in keys])
+    off = {}
+    for told in (True, False):
+        begun = [contender(key, told=told) for key in keys[:50]]
+        foretold = forecast(features, rows, begun, len(RUNGS)).mean[14:50]
+        off[told] = np.abs(foretold - [final[key] for key in keys[14:50]]).mean()
+    assert off[True] < 0.5 * off[False]
 
 
 @given(
