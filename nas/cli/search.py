@@ -19,8 +19,9 @@ from nas.front import pick_knee
 from nas.report import write_report
 from nas.runs import RunFolder
 from nas.search import resume_search, start_search
-from nas.search.samplers import SAMPLERS
+from nas.search.samplers import DEALT, SAMPLERS
 from nas.search.view import PlainView, make_view
+from nas.search.zero_cost import SCORES
 from nas.training import RECIPES
 
 
@@ -57,6 +58,13 @@ def search(
         str | None,
         typer.Option(
             help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast."
+        ),
+    ] = None,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Zero-cost score that chooses the first networks: {', '.join(SCORES)}; with sampler "
+            f"{', '.join(DEALT)}."
         ),
     ] = None,
     total_epochs: Annotated[

@@ -13,7 +13,8 @@ from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
 from nas.data import DataConfig
 from nas.runs import ERROR
 from nas.search.early_stopping.contender import ETA, rungs_of
-from nas.search.samplers import SAMPLERS, TAKE_PAUSED
+from nas.search.samplers import DEALT, SAMPLERS, TAKE_PAUSED
+from nas.search.zero_cost import SCORES
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
 
@@ -45,6 +46,8 @@ class SearchConfig(BaseModel):
         early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.search.early_stopping``. Trainings
             then pause at rungs, and ``recipe`` is ``rungs`` unless another is given.
+        warm_start: The zero-cost score that chooses the first networks: see ``nas.search.zero_cost``;
+            None: the sampler does.
         total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
             trained so many, or ``trials`` networks.
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
@@ -71,6 +74,7 @@ class SearchConfig(BaseModel):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     executor: Literal["local"] = "local"
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
+    warm_start: str | None = None
     total_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
@@ -154,6 +158,21 @@ class SearchConfig(BaseModel):
         if value not in SAMPLERS:
             raise InvalidInput(f"unknown sampler {value!r}; allowed: {', '.join(SAMPLERS)}")
         return value
+
+    @model_validator(mode="after")
+    def _check_warm_start(self) -> SearchConfig:
+        if self.warm_start is None:
+            return self
+        if self.warm_start not in SCORES:
+            raise InvalidInput(
+                f"warm_start: unknown score {self.warm_start!r}; allowed: {', '.join(SCORES)}"
+            )
+        if self.sampler not in DEALT:
+            raise InvalidInput(
+                f"warm_start: sampler {self.sampler!r} chooses its first networks by itself; allowed "
+                f"with sampler {', '.join(DEALT)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_early_stopping(self) -> SearchConfig:

@@ -21,6 +21,8 @@ from nas.search.samplers import derive_seed
 from nas.search.strategy import make_strategy
 from nas.search.study import open_study, read_records
 from nas.search.view import View
+from nas.search.zero_cost.score import MOST
+from nas.search.zero_cost.scores import ZeroCostScores
 from search_spaces import SearchSpace
 
 
@@ -131,25 +133,38 @@ def _search(
     view: View,
 ) -> Front:
     study = open_study(config, run, create=False)
-    strategy = make_strategy(config, candidates)
-    search = Search(
-        config=config,
-        run=run,
-        proposer=Proposer(study, config, space, candidates, strategy.dealer),
-        executor=make_executor(config.executor, config.workers, config.threads),
-        view=view,
-        reference=config.box,
-        rule=strategy.rule,
-    )
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
         view.event(
             f"{run.name}: {config.trials} trials of {networks} within budget, {config.workers} at a "
             f"time; Ctrl-C stops, and nas search --resume {run.name} goes on"
         )
+        scores = _scores(config, run, candidates, view)
+        strategy = make_strategy(config, candidates, scores)
+        search = Search(
+            config=config,
+            run=run,
+            proposer=Proposer(study, config, space, candidates, strategy.dealer),
+            executor=make_executor(config.executor, config.workers, config.threads),
+            view=view,
+            reference=config.box,
+            rule=strategy.rule,
+        )
         front = search()
+        if scores is not None:
+            view.event(scores.judged(search.proposer.records, config.objectives))
     write_text(run.pareto, front.to_json())
     return front
+
+
+def _scores(
+    config: SearchConfig, run: RunFolder, candidates: Candidates, view: View
+) -> ZeroCostScores | None:
+    if config.warm_start is None:
+        return None
+    view.event(f"{config.warm_start}: scoring up to {MOST} untrained networks")
+    seed = derive_seed(config.seed, "zero-cost")
+    return ZeroCostScores.of_run(config.warm_start, run, candidates, config.data, seed)
 
 
 @contextmanager

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
-from nas.search.dealers import Dealer, DensityDealer, ForecastDealer, ShuffledDealer
+from nas.search.dealers import (
+    Dealer,
+    DensityDealer,
+    ForecastDealer,
+    ShuffledDealer,
+    WarmStartDealer,
+)
 from nas.search.early_stopping import Rule, SuccessiveHalving
 from nas.search.early_stopping.cost_peers import CostPeerOrdering
 from nas.search.early_stopping.forecast import ForecastRule
 from nas.search.early_stopping.pareto import ParetoOrdering
 from nas.search.forecast import Prospector
+from nas.search.zero_cost.scores import ZeroCostScores
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,22 @@ class Strategy:
     rule: Rule | None
 
 
-def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
-    """Dealer and rule of a search; where both forecast they share one forecast."""
+def make_strategy(
+    config: SearchConfig, candidates: Candidates, scores: ZeroCostScores | None = None
+) -> Strategy:
+    """Dealer and rule of a search; where both forecast they share one forecast.
+
+    Args:
+        config: Of the search.
+        candidates: Networks within the budgets.
+        scores: By which the first networks are chosen; None: they are not.
+    """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
     prospector = Prospector(candidates.specs, costs, config.rungs)
-    return Strategy(_dealer(config, costs, prospector), _rule(config, candidates, prospector))
+    dealer = _dealer(config, costs, prospector)
+    if scores is not None:
+        dealer = WarmStartDealer(scores.scores, costs, dealer)
+    return Strategy(dealer, _rule(config, candidates, prospector))
 
 
 def _dealer(

@@ -6,5 +6,6 @@ from nas.search.dealers.dealer import Dealer
 from nas.search.dealers.density import DensityDealer
 from nas.search.dealers.forecast import ForecastDealer
 from nas.search.dealers.shuffled import ShuffledDealer
+from nas.search.dealers.warm_start import WarmStartDealer
 
-__all__ = ["Dealer", "DensityDealer", "ForecastDealer", "ShuffledDealer"]
+__all__ = ["Dealer", "DensityDealer", "ForecastDealer", "ShuffledDealer", "WarmStartDealer"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from optuna.samplers import TPESampler
+from optuna.trial import TrialState
 from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, make_config
 
 from blocks.errors import InvalidInput
-from nas.runs import Outcome, TrialRecord
+from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig
 from nas.search.plateau import trainings_without_growth
+from nas.search.study import open_study, read_records, shown_to_sampler
 
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9
@@ -42,10 +45,12 @@ def test_trainings_pause_at_rungs_and_few_end(tmp_path: Path, rule: str, workers
     assert front.points
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("sampler", ["tpe", "forecast"])
+@pytest.mark.parametrize(
+    ("sampler", "rule"),
+    [("tpe", "pareto"), ("forecast", "cost-peers"), ("forecast", "forecast")],
+)
 @pytest.mark.slow
-def test_the_same_decisions_after_any_restart(tmp_path: Path, rule: str, sampler: str) -> None:
+def test_the_same_decisions_after_any_restart(tmp_path: Path, sampler: str, rule: str) -> None:
     config = config_of(rule, sampler)
     _, whole = formula_search(tmp_path / "whole", config)
     crashes = 0
@@ -87,8 +92,24 @@ def test_nothing_has_stalled_before_the_first_full_training() -> None:
 
 def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
     """Shown as open, trainings that wait would look bad to it, and their neighbours be avoided."""
-    _, records = formula_search(tmp_path / "run", config_of("cost-peers", "tpe", trials=30))
-    assert sum(r.outcome in (Outcome.TRAINED, Outcome.STOPPED) for r in records) == 30
+    config = config_of("pareto", trials=12)
+    with pytest.raises(Crash):
+        formula_search(tmp_path / "run", config, FormulaExecutor(crash_after=11))
+    study = open_study(config, RunFolder(tmp_path / "run"), create=False)
+    records = {one.number: one for one in read_records(study)}
+    waiting = [one for one in records.values() if one.outcome is Outcome.PAUSED]
+    assert waiting
+    shown = shown_to_sampler(study, records, lambda one: (one.reached[-1].error, 1.0))
+    shown.sampler = TPESampler(seed=0, n_startup_trials=1)
+    shown.ask()
+    trials = shown.get_trials()
+    assert len(trials) == len(records), "what is asked for is kept apart"
+    for one in waiting:
+        assert trials[one.number].state == TrialState.COMPLETE
+        assert trials[one.number].values == [one.reached[-1].error, 1.0]
+    kept = open_study(config, RunFolder(tmp_path / "run"), create=False).get_trials()
+    assert len(kept) == len(records)
+    assert {kept[one.number].state for one in waiting} == {TrialState.RUNNING}
 
 
 def test_a_failed_training_is_out_of_the_race(tmp_path: Path) -> None:
