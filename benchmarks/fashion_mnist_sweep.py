@@ -80,7 +80,7 @@ def sweep(run: RunFolder, options: argparse.Namespace) -> int:
     return nas(
         [
             "search", "--space", "shufflenet_v2_sk", "--data", "fashion_mnist",
-            "--trials", str(options.trials), "--epochs", str(options.epochs),
+            "--trials", str(options.trials), "--epochs", str(options.epochs), "--sampler", "tpe",
             "--limit", str(options.limit), "--workers", str(options.workers), "--seed", "0",
             "--max-mflops", str(options.max_mflops), "--name", run.name,
         ]

@@ -68,7 +68,7 @@ class SearchConfig(BaseModel):
     trials: Annotated[int, Field(ge=1, le=1_000_000)]
     objectives: tuple[str, ...] = (ERROR, "mflops")
     budgets: Budgets = Budgets()
-    sampler: str = "tpe"
+    sampler: str = "forecast"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None

@@ -80,7 +80,7 @@ def test_frame_of_the_page(page: Page) -> None:
 
 def test_head_says_what_was_searched_and_what_came_of_it(full: FakeSearch, page: Page) -> None:
     head = page.section("summary").text
-    for fact in ("digits", "quickstart", "16 x 16 pixels, 10 classes", "error, mflops", "tpe"):
+    for fact in ("digits", "quickstart", "16 x 16 pixels, 10 classes", "error, mflops", "forecast"):
         assert fact in head
     assert "mflops at most 3.5; params at most 10,000,000" in head
     assert "12 trained, 8 refused, 1 replayed, 1 failed, 1 running." in head
