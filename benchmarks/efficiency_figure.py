@@ -1,8 +1,8 @@
 """The figure of docs/results/search_efficiency: hypervolume against epochs, with 95 % bands.
 
-Reads bands.csv there and writes bands.html; bands.png is a screenshot of it.
+Reads bands.csv there and writes a page that a browser shows; bands.png is a screenshot of it.
 
-    python benchmarks/efficiency_figure.py [--tables real,parallel,crossing]
+    python benchmarks/efficiency_figure.py bands.html [--tables real,parallel,crossing]
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def main() -> int:
     """Draw; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default="real,parallel,crossing")
-    tables = parser.parse_args().tables.split(",")
+    parser.add_argument("page", type=Path, help="the HTML file to write")
+    options = parser.parse_args()
+    tables = options.tables.split(",")
     with (OUT / "bands.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["workers"] == "1"]
     figure = make_subplots(
@@ -63,12 +65,12 @@ def main() -> int:
     figure.update_layout(
         template="plotly_white",
         width=1280,
-        height=560,
+        height=600,
         margin={"l": 60, "r": 20, "t": 40, "b": 120},
         legend={"orientation": "h", "y": -0.18},
     )
-    figure.write_html(OUT / "bands.html")
-    print(OUT / "bands.html")
+    figure.write_html(options.page, config={"displayModeBar": False})
+    print(options.page)
     return 0
 
 

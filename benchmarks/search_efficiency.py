@@ -13,8 +13,9 @@ second time, or over the limit, costs its epochs like any other.
     python benchmarks/search_efficiency.py [--seeds 50] [--workers 2] [--tables real,parallel,crossing]
     python benchmarks/search_efficiency.py --collect       # only the summary, of the runs there are
 
-Run it again after any interruption: what runs.csv holds is not run again. Writes
-docs/results/search_efficiency/: runs.csv (a row a search), summary.csv, bands.csv, machine.json.
+Run it again after any interruption: what runs.csv holds is not run again. Writes into
+docs/results/search_efficiency/: runs.csv (a row a search), summary.csv, bands.csv, paired.csv,
+machine.json.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from curves.table import SPACE, CurveTable, load_table
 from machine import machine
-from over_seeds import write_rows
+from over_seeds import half_width, mean, write_rows
 from replay.synthetic import crossing, parallel
 from replay.trace import Trace
 
@@ -286,10 +287,58 @@ def bands(rows: Sequence[Run]) -> list[Band]:
         half = (
             1.96 * points.std(0, ddof=1) / math.sqrt(len(some)) if len(some) > 1 else points[0] * 0
         )
-        for column, mean in enumerate(points.mean(0)):
-            figures = (mean, mean - half[column], mean + half[column])
+        for column, centre in enumerate(points.mean(0)):
+            figures = (centre, centre - half[column], centre + half[column])
             rounded = [round(float(figure), 4) for figure in figures]
             made.append(Band(table, workers, searcher, len(some), EVERY * (column + 1), *rounded))
+    return made
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A row of paired.csv: early stopping less full training by the same sampler, seed by seed.
+
+    Attributes:
+        table: Which curves.
+        workers: Trainings at a time.
+        searcher: With early stopping.
+        against: Without.
+        epochs: Spent by both.
+        n: Seeds.
+        difference: Mean of the differences of the hypervolume shares; above 0: early stopping is better.
+        low: Of its 95 % interval, by Student's t.
+        high: See there.
+    """
+
+    table: str
+    workers: int
+    searcher: str
+    against: str
+    epochs: int
+    n: int
+    difference: float
+    low: float
+    high: float
+
+
+def paired(rows: Sequence[Run]) -> list[Paired]:
+    """Each of ours with early stopping beside the same sampler without."""
+    made = []
+    by_name = dict(groups(rows))
+    for (table, workers, searcher), some in by_name.items():
+        sampler, _, rule = searcher.partition("+")
+        others = {one.seed: one for one in by_name.get((table, workers, f"{sampler}+none"), [])}
+        both = [(one, others[one.seed]) for one in some if one.seed in others]
+        if rule in ("", "none") or len(both) < 2:
+            continue
+        gaps = shares_of([one for one, _ in both]) - shares_of([other for _, other in both])
+        for epochs in (99, 198, 297, 396):
+            column = gaps[:, epochs // EVERY - 1]
+            centre, half = mean(column.tolist()), half_width(column.tolist())
+            figures = (round(float(x), 4) for x in (centre, centre - half, centre + half))
+            made.append(
+                Paired(table, workers, searcher, f"{sampler}+none", epochs, len(both), *figures)
+            )
     return made
 
 
@@ -300,6 +349,7 @@ def collect() -> None:
     made = summary(rows)
     write_rows(OUT / "summary.csv", made)
     write_rows(OUT / "bands.csv", bands(rows))
+    write_rows(OUT / "paired.csv", paired(rows))
     (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
     for row in sorted(made, key=lambda r: (r.table, r.workers, r.to_95, -r.share_200)):
         print(
