@@ -22,7 +22,7 @@ from nas.search.strategy import make_strategy
 from nas.search.study import open_study, read_records
 from nas.search.view import View
 from nas.search.zero_cost.score import MOST
-from nas.search.zero_cost.scores import ZeroCostScores
+from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
 from search_spaces import SearchSpace
 
 
@@ -162,7 +162,8 @@ def _scores(
 ) -> ZeroCostScores | None:
     if config.warm_start is None:
         return None
-    view.event(f"{config.warm_start}: scoring up to {MOST} untrained networks")
+    if not (run.path / ZERO_COST).is_file():
+        view.event(f"{config.warm_start}: scoring up to {MOST} untrained networks")
     seed = derive_seed(config.seed, "zero-cost")
     return ZeroCostScores.of_run(config.warm_start, run, candidates, config.data, seed)
 

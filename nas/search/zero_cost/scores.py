@@ -14,6 +14,7 @@ from nas.runs import ERROR, Outcome, RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates
 from nas.search.zero_cost.score import IMAGES, score_networks
 
+ZERO_COST = "zero_cost.json"
 FEWEST = 5
 """Networks trained in full that a rank correlation is worth stating for."""
 
@@ -40,7 +41,7 @@ class ZeroCostScores(BaseModel):
         Raises:
             InvalidInput: zero_cost.json is damaged.
         """
-        path = run.path / "zero_cost.json"
+        path = run.path / ZERO_COST
         if path.is_file():
             try:
                 return cls.model_validate_json(path.read_text(encoding="utf-8"))
