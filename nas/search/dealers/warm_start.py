@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from optuna.study._multi_objective import _is_pareto_front
+from optuna.study._multi_objective import _fast_non_domination_rank
 
 from nas.search.dealers.dealer import Dealer
 from nas.search.early_stopping.contender import Contender
@@ -54,11 +54,11 @@ class WarmStartDealer:
 
 def _layers(scores: Mapping[str, float], costs: Mapping[str, tuple[float, ...]]) -> list[list[str]]:
     """Pareto layers of high score and low costs, each sorted by score and then by key."""
-    left = sorted(scores, key=lambda key: (-scores[key], key))
-    layers = []
-    while left:
-        points = np.array([(-scores[key], *costs[key]) for key in left])
-        on_front = _is_pareto_front(points, assume_unique_lexsorted=False)
-        layers.append([key for key, is_on in zip(left, on_front, strict=True) if is_on])
-        left = [key for key, is_on in zip(left, on_front, strict=True) if not is_on]
+    keys = sorted(scores, key=lambda key: (-scores[key], key))
+    if not keys:
+        return []
+    ranks = _fast_non_domination_rank(np.array([(-scores[key], *costs[key]) for key in keys]))
+    layers: list[list[str]] = [[] for _ in range(int(ranks.max()) + 1)]
+    for key, rank in zip(keys, ranks, strict=True):
+        layers[rank].append(key)
     return layers

@@ -32,11 +32,11 @@ class ParetoOrdering:
     def best(self, members: Sequence[Contender], rung: int) -> list[str]:
         """A third of the members, at least one."""
         wanted = max(1, len(members) // ETA)
-        left = sorted(members, key=lambda one: one.key)
-        learning = [one for one in left if one.shown(rung) < self._guessing(one)]
-        left.sort(key=lambda one: one.shown(rung) >= self._guessing(one))
+        by_key = sorted(members, key=lambda one: one.key)
+        learning = [one for one in by_key if one.shown(rung) < self._guessing(one)]
+        guessing = [one for one in by_key if not one.shown(rung) < self._guessing(one)]
         chosen: list[str] = []
-        for group in (learning, left[len(learning) :]):
+        for group in (learning, guessing):
             rest = group
             while rest and len(chosen) < wanted:
                 front = self._front(rest, rung)
