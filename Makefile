@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NAME ?= quickstart
+# Where no bytecode is written (images of containers often say so), every process compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: search test lint clean
 
@@ -14,7 +16,7 @@ search: .venv/installed
 	$(BIN)/nas export $(NAME) --pick knee --targets onnx
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

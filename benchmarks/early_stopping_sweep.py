@@ -37,7 +37,12 @@ from nas.training.checkpoint import load_checkpoint
 
 OUT = Path("docs/results/search_efficiency")
 SPACE = Path(__file__).parent / "curves" / "space.yaml"
-STRATEGIES = (("tpe", "none"), ("density", "pareto"), ("forecast", "forecast"))
+STRATEGIES = (
+    ("tpe", "none"),
+    ("forecast", "none"),
+    ("density", "pareto"),
+    ("forecast", "forecast"),
+)
 REFERENCE = (1.1, 1.1)
 BATCH = 500
 
