@@ -35,7 +35,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -59,6 +58,7 @@ from torchvision import transforms
 from blocks import ArchSpec, SelectiveKernel, build
 from nas.data import Batches, DataConfig, DataInfo, load_data
 from nas.runs import TrialFolder
+from nas.search.executors import LocalExecutor
 from nas.training import RECIPES, EpochMetrics, Recipe, TrainJob, fit, read_metrics
 
 OUT = Path("docs/results/training_throughput")
@@ -341,16 +341,15 @@ def measure_at_once(setting: Setting, number: int, images: int) -> list[float]:
     """Images a second of ``number`` trials together, for every epoch but the first."""
     with tempfile.TemporaryDirectory() as root:
         folders = [TrialFolder(Path(root) / str(index)) for index in range(number)]
-        workers = []
-        for folder in folders:
+        executor = LocalExecutor(number, setting.threads)
+        for index, folder in enumerate(folders):
             folder.path.mkdir()
-            folder.job.write_text(setting.job(folder.path).model_dump_json(), encoding="utf-8")
-            command = [sys.executable, "-m", "nas.training.worker", str(folder.job)]
-            # A worker ends itself when its standard input does.
-            workers.append(subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE))
-        for worker, folder in zip(workers, folders, strict=True):
-            if worker.wait():
-                raise SystemExit(folder.error.read_text(encoding="utf-8"))
+            executor.start(index, setting.job(folder.path))
+        while executor.running:
+            for ended in executor.wait(1.0):
+                if not ended.ended_well:
+                    executor.stop()
+                    raise SystemExit(folders[ended.number].error.read_text(encoding="utf-8"))
         epochs = zip(*(read_metrics(folder) for folder in folders), strict=True)
         return [sum(images / each.seconds for each in same) for same in epochs][1:]
 

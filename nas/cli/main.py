@@ -69,7 +69,3 @@ def _complain(message: str, code: int) -> int:
 def run() -> None:
     """The ``nas`` command."""
     sys.exit(main())
-
-
-if __name__ == "__main__":
-    run()

@@ -1,18 +1,20 @@
-"""The training process: ``python -m nas.training.worker JOB.json``.
+"""The training process.
 
 It reads one job, trains it, and exits with 0; or writes error.txt beside the job and exits with 1. It
-never touches the study. Its standard input is a pipe that the parent holds open and never writes to:
-when it closes, the parent is gone, however it went, and the process ends itself, so that no orphan
-trains on while a resumed search trains the same trial.
+never touches the study. When its parent is gone, however it went, the process ends itself, so that no
+orphan trains on while a resumed search trains the same trial.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from blocks.errors import InvalidInput
 from nas.runs import TrialFolder, write_text
@@ -39,13 +41,28 @@ def main(job_file: Path) -> int:
     return 0
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of standard input, then leave at once; a checkpoint is never half-written."""
-    # Read below Python's buffer, whose lock a daemon thread would still hold when Python ends.
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
+def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str]) -> NoReturn:
+    """The whole life of a training process; for multiprocessing, which calls it in a new one.
 
-
-if __name__ == "__main__":
+    Args:
+        job_file: Of the training.
+        output: File that what it prints is appended to.
+        environment: All its environment variables.
+    """
+    # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(job_file))
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, then leave at once; a checkpoint is never half-written."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

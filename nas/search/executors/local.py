@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.context import ForkServerProcess
 
 import torch
 
 from nas.runs import TrialFolder, write_text
 from nas.search.executors.base import Finished
 from nas.training import TrainJob
+from nas.training.worker import train_and_exit
 
-POLL_SECONDS = 0.1
 OUTPUT_TAIL = 10_000
+IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
+"""What the server imports, lest each training does: beside the worker, what is imported late."""
+SAFE_PATH = "PYTHONSAFEPATH"
+LOST = 255
+"""What multiprocessing says of a process whose end it cannot learn, for the server was killed."""
 
 
 @dataclass(frozen=True)
 class _Place:
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
     folder: TrialFolder
     slot: int
 
@@ -30,7 +36,9 @@ class _Place:
 class LocalExecutor:
     """``workers`` processes at a time, each with its share of the cores and one GPU when there are any.
 
-    A process ends with its parent: see nas.training.worker.
+    A process ends with its parent: see nas.training.worker. Each is forked from a server that has
+    imported what trainings need and has done nothing else, so it starts in a moment and knows nothing
+    of the trainings before it.
 
     Args:
         workers: Places.
@@ -42,6 +50,7 @@ class LocalExecutor:
         self._threads = threads or max(1, _cores() // workers)
         self._gpus = _visible_gpus()
         self._places: dict[int, _Place] = {}
+        _start_server()
 
     @property
     def free(self) -> int:
@@ -61,48 +70,62 @@ class LocalExecutor:
         write_text(folder.job, job.model_dump_json(indent=2) + "\n")
         taken = {place.slot for place in self._places.values()}
         slot = next(slot for slot in range(self._workers) if slot not in taken)
-        with folder.output.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "nas.training.worker", str(folder.job)],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment(slot),
-                # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
-                start_new_session=True,
-            )
+        _start_server()
+        process = _FORKS.Process(
+            target=train_and_exit, args=(folder.job, folder.output, self._environment(slot))
+        )
+        process.start()
         self._places[number] = _Place(process, folder, slot)
 
     def wait(self, seconds: float) -> list[Finished]:
         """Wait until a job ends, at most ``seconds``."""
-        deadline = time.monotonic() + seconds
-        while True:
-            ended = [n for n, place in self._places.items() if place.process.poll() is not None]
-            if ended or time.monotonic() >= deadline:
-                return [_finish(number, self._places.pop(number)) for number in ended]
-            time.sleep(POLL_SECONDS)
+        alive = [place.process.sentinel for place in self._places.values()]
+        if alive:
+            connection.wait(alive, seconds)
+        else:
+            time.sleep(seconds)
+        ended = [n for n, place in self._places.items() if not place.process.is_alive()]
+        return [_finish(number, self._places.pop(number)) for number in ended]
 
     def stop(self) -> None:
         """End every process that is left. Files appear whole, so there is nothing to ask for first."""
         for place in self._places.values():
-            # With the processes that read its images: it leads a group of its own.
-            with suppress(ProcessLookupError):
-                os.killpg(place.process.pid, signal.SIGKILL)
+            _kill(place.process)
         for place in self._places.values():
-            place.process.wait()
-            _close(place)
+            place.process.join()
         self._places.clear()
 
     def _environment(self, slot: int) -> dict[str, str]:
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(self._threads),
-            # A file in the user's folder must not stand in for a module of the program.
-            "PYTHONSAFEPATH": "1",
-        }
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+
+
+def _start_server() -> None:
+    """Start the server that trainings are forked from, unless it runs; it ends with this process."""
+    _FORKS.set_forkserver_preload(["__main__", *IMPORTED])
+    before = os.environ.get(SAFE_PATH)
+    # A file in the user's folder must not stand in for a module of the program.
+    os.environ[SAFE_PATH] = "1"
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ[SAFE_PATH]
+        if before is not None:
+            os.environ[SAFE_PATH] = before
+
+
+def _kill(process: ForkServerProcess) -> None:
+    """Kill a training with the processes that read its images: it leads a group of its own."""
+    assert process.pid is not None
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()  # not yet the leader; nothing happens when it is gone
 
 
 def _cores() -> int:
@@ -120,20 +143,19 @@ def _visible_gpus() -> list[str]:
 
 
 def _finish(number: int, place: _Place) -> Finished:
-    _close(place)
-    code = place.process.returncode
+    code = place.process.exitcode
+    if code == LOST:
+        _kill(place.process)
     if code == 0:
         return Finished(number, ended_well=True)
     if place.folder.error.is_file():
         lines = place.folder.error.read_text(encoding="utf-8").strip().splitlines()
         return Finished(number, ended_well=False, reason=lines[-1][:300] if lines else "no reason")
     # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
+    assert code is not None
     reason = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    said = place.folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
+    said = ""
+    with suppress(FileNotFoundError):  # it may have ended before it said anything
+        said = place.folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
     write_text(place.folder.error, f"{said}\nthe training process was {reason}\n")
     return Finished(number, ended_well=False, reason=reason)
-
-
-def _close(place: _Place) -> None:
-    if place.process.stdin is not None:
-        place.process.stdin.close()

@@ -81,7 +81,7 @@ def test_a_target_that_is_none_ends_the_export_before_it_begins(
 
 
 def test_an_export_that_is_terminated_leaves_nothing_behind(in_run: Path) -> None:
-    command = [sys.executable, "-m", "nas.cli.main", "export", "first", "--trial", "0"]
+    command = [sys.executable, "-m", "nas", "export", "first", "--trial", "0"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     folder = in_run / "runs/first/export"
     for _ in range(600):

@@ -21,7 +21,7 @@ from nas.data import DataConfig, load_data
 def nas(*words: str) -> str:
     """What the command prints, run as its users run it: in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "nas.cli.main", *words],
+        [sys.executable, "-m", "nas", *words],
         capture_output=True,
         text=True,
         timeout=300,

@@ -23,29 +23,33 @@ BOUND = 240
 
 def command(name: str, *more: str) -> list[str]:
     return [
-        sys.executable, "-m", "nas.cli.main", "search", "--space", "quickstart", "--data", "digits",
+        sys.executable, "-m", "nas", "search", "--space", "quickstart", "--data", "digits",
         "--limit", "256", "--recipe", "tiny", "--epochs", "4", "--seed", "5", "--name", name, *more,
     ]  # fmt: skip
 
 
 def resume(name: str) -> list[str]:
-    return [sys.executable, "-m", "nas.cli.main", "search", "--resume", name]
+    return [sys.executable, "-m", "nas", "search", "--resume", name]
+
+
+def trainings(parent: int) -> list[psutil.Process]:
+    """The training processes of ``parent``: each leads a session of its own."""
+    children = psutil.Process(parent).children(recursive=True)
+    return [child for child in children if os.getsid(child.pid) == child.pid]
 
 
 def kill_in_the_middle(arguments: list[str], folder: Path, rng: random.Random) -> bool:
     """Kill the parent at a random moment of its trainings; False when it ended before that."""
     with (folder / "output.txt").open("ab") as output:
         parent = subprocess.Popen(arguments, cwd=folder, stdout=output, stderr=output)
-    children: list[psutil.Process] = []
     deadline = time.monotonic() + BOUND
-    while not children and parent.poll() is None:
+    while parent.poll() is None and not trainings(parent.pid):
         assert time.monotonic() < deadline
-        children = psutil.Process(parent.pid).children()
         time.sleep(0.05)
     try:
-        parent.wait(rng.uniform(4, 14))
+        parent.wait(rng.uniform(1, 8))
     except subprocess.TimeoutExpired:
-        children = psutil.Process(parent.pid).children()
+        children = psutil.Process(parent.pid).children(recursive=True)
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         _, alive = psutil.wait_procs(children, timeout=30)
@@ -117,13 +121,12 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> Non
         # A job that a script starts in the background inherits an ignored SIGINT; a terminal does not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    children: list[psutil.Process] = []
     deadline = time.monotonic() + BOUND
-    while len(children) < 2:
+    while len(trainings(parent.pid)) < 2:
         assert parent.poll() is None
         assert time.monotonic() < deadline
-        children = psutil.Process(parent.pid).children()
         time.sleep(0.05)
+    children = psutil.Process(parent.pid).children(recursive=True)
     parent.send_signal(signal.SIGINT)
     _, err = parent.communicate(timeout=60)
     assert parent.returncode == 1

@@ -158,7 +158,10 @@ def test_a_search_starts_with_the_best_scores_and_says_what_they_were_worth(
     ("options", "message"),
     [
         (["--warm-start", "snip", "--sampler", "density"], "allowed: naswot, synflow"),
-        (["--warm-start", "naswot", "--sampler", "tpe"], "allowed with sampler grid, density, forecast"),
+        (
+            ["--warm-start", "naswot", "--sampler", "tpe"],
+            "allowed with sampler grid, density, forecast",
+        ),
     ],
 )
 def test_a_wrong_warm_start_is_refused_in_one_line(

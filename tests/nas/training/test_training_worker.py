@@ -58,9 +58,9 @@ def executor() -> Iterator[LocalExecutor]:
 
 
 def trainings(parent: int | None = None) -> list[psutil.Process]:
-    """The training processes of this process, or of ``parent``."""
-    children = psutil.Process(parent).children()
-    return [child for child in children if "nas.training.worker" in child.cmdline()]
+    """The training processes of this process, or of ``parent``: each leads a session of its own."""
+    children = psutil.Process(parent).children(recursive=True)
+    return [child for child in children if os.getsid(child.pid) == child.pid]
 
 
 def wait_for_epoch(folder: TrialFolder) -> None:
@@ -99,6 +99,37 @@ def test_a_killed_process_is_reported_and_leaves_the_reason(executor: LocalExecu
     assert not ended.ended_well
     assert ended.reason == "killed by signal 9"
     assert "killed by signal 9" in TrialFolder(job.folder).error.read_text()
+
+
+def test_a_search_goes_on_when_the_server_that_forks_was_killed(executor: LocalExecutor) -> None:
+    lost, next_one = make_job(Path("a"), epochs=1000), make_job(Path("b"), epochs=1)
+    executor.start(0, lost)
+    wait_for_epoch(TrialFolder(lost.folder))
+    (training,) = trainings()
+    server = training.parent()
+    assert server is not None
+    server.kill()
+    (ended,) = executor.wait(BOUND)
+    assert not ended.ended_well
+    _, alive = psutil.wait_procs([training], timeout=BOUND)
+    assert not alive, "nobody would have known of it"
+    executor.start(1, next_one)
+    (ended,) = executor.wait(BOUND)
+    assert ended.ended_well, ended.reason
+
+
+def test_a_training_is_in_the_folder_of_the_time(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor.start(0, make_job(Path("early"), epochs=1))
+    executor.wait(BOUND)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    executor.start(0, make_job(Path("late"), epochs=1000))
+    wait_for_epoch(TrialFolder(Path("late")))
+    (training,) = trainings()
+    assert training.cwd() == str(tmp_path / "elsewhere")
+    executor.stop()
 
 
 def test_stop_leaves_no_process(executor: LocalExecutor) -> None:

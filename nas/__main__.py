@@ -1,0 +1,5 @@
+"""``python -m nas``: the command line."""
+
+from nas.cli.main import run
+
+run()
