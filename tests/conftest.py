@@ -8,6 +8,7 @@ import os
 # other on a busy machine cost many times what they save. Processes that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
@@ -19,3 +20,8 @@ settings.register_profile(
 settings.load_profile("default")
 
 torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much is broken: 50 is what the documentation tells of, the default what fits the suite."""
+    parser.addoption("--kills", default="6", help="processes of a search that are killed")

@@ -6,6 +6,7 @@ what is allowed. A traceback is a bug.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -67,5 +68,8 @@ def _complain(message: str, code: int) -> int:
 
 
 def run() -> None:
-    """The ``nas`` command."""
+    """The ``nas`` command. A closed terminal and a request to end are answered like Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())

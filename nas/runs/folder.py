@@ -58,6 +58,11 @@ class TrialFolder:
         """Held by the one process that may write here."""
         return self.path / ".lock"
 
+    @property
+    def owner(self) -> Path:
+        """That process, as JSON."""
+        return self.path / "owner.json"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -127,6 +132,11 @@ class RunFolder:
     def trial(self, number: int) -> TrialFolder:
         """Files of a trial of the search."""
         return TrialFolder(self.path / "trials" / f"{number:04d}")
+
+    def trainings(self) -> list[TrialFolder]:
+        """All folders that a process of the search may be training in."""
+        noted = [*self.path.glob("trials/*/owner.json"), *self.path.glob("parents/*/owner.json")]
+        return [TrialFolder(path.parent) for path in sorted(noted)]
 
     def parent(self, key: str) -> TrialFolder:
         """Files of the training of a plain network that trials start from."""

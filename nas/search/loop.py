@@ -21,6 +21,9 @@ from nas.training import TrainJob, read_metrics
 
 HOPELESS = 3
 """Trainings that may fail in a row from the start before the search gives up."""
+KILLS = 3
+"""Times in a row that a training may be killed without having got an epoch further. Whoever is killed
+for its memory each time has failed."""
 
 
 @dataclass
@@ -46,14 +49,15 @@ class Search:
     rule: Rule | None = None
     _started: dict[int, float] = field(default_factory=dict)
     _seconds: list[float] = field(default_factory=list)
+    _kills: dict[int, list[int]] = field(default_factory=dict)
     _exhausted: bool = False
     _on_plateau: bool = False
 
     def __call__(self) -> Front:
         """Search, and return the front.
 
-        However it ends (an interrupt too), no process is left behind; open trials stay open in the
-        study, with their checkpoints, for a later call.
+        However it ends (an interrupt too), no process is left behind; open trials wait in the study,
+        with their checkpoints, for a later call.
 
         Raises:
             WorkFailed: The first trainings have all failed.
@@ -66,6 +70,10 @@ class Search:
                 self._start(record)
             while self._fill() or self.executor.running:
                 self._settle()
+        except KeyboardInterrupt:
+            self.executor.stop()
+            self.proposer.release()
+            raise
         finally:
             self.executor.stop()
         for record in self.proposer.records:
@@ -160,6 +168,11 @@ class Search:
         seconds = time.monotonic() - self._started.pop(number)
         record = next(r for r in self.proposer.records if r.number == number)
         epochs = read_metrics(self.run.trial(number))
+        if finished.killed and self._may_go_on(number, len(epochs)):
+            at = f"after epoch {len(epochs)}, where it goes on" if epochs else "and begins again"
+            self.view.event(f"trial {number:4d}  {finished.reason} {at}")
+            self._start(record)
+            return
         error = epochs[-1].val_error if finished.ended_well and epochs else None
         if error is None:
             reason = finished.reason or "the training ended without figures"
@@ -180,6 +193,12 @@ class Search:
         figures = zip(self.config.objectives, values, strict=True)
         shown = "  ".join(f"{name} {value:.6g}" for name, value in figures)
         self.view.event(f"trial {number:4d}  {shown}  ({duration(seconds)})  {self._summary()}")
+
+    def _may_go_on(self, number: int, epochs: int) -> bool:
+        """Whether a training that was killed, so many epochs after its start, is started again."""
+        kills = self._kills.setdefault(number, [])
+        kills.append(epochs)
+        return kills.count(epochs) < KILLS
 
     def _give_up_if_hopeless(self) -> None:
         failed = sum(r.outcome is Outcome.FAILED for r in self.proposer.records)

@@ -104,6 +104,9 @@ class Proposer:
         Returns:
             Those that are to be trained (on), in order. All others are settled.
         """
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            if PROPOSAL in trial.user_attrs:
+                self._set_state(trial.number, TrialState.RUNNING)
         unproposed = [
             trial
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -121,6 +124,12 @@ class Proposer:
             for one in list(self._records.values())
             if one.outcome is Outcome.RUNNING and self._judge(self._trial(one.number), one)
         ]
+
+    def release(self) -> None:
+        """Have all open trials wait for another process, which ``recover`` takes them up in."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if PROPOSAL in trial.user_attrs:
+                self._set_state(trial.number, TrialState.WAITING)
 
     def next(self) -> TrialRecord | None:
         """Propose until a network has to be trained.
@@ -258,11 +267,14 @@ class Proposer:
 
     def _trial(self, number: int) -> optuna.Trial:
         """The open trial ``number``, to write to."""
+        return optuna.Trial(self.study, self._id(number))
+
+    def _set_state(self, number: int, state: TrialState) -> None:
+        self.study._storage.set_trial_state_values(self._id(number), state)
+
+    def _id(self, number: int) -> int:
         storage = self.study._storage
-        return optuna.Trial(
-            self.study,
-            storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number),
-        )
+        return storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
 
     def _refresh(self, number: int) -> TrialRecord:
         frozen: FrozenTrial = self.study.get_trials(deepcopy=False)[number]

@@ -23,6 +23,7 @@ from nas.search.study import open_study, read_records
 from nas.search.view import View
 from nas.search.zero_cost.score import MOST
 from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
+from nas.training import end_owner
 from search_spaces import SearchSpace
 
 
@@ -139,6 +140,9 @@ def _search(
             f"{run.name}: {config.trials} trials of {networks} within budget, {config.workers} at a "
             f"time; Ctrl-C stops, and nas search --resume {run.name} goes on"
         )
+        for folder in run.trainings():
+            if end_owner(folder):
+                view.event(f"{folder.path}: a training of before, suspended, was ended")
         scores = _scores(config, run, candidates, view)
         strategy = make_strategy(config, candidates, scores)
         search = Search(

@@ -22,6 +22,7 @@ from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import AtomicCheckpointIO, CheckpointInfo, read_info
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.module import Classifier
+from nas.training.owner import note_owner
 from nas.training.progress import EpochCloser, write_metrics
 
 LOGS = Path("lightning_logs")
@@ -67,6 +68,7 @@ def fit(
     folder.path.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
+            note_owner(folder)
             return _fit(job, data, on_epoch)
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None

@@ -16,11 +16,13 @@ class Finished:
         number: Of the trial.
         ended_well: Whether the process said so; its figures are in the trial's folder.
         reason: Otherwise why not, in one line.
+        killed: Whether it was ended from outside; it can go on from its checkpoint.
     """
 
     number: int
     ended_well: bool
     reason: str = ""
+    killed: bool = False
 
 
 class Executor(Protocol):

@@ -158,4 +158,4 @@ def _finish(number: int, place: _Place) -> Finished:
     with suppress(FileNotFoundError):  # it may have ended before it said anything
         said = place.folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
     write_text(place.folder.error, f"{said}\nthe training process was {reason}\n")
-    return Finished(number, ended_well=False, reason=reason)
+    return Finished(number, ended_well=False, reason=reason, killed=code < 0 or code == LOST)

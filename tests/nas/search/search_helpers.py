@@ -39,11 +39,15 @@ class FormulaExecutor:
         workers: int = 1,
         *,
         crash_after: int | None = None,
+        crash: type[BaseException] = Crash,
         fails: Callable[[TrainJob], bool] = lambda job: False,
+        kills: Callable[[TrainJob, int], bool] = lambda job, start: False,
     ) -> None:
         self.workers = workers
         self.crash_after = crash_after
+        self.crash = crash
         self.fails = fails
+        self.kills = kills
         self.started: list[str] = []
         self.epochs = 0
         self._trained: dict[int, int] = {}
@@ -59,7 +63,7 @@ class FormulaExecutor:
 
     def start(self, number: int, job: TrainJob) -> None:
         if self.crash_after is not None and len(self.started) == self.crash_after:
-            raise Crash
+            raise self.crash
         self.started.append(job.spec.key)
         self._jobs[number] = job
 
@@ -68,6 +72,8 @@ class FormulaExecutor:
         job = self._jobs.pop(number)
         if self.fails(job):
             return [Finished(number, ended_well=False, reason="it did not work")]
+        if self.kills(job, self.started.count(job.spec.key)):
+            return [Finished(number, ended_well=False, reason="killed by signal 9", killed=True)]
         assert job.stop_epoch is not None
         lines = [
             EpochMetrics(

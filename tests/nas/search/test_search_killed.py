@@ -8,16 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
 import psutil
 import pytest
+from filelock import FileLock
 
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import Outcome, RunFolder
 from nas.search import read_run
 from nas.training import read_metrics
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 BOUND = 240
 
 
@@ -38,80 +42,114 @@ def trainings(parent: int) -> list[psutil.Process]:
     return [child for child in children if os.getsid(child.pid) == child.pid]
 
 
-def kill_in_the_middle(arguments: list[str], folder: Path, rng: random.Random) -> bool:
-    """Kill the parent at a random moment of its trainings; False when it ended before that."""
-    with (folder / "output.txt").open("ab") as output:
-        parent = subprocess.Popen(arguments, cwd=folder, stdout=output, stderr=output)
-    deadline = time.monotonic() + BOUND
-    while parent.poll() is None and not trainings(parent.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    try:
-        parent.wait(rng.uniform(1, 8))
-    except subprocess.TimeoutExpired:
-        children = psutil.Process(parent.pid).children(recursive=True)
-        os.kill(parent.pid, signal.SIGKILL)
-        parent.wait()
-        _, alive = psutil.wait_procs(children, timeout=30)
-        assert not alive, "a training outlived its parent"
-        return True
-    assert parent.returncode == 0, (folder / "output.txt").read_text()
-    return False
+@dataclass
+class Chaos:
+    """A search that is killed at random moments, parent and trainings in turn, and gone on with.
+
+    Args:
+        folder: Where it runs.
+        name: Of the run.
+        rng: Of the moments.
+    """
+
+    folder: Path
+    name: str
+    rng: random.Random
+    parents: int = 0
+    workers: int = 0
+
+    def run(self, arguments: list[str], kills: int) -> None:
+        """Kill so many times, as long as the search runs; then let it end."""
+        run = RunFolder(self.folder / "runs" / self.name)
+        while self.parents + self.workers < kills and not run.pareto.is_file():
+            self._one_life(arguments)
+            arguments = resume(self.name) if run.config.is_file() else arguments
+        done = subprocess.run(
+            arguments, cwd=self.folder, capture_output=True, text=True, timeout=BOUND, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def _one_life(self, arguments: list[str]) -> None:
+        """Kill a training, then its parent; sometimes the parent at once, whatever it is at."""
+        with (self.folder / "output.txt").open("ab") as output:
+            parent = subprocess.Popen(arguments, cwd=self.folder, stdout=output, stderr=output)
+        if self.rng.random() < 0.2:
+            self._wait(parent, self.rng.uniform(0, 20))
+        elif (worker := self._a_training(parent)) is not None:
+            time.sleep(self.rng.uniform(0, 2))
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+                self.workers += 1
+            self._wait(parent, self.rng.uniform(0, 4))
+        if parent.poll() is None:
+            children = psutil.Process(parent.pid).children(recursive=True)
+            parent.kill()
+            self.parents += 1
+            _, alive = psutil.wait_procs(children, timeout=30)
+            assert not alive, "a process outlived its parent"
+        assert parent.wait() in (0, -signal.SIGKILL), (self.folder / "output.txt").read_text()
+
+    def _wait(self, parent: subprocess.Popen[bytes], seconds: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            parent.wait(seconds)
+
+    def _a_training(self, parent: subprocess.Popen[bytes]) -> psutil.Process | None:
+        deadline = time.monotonic() + BOUND
+        while parent.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                if begun := trainings(parent.pid):
+                    return self.rng.choice(begun)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return None
 
 
-def run_with_kills(arguments: list[str], name: str, folder: Path, kills: int) -> int:
-    rng = random.Random(0)
-    killed = 0
-    while killed < kills and kill_in_the_middle(arguments, folder, rng):
-        killed += 1
-        run = RunFolder(folder / "runs" / name)
-        arguments = resume(name) if run.config.is_file() and run.study.is_file() else arguments
-    done = subprocess.run(
-        arguments, cwd=folder, capture_output=True, text=True, timeout=BOUND, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return killed
-
-
-def decisions(folder: Path, name: str) -> list[tuple[int, str, Outcome, tuple[float, ...]]]:
+def result(folder: Path, name: str) -> list[tuple[int, str, Outcome, tuple[float, ...]]]:
     _, records = read_run(RunFolder(folder / "runs" / name))
     return [(r.number, r.key, r.outcome, r.values) for r in records]
 
 
-def test_one_worker_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
-    tmp_path: Path,
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--kills"))
+
+
+@pytest.mark.parametrize(("workers", "sampler"), [(1, "tpe"), (2, "random")])
+def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
+    workers: int, sampler: str, kills: int, tmp_path: Path
 ) -> None:
-    arguments = ["--trials", "4", "--workers", "1", "--threads", "1"]
+    """Not one lost, not one twice, not one other. One worker with a sampler that learns, two without."""
+    arguments = [
+        "--trials", str(3 + kills // 3), "--workers", str(workers), "--threads", "1",
+        "--sampler", sampler,
+    ]  # fmt: skip
+    chaos = Chaos(tmp_path, "broken", random.Random(kills))
+    chaos.run(command("broken", *arguments), kills)
+    assert chaos.parents + chaos.workers >= kills
+    assert min(chaos.parents, chaos.workers) >= kills // 3
     unbroken = subprocess.run(
         command("unbroken", *arguments),
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=BOUND,
+        timeout=10 * BOUND,
         check=False,
     )
     assert unbroken.returncode == 0, unbroken.stderr
-    killed = run_with_kills(command("broken", *arguments), "broken", tmp_path, kills=3)
-    assert killed >= 1
-    assert decisions(tmp_path, "broken") == decisions(tmp_path, "unbroken")
-
-
-def test_two_workers_killed_and_resumed_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    arguments = ["--trials", "4", "--workers", "2", "--threads", "1", "--sampler", "random"]
-    killed = run_with_kills(command("broken", *arguments), "broken", tmp_path, kills=2)
-    assert killed >= 1
+    assert sorted(result(tmp_path, "broken")) == sorted(result(tmp_path, "unbroken"))
     run = RunFolder(tmp_path / "runs/broken")
-    _, records = read_run(run)
-    trained: list[TrialRecord] = [r for r in records if r.outcome is Outcome.TRAINED]
-    assert len({r.key for r in trained}) == len(trained) == 4
-    assert all(r.outcome is not Outcome.RUNNING for r in records)
-    for one in trained:
-        epochs = read_metrics(run.trial(one.number))
-        assert [e.epoch for e in epochs] == [1, 2, 3, 4]
-        assert epochs[-1].val_error == one.values[0]
+    for number, _, outcome, values in result(tmp_path, "broken"):
+        if outcome is Outcome.TRAINED:
+            epochs = read_metrics(run.trial(number))
+            assert [e.epoch for e in epochs] == [1, 2, 3, 4]
+            assert epochs[-1].val_error == values[0]
+    print(f"{chaos.parents} parents and {chaos.workers} trainings killed")
 
 
-def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
+    request_to_end: signal.Signals, tmp_path: Path
+) -> None:
     parent = subprocess.Popen(
         command("first", "--trials", "4", "--workers", "2"),
         cwd=tmp_path,
@@ -127,9 +165,38 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> Non
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = psutil.Process(parent.pid).children(recursive=True)
-    parent.send_signal(signal.SIGINT)
+    parent.send_signal(request_to_end)
     _, err = parent.communicate(timeout=60)
     assert parent.returncode == 1
     assert err.strip() == "nas: interrupted; go on with: nas search --resume first"
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
+    study = optuna.load_study(
+        study_name="first", storage=f"sqlite:///{tmp_path}/runs/first/study.db"
+    )
+    assert {trial.state for trial in study.get_trials()} == {optuna.trial.TrialState.WAITING}
+    with FileLock(RunFolder(tmp_path / "runs/first").lock, timeout=0):
+        pass
+
+
+def test_a_suspended_training_does_not_wake_beside_the_one_in_its_place(tmp_path: Path) -> None:
+    arguments = ["--trials", "1", "--workers", "1", "--threads", "1"]
+    parent = subprocess.Popen(command("first", *arguments), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    run = RunFolder(tmp_path / "runs/first")
+    deadline = time.monotonic() + BOUND
+    while not read_metrics(run.trial(0)):
+        assert parent.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (worker,) = trainings(parent.pid)
+    worker.suspend()
+    parent.kill()
+    parent.wait()
+    done = subprocess.run(
+        resume("first"), cwd=tmp_path, capture_output=True, text=True, timeout=BOUND, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "suspended, was ended" in done.stdout
+    assert not worker.is_running()
+    assert [one[2] for one in result(tmp_path, "first")] == [Outcome.TRAINED]
+    assert [e.epoch for e in read_metrics(run.trial(0))] == [1, 2, 3, 4]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import optuna
 import pytest
-from search_helpers import Crash, FormulaExecutor, formula_search, make_config
+from optuna.trial import TrialState
+from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, make_config
 
 from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig
+from nas.search.loop import KILLS
 from nas.search.study import open_study
 
 Decision = tuple[str, Outcome, tuple[float, ...]]
@@ -19,12 +21,15 @@ def decisions(records: list[TrialRecord]) -> list[Decision]:
     return [(r.key, r.outcome, r.values) for r in records]
 
 
-def interrupted_search(folder: Path, config: SearchConfig, every: int) -> list[TrialRecord]:
+def interrupted_search(
+    folder: Path, config: SearchConfig, every: int, crash: type[BaseException] = Crash
+) -> list[TrialRecord]:
     """Crash after every ``every`` started trainings, and go on, until the search ends."""
     for _ in range(200):
+        executor = FormulaExecutor(config.workers, crash_after=every, crash=crash)
         try:
-            return formula_search(folder, config, FormulaExecutor(1, crash_after=every))[1]
-        except Crash:
+            return formula_search(folder, config, executor)[1]
+        except crash:
             continue
     raise AssertionError("the search did not end")
 
@@ -37,6 +42,40 @@ def test_with_one_worker_a_resumed_search_decides_as_the_unbroken_one(
     _, unbroken = formula_search(tmp_path / "unbroken", config)
     broken = interrupted_search(tmp_path / "broken", config, every=2)
     assert decisions(broken) == decisions(unbroken)
+
+
+@pytest.mark.parametrize(("sampler", "workers"), [("tpe", 1), ("random", 3)])
+def test_what_is_open_waits_after_an_interrupt_and_changes_nothing(
+    tmp_path: Path, sampler: str, workers: int
+) -> None:
+    config = make_config(sampler=sampler, trials=12, workers=workers)
+    _, unbroken = formula_search(tmp_path / "unbroken", config, FormulaExecutor(workers))
+    executor = FormulaExecutor(workers, crash_after=5, crash=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        formula_search(tmp_path / "broken", config, executor)
+    study = open_study(config, RunFolder(tmp_path / "broken"), create=False)
+    states = [trial.state for trial in study.get_trials()]
+    assert TrialState.RUNNING not in states
+    assert TrialState.WAITING in states
+    broken = interrupted_search(tmp_path / "broken", config, 4, KeyboardInterrupt)
+    assert {one[:2] for one in decisions(broken)} == {one[:2] for one in decisions(unbroken)}
+    if workers == 1:
+        assert decisions(broken) == decisions(unbroken)
+
+
+def test_a_killed_training_goes_on_and_fails_when_it_gets_no_further(tmp_path: Path) -> None:
+    config = make_config(trials=4)
+    _, unbroken = formula_search(tmp_path / "unbroken", config)
+    greedy = unbroken[1].key
+    executor = FormulaExecutor(kills=lambda job, start: job.spec.key == greedy or start == 1)
+    view = SilentView()
+    _, records = formula_search(tmp_path / "run", config, executor, view)
+    assert [r.key for r in records] == [r.key for r in unbroken]
+    failed = [r for r in records if r.outcome is Outcome.FAILED]
+    assert [(r.key, r.note) for r in failed] == [(greedy, "killed by signal 9")]
+    assert executor.started.count(greedy) == KILLS
+    assert {executor.started.count(r.key) for r in records if r not in failed} == {2}
+    assert sum("begins again" in event for event in view.events) == 3 + KILLS - 1
 
 
 def test_with_several_workers_a_sampler_that_does_not_learn_proposes_the_same(
