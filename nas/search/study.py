@@ -44,8 +44,8 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
     url = config.storage or f"sqlite:///{run.study}"
     where = config.storage or str(run.study)
     if not create and _is_missing_file(url):
-        # SQLite would make an empty one.
-        raise InvalidInput(f"{where}: no such file; the study of this run is gone")
+        # SQLite would make a new one.
+        raise InvalidInput(f"{where}: no such file, or an empty one; the study of this run is gone")
     try:
         storage = optuna.storages.RDBStorage(url)
         if create:
@@ -71,7 +71,8 @@ def _is_missing_file(url: str) -> bool:
         parts = make_url(url)
     except ArgumentError:
         return False  # opening it says what is wrong
-    return parts.get_backend_name() == "sqlite" and not Path(parts.database or "").is_file()
+    file = Path(parts.database or "")
+    return parts.get_backend_name() == "sqlite" and not (file.is_file() and file.stat().st_size)
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
