@@ -344,8 +344,8 @@ def paired(rows: Sequence[Run]) -> list[Paired]:
 
 def collect() -> None:
     """Write and print what the runs come to."""
+    # runs.csv stays as it is: searches may be appending to it.
     rows = sorted(known(), key=lambda r: (r.table, r.workers, r.searcher, r.seed))
-    write_rows(OUT / "runs.csv", rows)
     made = summary(rows)
     write_rows(OUT / "summary.csv", made)
     write_rows(OUT / "bands.csv", bands(rows))

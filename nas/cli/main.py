@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
-from nas.cli import attention, bench, count, export, pareto, report, search, tables, train
+from nas.cli import attention, bench, count, dashboard, export, pareto, report, search, tables, train
 from nas.cli.latency import latency
 from nas.errors import WorkFailed
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (search, pareto, count, train, export, bench, report, attention, tables):
+for module in (search, pareto, count, train, export, bench, report, dashboard, attention, tables):
     app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
 app.add_typer(latency)
 
@@ -55,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _complain(f"{where}{error.strerror or error}", 1)
-    except SQLAlchemyError as error:
-        return _complain(f"the study: {getattr(error, 'orig', None) or error}", 1)
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ or error
+        return _complain(f"the study: {getattr(cause, 'orig', None) or cause}", 1)
     if code == TYPER_INTERRUPTED:
         return _complain("interrupted", 1)
     return code if isinstance(code, int) else 0

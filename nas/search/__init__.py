@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.search.candidates import find_candidates
 from nas.search.config import SearchConfig
 from nas.search.run import read_config, read_front, read_run, resume_search, start_search
+from nas.search.study import watch_study
 
 __all__ = [
     "SearchConfig",
@@ -14,4 +15,5 @@ __all__ = [
     "read_run",
     "resume_search",
     "start_search",
+    "watch_study",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -26,6 +28,9 @@ FAILURE = "failure"
 RUNGS = "rungs"
 UNTIL = "until"
 STOPPED = "stopped"
+
+WAIT_SECONDS = 300
+"""How long a search waits for a database that is locked or whose server is being restarted."""
 
 
 def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.Study:
@@ -47,7 +52,7 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
         # SQLite would make a new one.
         raise InvalidInput(f"{where}: no such file, or an empty one; the study of this run is gone")
     try:
-        storage = optuna.storages.RDBStorage(url)
+        storage = _storage(url)
         if create:
             return optuna.create_study(
                 storage=storage,
@@ -64,6 +69,44 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
     except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0][:120]
         raise InvalidInput(f"{where}: not a readable study: {reason}") from None
+
+
+def watch_study(config: SearchConfig, run: RunFolder) -> optuna.storages.RDBStorage:
+    """The storage of a run to look at while a search writes to it; it cannot be written through.
+
+    Raises:
+        InvalidInput: It cannot be opened.
+    """
+    open_study(config, run, create=False)
+    url = config.storage or f"sqlite:///file:{run.study.resolve()}?mode=ro&uri=true"
+    return optuna.storages.RDBStorage(
+        url, skip_compatibility_check=True, skip_table_creation=True
+    )
+
+
+def _storage(url: str) -> optuna.storages.RDBStorage:
+    """The storage at ``url``; once connected, it waits for a server that is being restarted."""
+    file = make_url(url).get_backend_name() == "sqlite"
+    # Whoever reads the file (a dashboard, a backup) holds up who writes, for a moment.
+    patience = {"connect_args": {"timeout": WAIT_SECONDS}} if file else {"pool_pre_ping": True}
+    storage = optuna.storages.RDBStorage(url, engine_kwargs=patience)
+    if not file:
+        event.listen(storage.engine, "do_connect", _connect_patiently)
+    return storage
+
+
+def _connect_patiently(
+    dialect: Any, record: object, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """Connect to a database server; see SQLAlchemy's event ``do_connect``."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return dialect.connect(*arguments, **keywords)
+        except dialect.loaded_dbapi.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _is_missing_file(url: str) -> bool:

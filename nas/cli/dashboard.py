@@ -1,0 +1,36 @@
+"""``nas dashboard``: Optuna's dashboard on a run, live or not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from blocks.errors import InvalidInput
+from nas.cli.console import say
+from nas.runs import RunFolder
+from nas.search import read_config, watch_study
+
+HOST = "127.0.0.1"
+
+
+def dashboard(
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    port: Annotated[int, typer.Option(help="Of this machine.", min=1, max=65535)] = 8080,
+) -> None:
+    """Open Optuna's dashboard on a run: a page of this machine alone, until Ctrl-C.
+
+    It only reads, so a search that is under way is not disturbed.
+
+    Example: nas dashboard first
+    """
+    try:
+        import optuna_dashboard
+    except ImportError:
+        raise InvalidInput(
+            "nas dashboard: optuna-dashboard is not installed; pip install 'sknas[dashboard]'"
+        ) from None
+    folder = RunFolder.existing(run)
+    storage = watch_study(read_config(folder), folder)
+    say(f"http://{HOST}:{port}/ shows {folder.path}; Ctrl-C ends it")
+    optuna_dashboard.run_server(storage, host=HOST, port=port)
