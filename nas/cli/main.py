@@ -15,7 +15,18 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
-from nas.cli import attention, bench, count, dashboard, export, pareto, report, search, tables, train
+from nas.cli import (
+    attention,
+    bench,
+    count,
+    dashboard,
+    export,
+    pareto,
+    report,
+    search,
+    tables,
+    train,
+)
 from nas.cli.latency import latency
 from nas.errors import WorkFailed
 

@@ -79,9 +79,7 @@ def watch_study(config: SearchConfig, run: RunFolder) -> optuna.storages.RDBStor
     """
     open_study(config, run, create=False)
     url = config.storage or f"sqlite:///file:{run.study.resolve()}?mode=ro&uri=true"
-    return optuna.storages.RDBStorage(
-        url, skip_compatibility_check=True, skip_table_creation=True
-    )
+    return optuna.storages.RDBStorage(url, skip_compatibility_check=True, skip_table_creation=True)
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -1,4 +1,4 @@
-"""Every file of a run cut short anywhere: it is made good, or refused in one line; nothing else is lost."""
+"""Every file of a run cut short anywhere is made good, or refused in one line; nothing else is lost."""
 
 from __future__ import annotations
 

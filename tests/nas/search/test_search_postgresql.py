@@ -94,5 +94,7 @@ def test_a_search_outlives_a_restart_of_its_server(server: Server, tmp_path: Pat
         search.kill()
     config, records = read_run(RunFolder(tmp_path / "runs/far"))
     assert config.storage == server.url
-    assert [r.outcome for r in records if r.outcome is not Outcome.REPLAYED] == [Outcome.TRAINED] * 4
+    assert [r.outcome for r in records if r.outcome is not Outcome.REPLAYED] == [
+        Outcome.TRAINED
+    ] * 4
     assert not (tmp_path / "runs/far/study.db").exists()

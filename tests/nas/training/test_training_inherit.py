@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import time
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 from filelock import FileLock
@@ -264,12 +264,8 @@ def test_another_child_goes_on_with_a_parent_whose_process_was_killed(
     start(executor, 0, child_job("first", parent=long_parent(20)))
     wait_for_epoch(PARENT)
     start(executor, 1, child_job("second", parent=long_parent(20)))
-    (first,) = (
-        child
-        for child in psutil.Process().children()
-        if str(TrialFolder(Path("first")).job) in child.cmdline()
-    )
-    os.kill(first.pid, signal.SIGKILL)
+    first = json.loads(PARENT.owner.read_text())
+    os.kill(first["pid"], signal.SIGKILL)
     (ended,) = executor.wait(BOUND)
     assert (ended.number, ended.reason) == (0, "killed by signal 9")
     before = read_metrics(PARENT)

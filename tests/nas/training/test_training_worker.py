@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -134,9 +135,12 @@ def test_a_training_is_in_the_folder_of_the_time(
 
 def test_stop_leaves_no_process(executor: LocalExecutor) -> None:
     executor.start(0, make_job(Path("a"), epochs=1000))
-    (child,) = trainings()
+    # Stopped at once: it may not lead a session of its own yet.
+    (child,) = multiprocessing.active_children()
     executor.stop()
-    assert not child.is_running()
+    assert child.exitcode == -signal.SIGKILL
+    assert child.pid is not None
+    assert not psutil.pid_exists(child.pid)
     assert executor.running == ()
 
 
