@@ -43,7 +43,7 @@ from blocks import ArchSpec, UnitSpec
 from nas.cost import count
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.search.executors import make_executor
+from nas.search.executors import LocalExecutor
 from nas.training import RECIPES, TestResult, TrainJob, read_info
 
 OUT = Path("docs/results/table4_tradeoff")
@@ -164,7 +164,7 @@ def train(options: argparse.Namespace) -> None:
         if not TrialFolder(job.folder).result.is_file() and condition_of(job) not in done
     ]
     print(f"{len(waiting)} trainings to do", flush=True)
-    executor = make_executor("local", options.workers, options.threads)
+    executor = LocalExecutor(options.workers, options.threads)
     try:
         number = 0
         while waiting or executor.running:

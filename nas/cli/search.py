@@ -95,7 +95,15 @@ def search(
         float | None, typer.Option(help="Lowest scale at which objects are pasted, 0 to 1.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of a training.")] = None,
-    executor: Annotated[str | None, typer.Option(help="Where trainings run: local.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Where trainings run: local, or ray (a cluster).")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster, host:port; else one is started here.")
+    ] = None,
+    gpus: Annotated[
+        float | None, typer.Option(help="GPUs a training asks the cluster for; 0.25 shares one.")
+    ] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL of the study.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -22,6 +22,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "workers": ("workers",),
     "threads": ("threads",),
     "executor": ("executor",),
+    "ray_address": ("ray_address",),
+    "gpus": ("gpus",),
     "storage": ("storage",),
     "data": ("data", "name"),
     "data_dir": ("data", "data_dir"),
@@ -44,7 +46,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "patience": ("patience",),
     "inherit": ("inherit",),
 }
-CHANGEABLE = ("trials", "workers", "threads", "total_epochs", "patience")
+CHANGEABLE = (
+    "trials", "workers", "threads", "total_epochs", "patience", "executor", "ray_address", "gpus",
+)  # fmt: skip
 DEFAULT_TRIALS = 40
 
 
@@ -74,22 +78,22 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
     return parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
 
 
-def resume_changes(given: dict[str, Any]) -> dict[str, int]:
+def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
     """The options that may differ when a search goes on.
 
     Raises:
         InvalidInput: One that decides what the search is was given again, or a figure is below 1.
     """
-    changes: dict[str, int] = {}
+    changes: dict[str, Any] = {}
     for option, value in given.items():
         if option == "resume":
             continue
         if option not in CHANGEABLE:
-            allowed = ", ".join(f"--{name}" for name in CHANGEABLE)
+            allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
             raise InvalidInput(
                 f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: {allowed}"
             )
-        if value < 1:
+        if isinstance(value, int) and value < 1:
             raise InvalidInput(f"--{option} {value}: allowed: 1 or more")
         changes[option] = value
     return changes

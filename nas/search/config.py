@@ -42,6 +42,8 @@ class SearchConfig(BaseModel):
         workers: Trainings at a time.
         threads: CPU threads of a training; None: the machine's cores shared out among the workers.
         executor: Where trainings run.
+        ray_address: Of the Ray cluster; None: RAY_ADDRESS, or one that is started on this machine.
+        gpus: That a training asks a Ray cluster for; 0.25: four share one.
         storage: URL of the study's database; None: SQLite in the run's folder.
         early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.search.early_stopping``. Trainings
@@ -72,7 +74,9 @@ class SearchConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 1
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    executor: Literal["local"] = "local"
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    gpus: Annotated[float, Field(ge=0, le=64)] = 0.0
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
     warm_start: str | None = None
     total_epochs: Annotated[int, Field(ge=1)] | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -63,21 +64,20 @@ def _check_free(run: RunFolder) -> None:
         raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
 
 
-def resume_search(run: RunFolder, view: View, changes: dict[str, int]) -> Front:
+def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Front:
     """Go on with a search that was ended, however it was ended.
 
     Args:
         run: Of the search.
         view: Shows it.
-        changes: New figures for ``trials``, ``workers`` or ``threads``.
+        changes: New values of fields that do not decide what the search is: ``trials``, ``workers``,
+            ``executor``, ...
 
     Raises:
         InvalidInput: Another process runs it, or its files are damaged.
         WorkFailed: The first trainings have all failed.
     """
-    config = read_config(run)
-    if changes:
-        config = config.model_copy(update=changes)
+    config = read_config(run, changes)
     space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
@@ -85,13 +85,16 @@ def resume_search(run: RunFolder, view: View, changes: dict[str, int]) -> Front:
         return _search(config, run, space, candidates, view)
 
 
-def read_config(run: RunFolder) -> SearchConfig:
-    """The configuration of a run.
+def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> SearchConfig:
+    """The configuration of a run, with ``changes``.
 
     Raises:
         InvalidInput: search.yaml is damaged.
     """
-    config = parse(SearchConfig, read_yaml(run.config), str(run.config))
+    fields = read_yaml(run.config)
+    if changes and isinstance(fields, dict):
+        fields = {**fields, **changes}
+    config = parse(SearchConfig, fields, str(run.config))
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
     return config
@@ -149,7 +152,7 @@ def _search(
             config=config,
             run=run,
             proposer=Proposer(study, config, space, candidates, strategy.dealer),
-            executor=make_executor(config.executor, config.workers, config.threads),
+            executor=make_executor(config),
             view=view,
             reference=config.box,
             rule=strategy.rule,

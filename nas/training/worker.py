@@ -41,6 +41,13 @@ def main(job_file: Path) -> int:
     return 0
 
 
+def print_into(output: Path) -> None:
+    """Append whatever this process prints to a file, however it is printed."""
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+
+
 def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str]) -> NoReturn:
     """The whole life of a training process; for multiprocessing, which calls it in a new one.
 
@@ -53,9 +60,7 @@ def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str])
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
-    with output.open("ab") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
+    print_into(output)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.exit(main(job_file))
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nas.search.executors.base import Executor, Finished
 from nas.search.executors.local import LocalExecutor
+from nas.search.executors.ray import RayExecutor
 
-__all__ = ["Executor", "Finished", "LocalExecutor", "make_executor"]
+if TYPE_CHECKING:
+    from nas.search.config import SearchConfig
+
+__all__ = ["Executor", "Finished", "LocalExecutor", "RayExecutor", "make_executor"]
 
 
-def make_executor(name: str, workers: int, threads: int | None) -> Executor:
-    """The executor ``name`` (as SearchConfig has checked it) with ``workers`` places."""
-    assert name == "local"
-    return LocalExecutor(workers, threads)
+def make_executor(config: SearchConfig) -> Executor:
+    """The executor that a search asks for.
+
+    Raises:
+        InvalidInput: It is not there.
+    """
+    if config.executor == "ray":
+        return RayExecutor(config.workers, config.threads, config.gpus, config.ray_address)
+    return LocalExecutor(config.workers, config.threads)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from nas.runs import TrialFolder, write_text
 from nas.training import TrainJob
+
+OUTPUT_TAIL = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,37 @@ class Executor(Protocol):
     def stop(self) -> None:
         """End every process that is left, and return when they are gone."""
         ...
+
+
+def hand_over(job: TrainJob, threads: int) -> TrialFolder:
+    """Write the job where its process reads it; the folder."""
+    folder = TrialFolder(job.folder)
+    job = job.model_copy(update={"threads": threads})
+    folder.error.unlink(missing_ok=True)
+    write_text(folder.job, job.model_dump_json(indent=2) + "\n")
+    return folder
+
+
+def how_it_ended(
+    number: int, folder: TrialFolder, code: int | None, lost: str = "killed"
+) -> Finished:
+    """What a training came to.
+
+    Args:
+        number: Of the trial.
+        folder: Of the trial.
+        code: The exit code of its process; None: it was ended from outside.
+        lost: How, in that case.
+    """
+    if code == 0:
+        return Finished(number, ended_well=True)
+    if folder.error.is_file():
+        lines = folder.error.read_text(encoding="utf-8").strip().splitlines()
+        return Finished(number, ended_well=False, reason=lines[-1][:300] if lines else "no reason")
+    # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
+    reason = lost if code is None else f"ended with exit code {code}"
+    said = ""
+    with suppress(FileNotFoundError):  # it may have ended before it said anything
+        said = folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
+    write_text(folder.error, f"{said}\nthe training process was {reason}\n")
+    return Finished(number, ended_well=False, reason=reason, killed=code is None)

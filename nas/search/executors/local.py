@@ -6,19 +6,17 @@ import multiprocessing
 import os
 import signal
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.context import ForkServerProcess
 
 import torch
 
-from nas.runs import TrialFolder, write_text
-from nas.search.executors.base import Finished
+from nas.runs import TrialFolder
+from nas.search.executors.base import Finished, hand_over, how_it_ended
 from nas.training import TrainJob
 from nas.training.worker import train_and_exit
 
-OUTPUT_TAIL = 10_000
 IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
 """What the server imports, lest each training does: beside the worker, what is imported late."""
 SAFE_PATH = "PYTHONSAFEPATH"
@@ -64,10 +62,7 @@ class LocalExecutor:
 
     def start(self, number: int, job: TrainJob) -> None:
         """Start the job of trial ``number``."""
-        folder = TrialFolder(job.folder)
-        job = job.model_copy(update={"threads": self._threads})
-        folder.error.unlink(missing_ok=True)
-        write_text(folder.job, job.model_dump_json(indent=2) + "\n")
+        folder = hand_over(job, self._threads)
         taken = {place.slot for place in self._places.values()}
         slot = next(slot for slot in range(self._workers) if slot not in taken)
         _start_server()
@@ -146,16 +141,7 @@ def _finish(number: int, place: _Place) -> Finished:
     code = place.process.exitcode
     if code == LOST:
         _kill(place.process)
-    if code == 0:
-        return Finished(number, ended_well=True)
-    if place.folder.error.is_file():
-        lines = place.folder.error.read_text(encoding="utf-8").strip().splitlines()
-        return Finished(number, ended_well=False, reason=lines[-1][:300] if lines else "no reason")
-    # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
-    assert code is not None
-    reason = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    said = ""
-    with suppress(FileNotFoundError):  # it may have ended before it said anything
-        said = place.folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
-    write_text(place.folder.error, f"{said}\nthe training process was {reason}\n")
-    return Finished(number, ended_well=False, reason=reason, killed=code < 0 or code == LOST)
+    if code is None or code < 0 or code == LOST:
+        lost = "lost by its server" if code in (None, LOST) else f"killed by signal {-code}"
+        return how_it_ended(number, place.folder, None, lost)
+    return how_it_ended(number, place.folder, code)
