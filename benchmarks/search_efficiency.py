@@ -53,14 +53,14 @@ EVERY = 9
 WHOLE = 1404
 """Epochs that train every network once."""
 BUDGETS = {
-    **dict.fromkeys(("random", "tpe", "nsga2"), 2 * WHOLE),
+    **dict.fromkeys(("random", "tpe", "nsga2", "random_once", "tpe_once", "nsga2_once"), 2 * WHOLE),
     **dict.fromkeys(
         ("median", "moasha", "moasha_ranked", "moasha_mended", "moasha_on_losses"), 900
     ),
 }
 BUDGET = 450
 """Epochs that a search may spend: the simple ones need many to get anywhere."""
-SLOW = ("gp", "tpe+pareto", "tpe+cost-peers")
+SLOW = ("gp", "gp_once", "tpe+pareto", "tpe+cost-peers")
 """Minutes a search; run only when they are named."""
 MAKE = {"parallel": parallel, "crossing": crossing}
 
@@ -254,8 +254,8 @@ def summary(rows: Sequence[Run]) -> list[Summary]:
     rng = np.random.default_rng(0)
     for (table, workers, searcher), some in groups(rows):
         needed = np.array([row.to_95 for row in some])
-        again = np.sort(needed[rng.integers(len(needed), size=(2000, len(needed)))], axis=1)
-        medians = np.sort(again[:, len(needed) // 2])
+        again = needed[rng.integers(len(needed), size=(2000, len(needed)))]
+        medians = np.sort(np.median(again, axis=1))
         points = shares_of(some)
 
         def at(epochs: int, points: np.ndarray = points) -> float:
@@ -267,9 +267,9 @@ def summary(rows: Sequence[Run]) -> list[Summary]:
         made.append(
             Summary(
                 table, workers, searcher, len(some), some[0].budget,
-                float(np.sort([row.to_90 for row in some])[len(some) // 2]),
-                float(np.sort(needed)[len(some) // 2]), float(medians[50]), float(medians[1949]),
-                float(np.sort([row.to_99 for row in some])[len(some) // 2]),
+                float(np.median([row.to_90 for row in some])),
+                float(np.median(needed)), float(medians[50]), float(medians[1949]),
+                float(np.median([row.to_99 for row in some])),
                 round(float(np.isfinite(needed).mean()), 3),
                 at(100), at(200), at(400),
                 round(float(np.mean([row.duplicates for row in some])), 4),

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import optuna
 from curves.table import CurveTable
@@ -101,10 +102,16 @@ def _tpe(seed: int) -> BaseSampler:
     return TPESampler(seed=seed)
 
 
+def run_once(name: str, *arguments: Any) -> Trace:
+    """Run a searcher, and leave out what it trained again."""
+    return OPTUNA[name](*arguments).once()
+
+
 OPTUNA: dict[str, Callable[[CurveTable, SearchSpace, int, int, int], Trace]] = {
     "random": partial(run, "random", lambda seed: RandomSampler(seed=seed)),
     "tpe": partial(run, "tpe", _tpe),
     "nsga2": partial(run, "nsga2", lambda seed: NSGAIISampler(seed=seed)),
     "gp": partial(run, "gp", lambda seed: GPSampler(seed=seed)),
     "median": partial(run, "median", _tpe, prunes=True),
+    **{f"{name}_once": partial(run_once, name) for name in ("random", "tpe", "nsga2", "gp")},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,15 @@ class Trace:
     seed: int
     workers: int
     steps: tuple[Step, ...]
+
+    def once(self) -> Trace:
+        """The same search where a network that is known costs nothing, as in ``nas search``."""
+        first: dict[str, int] = {}
+        for step in self.steps:
+            first[step.key] = min(step.number, first.get(step.key, step.number))
+        kept = (step for step in self.steps if step.number == first[step.key])
+        steps = tuple(replace(step, epochs=epochs) for epochs, step in enumerate(kept, 1))
+        return replace(self, searcher=f"{self.searcher}_once", steps=steps)
 
     def milestones(self, table: CurveTable) -> list[Milestone]:
         """The moments at which a network within the limit was trained in full for the first time."""

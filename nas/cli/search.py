@@ -35,7 +35,10 @@ def search(
         str | None,
         typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH."),
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="Networks to train.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Networks to train; with early stopping, to begin. Default 40."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of a trial.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trainings at a time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of proposals and trainings.")] = None,
@@ -52,12 +55,14 @@ def search(
         str | None, typer.Option(help="error and any of mflops, params, activations, latency_ms.")
     ] = None,
     sampler: Annotated[
-        str | None, typer.Option(help=f"Who proposes networks: {', '.join(SAMPLERS)}.")
+        str | None,
+        typer.Option(help=f"Who proposes networks: {', '.join(SAMPLERS)}. Default forecast."),
     ] = None,
     early_stopping: Annotated[
         str | None,
         typer.Option(
-            help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast."
+            help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast. "
+            "Unless given: forecast where --total-epochs is, else none."
         ),
     ] = None,
     warm_start: Annotated[
@@ -68,11 +73,15 @@ def search(
         ),
     ] = None,
     total_epochs: Annotated[
-        int | None, typer.Option(help="Epochs to train in all, over all networks.")
+        int | None,
+        typer.Option(help="Epochs to train in all, over all networks and their parents."),
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(help="End after so many trainings without growth of the hypervolume."),
+        typer.Option(
+            help="End after so many trainings, or parts of them from rung to rung, without growth "
+            "of the hypervolume by 0.1 %."
+        ),
     ] = None,
     inherit: Annotated[
         int | None,

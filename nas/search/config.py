@@ -47,7 +47,9 @@ class SearchConfig(BaseModel):
         storage: URL of the study's database; None: SQLite in the run's folder.
         early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.search.early_stopping``. Trainings
-            then pause at rungs, and ``recipe`` is ``rungs`` unless another is given.
+            then pause at rungs, and ``recipe`` is ``rungs`` unless another is given. Unless given it is
+            ``forecast`` where ``total_epochs`` is given, trainings are long enough to pause, and the
+            sampler can learn from those that do; else ``none``.
         warm_start: The zero-cost score that chooses the first networks: see ``nas.search.zero_cost``;
             None: the sampler does.
         total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
@@ -123,13 +125,18 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _recipe_that_pauses(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict) or fields.get("early_stopping", "none") == "none":
+    def _early_stopping_and_its_recipe(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
             return fields
         recipe = fields.get("recipe", PAUSING)
         if isinstance(recipe, dict) and "name" not in recipe:
             recipe = {"name": PAUSING, **recipe}
-        return {**fields, "recipe": recipe}
+        early = {"early_stopping": "forecast", **fields, "recipe": recipe}
+        if early["early_stopping"] == "none":
+            return fields
+        if "early_stopping" in fields or _saves_epochs(early):
+            return early
+        return fields
 
     @field_validator("device", mode="before")
     @classmethod
@@ -189,8 +196,18 @@ class SearchConfig(BaseModel):
             )
         if len(self.rungs) < 2:
             raise InvalidInput(
-                f"early_stopping: trainings of {self.epochs} epochs have nowhere to pause; "
+                f"early_stopping: a training as short as {self.epochs} has nowhere to pause; "
                 f"allowed: {ETA} epochs or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_total_epochs(self) -> SearchConfig:
+        least = self.rungs[0] + (self.recipe.epochs if self.inherit is not None else 0)
+        if self.total_epochs is not None and self.total_epochs < least:
+            raise InvalidInput(
+                f"total_epochs: {self.total_epochs} are not enough for the first network, which takes "
+                f"{least}; allowed: {least} or more"
             )
         return self
 
@@ -212,3 +229,20 @@ class SearchConfig(BaseModel):
                 f"objectives: {ERROR!r} is missing; without it nothing is trained for"
             )
         return self
+
+
+def _saves_epochs(fields: dict[str, Any]) -> bool:
+    """Whether trainings pause unasked.
+
+    Measured (docs/results/search_efficiency): of equally many epochs early stopping makes more. Of
+    equally many trials it makes less, so it is asked for where epochs are not counted.
+    """
+    recipe = fields["recipe"]
+    if isinstance(recipe, Recipe):
+        recipe = recipe.model_dump()
+    given = recipe if isinstance(recipe, dict) else {"name": recipe}
+    name = str(given.get("name"))
+    epochs = given.get("epochs", RECIPES[name if name in RECIPES else PAUSING].epochs)
+    epochs = fields.get("inherit") or epochs
+    counted = fields.get("total_epochs") is not None and isinstance(epochs, int)
+    return counted and epochs >= ETA and fields.get("sampler", "forecast") in TAKE_PAUSED

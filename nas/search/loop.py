@@ -80,6 +80,7 @@ class Search:
             if record.outcome is Outcome.PAUSED:
                 self.proposer.stop(record.number)
         self._fail_if_nothing_was_trained()
+        self.view.event(self._end())
         return self._front()
 
     def _fill(self) -> bool:
@@ -104,7 +105,8 @@ class Search:
     def _new(self) -> TrialRecord | None:
         """A network that was never trained; None when no more are wanted, or none is left."""
         left = self._epochs_left()
-        if self._open() <= 0 or self._exhausted or (left is not None and left < self._first_rung):
+        needed = self.config.rungs[0] + self.proposer.parent_epochs
+        if self._open() <= 0 or self._exhausted or (left is not None and left < needed):
             return None
         record = self.proposer.next()
         if record is None:
@@ -112,9 +114,15 @@ class Search:
             self.view.event("the space holds no further network within the budgets")
         return record
 
-    @property
-    def _first_rung(self) -> int:
-        return self.config.rungs[0]
+    def _end(self) -> str:
+        """How far the search has come, where it may have ended before all networks were trained."""
+        outcomes = [record.outcome for record in self.proposer.records]
+        begun = f"{self.config.trials - self._open()} of {self.config.trials} networks begun"
+        ended = f"{outcomes.count(Outcome.TRAINED)} trained in full"
+        stopped = outcomes.count(Outcome.STOPPED)
+        total = self.config.total_epochs
+        epochs = f"{self.proposer.epochs_spent}{'' if total is None else f' of {total}'} epochs"
+        return f"the search ends: {begun}, {ended}, {stopped} stopped early; {epochs}"
 
     def _open(self) -> int:
         """Networks still to be begun; failed trainings count as spent."""
@@ -134,7 +142,9 @@ class Search:
         idle = trainings_without_growth(self.proposer.records, self.reference)
         if idle >= patience:
             self._on_plateau = True
-            self.view.event(f"the hypervolume has not grown over {idle} trainings: the search ends")
+            self.view.event(
+                f"the hypervolume has not grown by 0.1 % over {idle} trainings or parts of them"
+            )
         return self._on_plateau
 
     def _start(self, record: TrialRecord) -> None:
@@ -184,9 +194,9 @@ class Search:
         self._seconds.append(seconds / max(1, done - record.epochs))
         self.proposer.reach(number, done, error, epochs[-1].train_loss)
         if done < self.config.epochs:
-            at = f"at epoch {done} of {self.config.epochs}"
+            at = f"loss {epochs[-1].train_loss:.4g} at epoch {done} of {self.config.epochs}"
             self.view.event(
-                f"trial {number:4d}  error {error:.6g} {at}  ({duration(seconds)})  {self._summary()}"
+                f"trial {number:4d}  error {error:.6g}  {at}  ({duration(seconds)})  {self._summary()}"
             )
             return
         self.proposer.complete(number, values)

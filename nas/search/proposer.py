@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -82,6 +83,18 @@ class Proposer:
             return spent
         parents = {plain_parent(one.spec).key for one in begun}
         return spent + len(parents) * self.config.recipe.epochs
+
+    @property
+    def parent_epochs(self) -> int:
+        """Epochs of a parent that the next network may need first; 0 when all are trained."""
+        if self.config.inherit is None:
+            return 0
+        known = {plain_parent(one.spec).key for one in self._records.values() if one.until}
+        return 0 if self._parents <= known else self.config.recipe.epochs
+
+    @cached_property
+    def _parents(self) -> set[str]:
+        return {plain_parent(spec).key for spec in self.candidates.specs.values()}
 
     @property
     def contenders(self) -> list[Contender]:

@@ -170,7 +170,8 @@ def _scores(
     if config.warm_start is None:
         return None
     if not (run.path / ZERO_COST).is_file():
-        view.event(f"{config.warm_start}: scoring up to {MOST} untrained networks")
+        number = min(MOST, len(candidates.specs))
+        view.event(f"{config.warm_start}: scoring {number} untrained networks")
     seed = derive_seed(config.seed, "zero-cost")
     return ZeroCostScores.of_run(config.warm_start, run, candidates, config.data, seed)
 

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 
 import torch
 
+from nas.errors import WorkFailed
 from nas.runs import TrialFolder
 from nas.search.executors.base import Finished, hand_over, how_it_ended
 from nas.training import TrainJob
@@ -20,6 +21,7 @@ from nas.training.worker import train_and_exit
 IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
 """What the server imports, lest each training does: beside the worker, what is imported late."""
 SAFE_PATH = "PYTHONSAFEPATH"
+ATTEMPTS = 3
 LOST = 255
 """What multiprocessing says of a process whose end it cannot learn, for the server was killed."""
 
@@ -65,11 +67,7 @@ class LocalExecutor:
         folder = hand_over(job, self._threads)
         taken = {place.slot for place in self._places.values()}
         slot = next(slot for slot in range(self._workers) if slot not in taken)
-        _start_server()
-        process = _FORKS.Process(
-            target=train_and_exit, args=(folder.job, folder.output, self._environment(slot))
-        )
-        process.start()
+        process = _forked(folder, self._environment(slot))
         self._places[number] = _Place(process, folder, slot)
 
     def wait(self, seconds: float) -> list[Finished]:
@@ -112,6 +110,24 @@ def _start_server() -> None:
         del os.environ[SAFE_PATH]
         if before is not None:
             os.environ[SAFE_PATH] = before
+
+
+def _forked(folder: TrialFolder, environment: dict[str, str]) -> ForkServerProcess:
+    """A process that trains the job in ``folder``."""
+    for attempt in range(ATTEMPTS):
+        _start_server()
+        process = _FORKS.Process(
+            target=train_and_exit, args=(folder.job, folder.output, environment)
+        )
+        try:
+            process.start()
+        except (EOFError, ConnectionError) as error:
+            # The server was killed meanwhile, perhaps for memory; the next attempt starts another.
+            if attempt == ATTEMPTS - 1:
+                raise WorkFailed(f"no process can be started: {error}") from error
+        else:
+            return process
+    raise AssertionError("unreachable")
 
 
 def _kill(process: ForkServerProcess) -> None:

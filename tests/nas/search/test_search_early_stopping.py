@@ -146,6 +146,28 @@ def test_what_cannot_be_asked_for(fields: dict[str, object], message: str) -> No
         make_config(**fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "rule", "schedule"),
+    [
+        ({}, "none", "one_cycle"),
+        ({"total_epochs": 30}, "forecast", "constant"),
+        ({"total_epochs": 30, "recipe": {"epochs": 4}}, "forecast", "constant"),
+        ({"total_epochs": 30, "recipe": "tiny"}, "forecast", "one_cycle"),
+        ({"total_epochs": 30, "early_stopping": "none"}, "none", "one_cycle"),
+        ({"total_epochs": 30, "recipe": {"epochs": 2}}, "none", "one_cycle"),
+        ({"total_epochs": 30, "inherit": 2}, "none", "one_cycle"),
+        ({"total_epochs": 30, "sampler": "nsga2"}, "none", "one_cycle"),
+        ({"total_epochs": 30, "sampler": "tpe"}, "forecast", "constant"),
+    ],
+)
+def test_where_epochs_are_counted_trainings_pause_unless_they_cannot(
+    fields: dict[str, object], rule: str, schedule: str
+) -> None:
+    least = {"name": "test", "space": "quickstart", "data": "digits", "trials": 9}
+    config = SearchConfig.model_validate(least | fields)
+    assert (config.early_stopping, config.recipe.schedule) == (rule, schedule)
+
+
 def test_trainings_that_pause_take_the_recipe_made_for_it() -> None:
     fields = {"name": "x", "space": "quickstart", "data": "digits", "trials": 1}
     pausing = SearchConfig.model_validate({**fields, "early_stopping": "pareto"})
