@@ -24,10 +24,13 @@ COLOURS = {
     "density+pareto": ("ours: density, early stopping pareto", "#38a3a5"),
     "density+cost-peers": ("ours: density, early stopping cost-peers", "#80b918"),
     "forecast+none": ("ours: forecast, trained in full", "#7fb3e6"),
+    "density+none": ("ours: density, trained in full", "#b7c9a8"),
     "gp": ("Optuna GP", "#b5179e"),
     "tpe": ("Optuna TPE", "#d62828"),
     "nsga2": ("Optuna NSGA-II", "#f4a261"),
     "random": ("random", "#777777"),
+    "random_once": ("random without repetition", "#222222"),
+    "moasha_on_losses": ("Syne Tune MOASHA, mended, shown losses", "#e76f51"),
     "moasha_mended": ("Syne Tune MOASHA, mended", "#9c6644"),
     "moasha": ("Syne Tune MOASHA, as shipped", "#ccb29b"),
 }

@@ -24,4 +24,4 @@ torch.set_num_threads(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much is broken: 50 is what the documentation tells of, the default what fits the suite."""
-    parser.addoption("--kills", default="6", help="processes of a search that are killed")
+    parser.addoption("--kills", default="4", help="processes of a search that are killed")

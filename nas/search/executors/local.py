@@ -22,6 +22,7 @@ IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
 """What the server imports, lest each training does: beside the worker, what is imported late."""
 SAFE_PATH = "PYTHONSAFEPATH"
 ATTEMPTS = 3
+ATTEMPT_SECONDS = 0.5
 LOST = 255
 """What multiprocessing says of a process whose end it cannot learn, for the server was killed."""
 
@@ -125,6 +126,7 @@ def _forked(folder: TrialFolder, environment: dict[str, str]) -> ForkServerProce
             # The server was killed meanwhile, perhaps for memory; the next attempt starts another.
             if attempt == ATTEMPTS - 1:
                 raise WorkFailed(f"no process can be started: {error}") from error
+            time.sleep(ATTEMPT_SECONDS)
         else:
             return process
     raise AssertionError("unreachable")

@@ -12,6 +12,7 @@ from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, m
 from blocks.errors import InvalidInput
 from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig
+from nas.search.inherit import plain_parent
 from nas.search.plateau import trainings_without_growth
 from nas.search.study import open_study, read_records, shown_to_sampler
 
@@ -78,7 +79,7 @@ def test_a_plateau_ends_the_search_and_a_resumed_one_stays_ended(tmp_path: Path)
     view = SilentView()
     _, records = formula_search(tmp_path / "run", config, view=view)
     assert len(records) < 90
-    assert any("has not grown over 6" in event for event in view.events)
+    assert any("has not grown by 0.1 % over 6" in event for event in view.events)
     box = (1.0, max(one.values[1] for one in records))
     assert trainings_without_growth(records, box) >= 6
     again = FormulaExecutor()
@@ -137,6 +138,11 @@ def test_a_failed_training_is_out_of_the_race(tmp_path: Path) -> None:
         ({"early_stopping": "pareto", "recipe": {"name": "tiny", "epochs": 2}}, "nowhere to pause"),
         ({"early_stopping": "hyperband"}, "early_stopping"),
         ({"total_epochs": 0}, "total_epochs"),
+        (
+            {"total_epochs": 8, "recipe": {"epochs": 9}, "early_stopping": "none"},
+            "allowed: 9 or more",
+        ),
+        ({"total_epochs": 9, "recipe": {"epochs": 9}, "inherit": 1}, "allowed: 10 or more"),
         ({"patience": 0}, "patience"),
         ({"inherit": 0}, "inherit"),
     ],
@@ -178,3 +184,16 @@ def test_trainings_that_pause_take_the_recipe_made_for_it() -> None:
     # What a run keeps is read back as it was written.
     again = SearchConfig.model_validate(pausing.model_dump())
     assert again.recipe == pausing.recipe
+
+
+def test_a_search_says_how_far_it_came_and_counts_parents(tmp_path: Path) -> None:
+    recipe = {"name": "tiny", "epochs": 3}
+    config = make_config(trials=50, recipe=recipe, inherit=1, total_epochs=9, sampler="density")
+    view = SilentView()
+    _, records = formula_search(tmp_path / "run", config, view=view)
+    begun = [one for one in records if one.until]
+    parents = {plain_parent(one.spec).key for one in begun}
+    spent = len(begun) + 3 * len(parents)
+    assert spent <= 9
+    assert view.events[-1].endswith(f"0 stopped early; {spent} of 9 epochs")
+    assert f"{len(begun)} of 50 networks begun, {len(begun)} trained in full" in view.events[-1]

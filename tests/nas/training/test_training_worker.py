@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
@@ -115,6 +116,11 @@ def test_a_search_goes_on_when_the_server_that_forks_was_killed(executor: LocalE
     _, alive = psutil.wait_procs([training], timeout=BOUND)
     assert not alive, "nobody would have known of it"
     executor.start(1, next_one)
+    (ended,) = executor.wait(BOUND)
+    assert ended.ended_well, ended.reason
+    again = psutil.Process(forkserver._forkserver._forkserver_pid)
+    again.kill()
+    executor.start(2, make_job(Path("c"), epochs=1))
     (ended,) = executor.wait(BOUND)
     assert ended.ended_well, ended.reason
 
