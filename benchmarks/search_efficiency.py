@@ -60,7 +60,7 @@ BUDGETS = {
 }
 BUDGET = 450
 """Epochs that a search may spend: the simple ones need many to get anywhere."""
-SLOW = ("gp", "gp_once", "tpe+pareto", "tpe+cost-peers")
+SLOW = ("gp", "tpe+pareto", "tpe+cost-peers")
 """Minutes a search; run only when they are named."""
 MAKE = {"parallel": parallel, "crossing": crossing}
 

@@ -56,9 +56,7 @@ class Trace:
 
     def once(self) -> Trace:
         """The same search where a network that is known costs nothing, as in ``nas search``."""
-        first: dict[str, int] = {}
-        for step in self.steps:
-            first[step.key] = min(step.number, first.get(step.key, step.number))
+        first = self._first()
         kept = (step for step in self.steps if step.number == first[step.key])
         steps = tuple(replace(step, epochs=epochs) for epochs, step in enumerate(kept, 1))
         return replace(self, searcher=f"{self.searcher}_once", steps=steps)
@@ -96,11 +94,16 @@ class Trace:
 
     def duplicate_epochs(self) -> int:
         """Epochs spent on a network that an earlier trial had begun to train."""
+        first = self._first()
+        return sum(step.number != first[step.key] for step in self.steps)
+
+    def _first(self) -> dict[str, int]:
+        """The first trial of each network."""
         first: dict[str, int] = {}
         for step in self.steps:
             # The earlier trial has the lower number, even where the later one's epoch ends first.
             first[step.key] = min(step.number, first.get(step.key, step.number))
-        return sum(step.number != first[step.key] for step in self.steps)
+        return first
 
     def infeasible_epochs(self, table: CurveTable) -> int:
         """Epochs spent on networks over the table's limit."""

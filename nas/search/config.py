@@ -156,12 +156,7 @@ class SearchConfig(BaseModel):
     @field_validator("recipe", mode="before")
     @classmethod
     def _recipe_by_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return RECIPES[value]
-        if isinstance(value, dict):
-            changes = dict(value)
-            return RECIPES[changes.pop("name", "proxy")].model_dump() | changes
-        return value
+        return _recipe(value)
 
     @field_validator("sampler")
     @classmethod
@@ -231,18 +226,25 @@ class SearchConfig(BaseModel):
         return self
 
 
+def _recipe(value: Any) -> Any:
+    """What a name, or a name with changes, stands for: a Recipe, or its fields still to be checked."""
+    if isinstance(value, str):
+        return RECIPES[value]
+    if isinstance(value, dict):
+        changes = dict(value)
+        return RECIPES[changes.pop("name", "proxy")].model_dump() | changes
+    return value
+
+
 def _saves_epochs(fields: dict[str, Any]) -> bool:
     """Whether trainings pause unasked.
 
     Measured (docs/results/search_efficiency): of equally many epochs early stopping makes more. Of
     equally many trials it makes less, so it is asked for where epochs are not counted.
     """
-    recipe = fields["recipe"]
-    if isinstance(recipe, Recipe):
-        recipe = recipe.model_dump()
-    given = recipe if isinstance(recipe, dict) else {"name": recipe}
-    name = str(given.get("name"))
-    epochs = given.get("epochs", RECIPES[name if name in RECIPES else PAUSING].epochs)
-    epochs = fields.get("inherit") or epochs
-    counted = fields.get("total_epochs") is not None and isinstance(epochs, int)
-    return counted and epochs >= ETA and fields.get("sampler", "forecast") in TAKE_PAUSED
+    if fields.get("total_epochs") is None or fields.get("sampler", "forecast") not in TAKE_PAUSED:
+        return False
+    recipe = _recipe(fields["recipe"])
+    whole = recipe.epochs if isinstance(recipe, Recipe) else dict(recipe)["epochs"]
+    epochs = fields.get("inherit") or whole
+    return isinstance(epochs, int) and epochs >= ETA

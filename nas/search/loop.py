@@ -56,12 +56,26 @@ class Search:
     def __call__(self) -> Front:
         """Search, and return the front.
 
-        However it ends (an interrupt too), no process is left behind; open trials wait in the study,
-        with their checkpoints, for a later call.
+        However it ends, no process is left behind. After an interrupt, or when it gives up, open trials
+        wait in the study, with their checkpoints, for a later call.
 
         Raises:
             WorkFailed: The first trainings have all failed.
         """
+        try:
+            self._train_all()
+        except (KeyboardInterrupt, WorkFailed):
+            self.proposer.release()
+            raise
+        for record in self.proposer.records:
+            if record.outcome is Outcome.PAUSED:
+                self.proposer.stop(record.number)
+        self._fail_if_nothing_was_trained()
+        self.view.event(self._end())
+        return self._front()
+
+    def _train_all(self) -> None:
+        """Train until there is nothing to start; no process is left behind."""
         try:
             for record in self.proposer.recover():
                 # More may be open than there are places, when a search goes on with fewer workers.
@@ -70,18 +84,8 @@ class Search:
                 self._start(record)
             while self._fill() or self.executor.running:
                 self._settle()
-        except KeyboardInterrupt:
-            self.executor.stop()
-            self.proposer.release()
-            raise
         finally:
             self.executor.stop()
-        for record in self.proposer.records:
-            if record.outcome is Outcome.PAUSED:
-                self.proposer.stop(record.number)
-        self._fail_if_nothing_was_trained()
-        self.view.event(self._end())
-        return self._front()
 
     def _fill(self) -> bool:
         """Start trainings while there are free places; False when there is nothing to start now."""

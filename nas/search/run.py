@@ -89,12 +89,13 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
     """The configuration of a run, with ``changes``.
 
     Raises:
-        InvalidInput: search.yaml is damaged.
+        InvalidInput: search.yaml is damaged, or a change is out of range.
     """
-    fields = read_yaml(run.config)
-    if changes and isinstance(fields, dict):
+    fields, changes = read_yaml(run.config), changes or {}
+    if isinstance(fields, dict):
         fields = {**fields, **changes}
-    config = parse(SearchConfig, fields, str(run.config))
+    typed = {field: f"--{field.replace('_', '-')}" for field in changes}
+    config = parse(SearchConfig, fields, str(run.config), typed)
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
     return config

@@ -75,11 +75,26 @@ def watch_study(config: SearchConfig, run: RunFolder) -> optuna.storages.RDBStor
     """The storage of a run to look at while a search writes to it; it cannot be written through.
 
     Raises:
-        InvalidInput: It cannot be opened.
+        InvalidInput: It cannot be opened, or not so.
     """
     open_study(config, run, create=False)
-    url = config.storage or f"sqlite:///file:{run.study.resolve()}?mode=ro&uri=true"
-    return optuna.storages.RDBStorage(url, skip_compatibility_check=True, skip_table_creation=True)
+    url = make_url(config.storage or f"sqlite:///{run.study}")
+    options: dict[str, Any] = {}
+    if url.get_backend_name() == "sqlite":
+        file = Path(url.database or "").resolve().as_uri()
+        url = url.set(database=file, query={"mode": "ro", "uri": "true"})
+    elif url.get_backend_name() == "postgresql":
+        options = {"execution_options": {"postgresql_readonly": True}}
+    else:
+        raise InvalidInput(
+            f"{url.get_backend_name()}: cannot be opened for reading only; allowed: sqlite, postgresql"
+        )
+    return optuna.storages.RDBStorage(
+        url.render_as_string(hide_password=False),
+        options,
+        skip_compatibility_check=True,
+        skip_table_creation=True,
+    )
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -64,26 +64,21 @@ def hand_over(job: TrainJob, threads: int) -> TrialFolder:
     return folder
 
 
-def how_it_ended(
-    number: int, folder: TrialFolder, code: int | None, lost: str = "killed"
-) -> Finished:
-    """What a training came to.
+def ended_badly(number: int, folder: TrialFolder, reason: str, *, killed: bool = False) -> Finished:
+    """A training that ended otherwise than well; its error.txt is there afterwards.
 
     Args:
         number: Of the trial.
         folder: Of the trial.
-        code: The exit code of its process; None: it was ended from outside.
-        lost: How, in that case.
+        reason: What became of its process; what that wrote of itself comes before.
+        killed: Whether it was ended from outside.
     """
-    if code == 0:
-        return Finished(number, ended_well=True)
     if folder.error.is_file():
         lines = folder.error.read_text(encoding="utf-8").strip().splitlines()
         return Finished(number, ended_well=False, reason=lines[-1][:300] if lines else "no reason")
     # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
-    reason = lost if code is None else f"ended with exit code {code}"
     said = ""
     with suppress(FileNotFoundError):  # it may have ended before it said anything
         said = folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
     write_text(folder.error, f"{said}\nthe training process was {reason}\n")
-    return Finished(number, ended_well=False, reason=reason, killed=code is None)
+    return Finished(number, ended_well=False, reason=reason, killed=killed)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 
 import torch
 
-from nas.errors import WorkFailed
 from nas.runs import TrialFolder
-from nas.search.executors.base import Finished, hand_over, how_it_ended
+from nas.search.executors.base import Finished, ended_badly, hand_over
+from nas.search.executors.fork_server import LOST, fork_training, kill_training, start_server
 from nas.training import TrainJob
-from nas.training.worker import train_and_exit
-
-IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
-"""What the server imports, lest each training does: beside the worker, what is imported late."""
-SAFE_PATH = "PYTHONSAFEPATH"
-ATTEMPTS = 3
-ATTEMPT_SECONDS = 0.5
-LOST = 255
-"""What multiprocessing says of a process whose end it cannot learn, for the server was killed."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +26,7 @@ class _Place:
 class LocalExecutor:
     """``workers`` processes at a time, each with its share of the cores and one GPU when there are any.
 
-    A process ends with its parent: see nas.training.worker. Each is forked from a server that has
-    imported what trainings need and has done nothing else, so it starts in a moment and knows nothing
-    of the trainings before it.
+    A process ends with its parent: see nas.training.worker.
 
     Args:
         workers: Places.
@@ -51,7 +38,7 @@ class LocalExecutor:
         self._threads = threads or max(1, _cores() // workers)
         self._gpus = _visible_gpus()
         self._places: dict[int, _Place] = {}
-        _start_server()
+        start_server()
 
     @property
     def free(self) -> int:
@@ -68,7 +55,7 @@ class LocalExecutor:
         folder = hand_over(job, self._threads)
         taken = {place.slot for place in self._places.values()}
         slot = next(slot for slot in range(self._workers) if slot not in taken)
-        process = _forked(folder, self._environment(slot))
+        process = fork_training(folder, self._environment(slot))
         self._places[number] = _Place(process, folder, slot)
 
     def wait(self, seconds: float) -> list[Finished]:
@@ -84,7 +71,7 @@ class LocalExecutor:
     def stop(self) -> None:
         """End every process that is left. Files appear whole, so there is nothing to ask for first."""
         for place in self._places.values():
-            _kill(place.process)
+            kill_training(place.process)
         for place in self._places.values():
             place.process.join()
         self._places.clear()
@@ -94,51 +81,6 @@ class LocalExecutor:
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         return environment
-
-
-_FORKS = multiprocessing.get_context("forkserver")
-
-
-def _start_server() -> None:
-    """Start the server that trainings are forked from, unless it runs; it ends with this process."""
-    _FORKS.set_forkserver_preload(["__main__", *IMPORTED])
-    before = os.environ.get(SAFE_PATH)
-    # A file in the user's folder must not stand in for a module of the program.
-    os.environ[SAFE_PATH] = "1"
-    try:
-        forkserver.ensure_running()
-    finally:
-        del os.environ[SAFE_PATH]
-        if before is not None:
-            os.environ[SAFE_PATH] = before
-
-
-def _forked(folder: TrialFolder, environment: dict[str, str]) -> ForkServerProcess:
-    """A process that trains the job in ``folder``."""
-    for attempt in range(ATTEMPTS):
-        _start_server()
-        process = _FORKS.Process(
-            target=train_and_exit, args=(folder.job, folder.output, environment)
-        )
-        try:
-            process.start()
-        except (EOFError, ConnectionError) as error:
-            # The server was killed meanwhile, perhaps for memory; the next attempt starts another.
-            if attempt == ATTEMPTS - 1:
-                raise WorkFailed(f"no process can be started: {error}") from error
-            time.sleep(ATTEMPT_SECONDS)
-        else:
-            return process
-    raise AssertionError("unreachable")
-
-
-def _kill(process: ForkServerProcess) -> None:
-    """Kill a training with the processes that read its images: it leads a group of its own."""
-    assert process.pid is not None
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        process.kill()  # not yet the leader; nothing happens when it is gone
 
 
 def _cores() -> int:
@@ -157,9 +99,12 @@ def _visible_gpus() -> list[str]:
 
 def _finish(number: int, place: _Place) -> Finished:
     code = place.process.exitcode
+    assert code is not None
+    if code == 0:
+        return Finished(number, ended_well=True)
     if code == LOST:
-        _kill(place.process)
-    if code is None or code < 0 or code == LOST:
-        lost = "lost by its server" if code in (None, LOST) else f"killed by signal {-code}"
-        return how_it_ended(number, place.folder, None, lost)
-    return how_it_ended(number, place.folder, code)
+        kill_training(place.process)
+        return ended_badly(number, place.folder, "lost by its server", killed=True)
+    if code < 0:
+        return ended_badly(number, place.folder, f"killed by signal {-code}", killed=True)
+    return ended_badly(number, place.folder, f"ended with exit code {code}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from blocks.errors import InvalidInput
 from nas.runs import TrialFolder
-from nas.search.executors.base import Finished, hand_over, how_it_ended
+from nas.search.executors.base import Finished, ended_badly, hand_over
 from nas.training import TrainJob
 from nas.training.worker import main, print_into
 
@@ -80,14 +80,18 @@ class RayExecutor:
 
     def _finish(self, task: Any) -> Finished:
         number, folder = self._tasks.pop(task)
+        errors = self._ray.exceptions
         try:
-            code: int | None = self._ray.get(task)
-        except self._ray.exceptions.RayTaskError as error:
-            return Finished(number, ended_well=False, reason=str(error).strip().splitlines()[-1])
-        except self._ray.exceptions.RayError as error:
-            # The process or its machine is gone.
-            return how_it_ended(number, folder, None, f"lost: {type(error).__name__}")
-        return how_it_ended(number, folder, code)
+            code = self._ray.get(task)
+        except errors.RayTaskError as error:
+            # It was never begun: the program is missing on that machine, say.
+            return ended_badly(number, folder, f"refused: {str(error).strip().splitlines()[-1]}")
+        except errors.RayError as error:
+            lost = f"lost: {type(error).__name__}"
+            return ended_badly(number, folder, lost, killed=True)
+        if code == 0:
+            return Finished(number, ended_well=True)
+        return ended_badly(number, folder, f"ended with exit code {code}")
 
 
 def _connected(address: str | None) -> Any:

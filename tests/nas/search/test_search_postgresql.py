@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from optuna.exceptions import StorageInternalError
 
 from nas.runs import Outcome, RunFolder
-from nas.search import read_run
+from nas.search import read_run, watch_study
 
 pytestmark = [pytest.mark.slow]
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -98,3 +99,8 @@ def test_a_search_outlives_a_restart_of_its_server(server: Server, tmp_path: Pat
         Outcome.TRAINED
     ] * 4
     assert not (tmp_path / "runs/far/study.db").exists()
+    watched = watch_study(config, RunFolder(tmp_path / "runs/far"))
+    (study,) = watched.get_all_studies()
+    with pytest.raises(StorageInternalError) as refused:
+        watched.set_study_user_attr(study._study_id, "note", "disturbed")
+    assert "read-only transaction" in str(refused.value.__cause__)
