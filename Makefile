@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NAME ?= quickstart
+MARKS ?= not slow and not long
 # Where no bytecode is written (images of containers often say so), every process compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: search test lint clean
+.PHONY: search test lint sbom clean
 
 search: .venv/installed
 	@if [ -f runs/$(NAME)/search.yaml ]; then \
@@ -15,13 +16,18 @@ search: .venv/installed
 	fi
 	$(BIN)/nas export $(NAME) --pick knee --targets onnx
 
+# MARKS='not long' adds the slow tests, as CI does; MARKS='' also those that show more of the same.
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20 -m '$(MARKS)'
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What is installed, for whoever has to know: goes with each release.
+sbom: .venv/installed
+	$(BIN)/python tools/sbom.py --out dist/sbom.cdx.json
 
 # Takes the pins from constraints.txt; done again when a list of dependencies changes.
 .venv/installed: pyproject.toml constraints.txt

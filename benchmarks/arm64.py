@@ -27,6 +27,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import machine
@@ -77,15 +78,15 @@ class Row:
     problem: str
 
 
-def run(*words: str | Path, **more: object) -> subprocess.CompletedProcess[str]:
+def run(*words: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
     """A command, its output kept; it may fail."""
     command = [str(word) for word in words]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=60 * MINUTES, **more
-    )  # type: ignore[call-overload,no-any-return]
+    )
 
 
-def must(*words: str | Path, **more: object) -> None:
+def must(*words: str | Path, **more: Any) -> None:
     """A command that may not fail."""
     answer = run(*words, **more)
     if answer.returncode:
@@ -139,8 +140,10 @@ def on_arm(bundle: Path, network: str, target: str, images: Path, files: Path) -
     home = {"PYTHONHOME": str(root / "usr"), "PYTHONPATH": str(fetch_wheels(target, files))}
     emulator = files / "qemu" / "usr" / "bin" / "qemu-aarch64-static"
     python = root / "usr" / "bin" / f"python{PYTHON}"
-    command = [emulator, "-L", root, python, "-c", PROGRAM, bundle, network, images, logits]
-    answer = run(*command, env={**os.environ, **home, "OMP_NUM_THREADS": "1"})
+    answer = run(
+        emulator, "-L", root, python, "-c", PROGRAM, bundle, network, images, logits,
+        env={**os.environ, **home, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
     if answer.returncode == 0 and answer.stdout.strip() == "aarch64":
         return "", logits
     last = (answer.stderr or answer.stdout).strip().splitlines()[-1:]
@@ -178,7 +181,7 @@ def main() -> int:
             expected = np.concatenate([here(image[None]) for image in images])
             where = Path(folder) / "images.npy"
             problem, logits = on_arm(bundle, artifact.name, artifact.target, where, files)
-            there = None if problem else np.load(logits)
+            there = None if problem else np.load(logits, allow_pickle=False)
             package = WHEELS[artifact.target][0]
             rows.append(
                 Row(
@@ -205,8 +208,8 @@ def main() -> int:
             print(f"{row.network:<16}{row.images} images  {said}")
     if options.write:
         write_rows(OUT / "rows.csv", rows)
-        where = json.dumps({**asdict(machine()), "key": manifest.key}, indent=2) + "\n"
-        (OUT / "machine.json").write_text(where, encoding="utf-8")
+        known = json.dumps({**asdict(machine()), "key": manifest.key}, indent=2) + "\n"
+        (OUT / "machine.json").write_text(known, encoding="utf-8")
     return 1 if any(row.problem for row in rows) else 0
 
 

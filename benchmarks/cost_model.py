@@ -30,6 +30,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 from machine import Machine, machine
@@ -113,7 +114,7 @@ def measure(specs: list[ArchSpec], fvcore_specs: int, repeats: int) -> Result:
     """Count all of ``specs`` in closed form and some with fvcore."""
     geometries = {(spec.backbone, spec.geometry): spec for spec in specs}
     survey.cache_clear()
-    first_uses = [seconds_of(lambda spec=spec: spec.survey) for spec in geometries.values()]
+    first_uses = [seconds_of(partial(getattr, spec, "survey")) for spec in geometries.values()]
     closed = [seconds_of(lambda: [count(spec) for spec in specs]) for _ in range(repeats)]
 
     trace_count(specs[0])  # loads fvcore

@@ -118,7 +118,8 @@ class NaiveSelectiveKernel(nn.Module):
         logits = self.select(self.fuse(maps.sum(1).mean((2, 3), keepdim=True)))
         batch, count, channels = maps.shape[:3]
         attention = logits.view(batch, count, channels, 1, 1).softmax(1)
-        return (maps * attention).sum(1)
+        mixed: Tensor = (maps * attention).sum(1)
+        return mixed
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,8 @@ def measure(runtime: str, options: argparse.Namespace) -> list[Row]:
             options.width,
             network.name,
             round(statistics.median(times[network.name]) * 1e3, 3),
-            *(round(value, 4) for value in quartiles(times, network.name, PLAIN)),
-            round(quartiles(times, network.name, REWRITTEN)[0], 4) if REWRITTEN in times else 0.0,
+            *quartiles(times, network.name, PLAIN),
+            quartiles(times, network.name, REWRITTEN)[0] if REWRITTEN in times else 0.0,
             options.rounds,
             options.runs,
             count(specs[network]).mflops,
@@ -255,7 +256,7 @@ def quartiles(times: Mapping[str, list[float]], name: str, base: str) -> tuple[f
     """Median, lower and upper quartile of the ratios within the rounds."""
     ratios = [one / other for one, other in zip(times[name], times[base], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
-    return middle, low, high
+    return round(middle, 4), round(low, 4), round(high, 4)
 
 
 def lines(rows: Iterable[Row], runtime: str) -> Iterable[str]:

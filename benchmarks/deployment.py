@@ -80,7 +80,7 @@ def bundle_of(name: str, checkpoint: Path) -> Manifest:
 
 
 def channel_rows(
-    name: str, manifest: Manifest, latencies: dict[str, dict[str, dict]]
+    name: str, manifest: Manifest, latencies: dict[str, dict[str, dict[str, Any]]]
 ) -> Iterator[Row]:
     """The files of a bundle."""
     for artifact in manifest.artifacts:
@@ -209,7 +209,7 @@ def main() -> int:
     manifests = {name: bundle_of(name, path) for name, path in checkpoints.items()}
     folders = [str(BUNDLES / name) for name in manifests]
     answer = bench(Path(folders[0]), [*folders[1:], "--json", "--seconds", str(options.seconds)])
-    latencies: dict[str, dict[str, dict]] = {}
+    latencies: dict[str, dict[str, dict[str, Any]]] = {}
     for one in answer["latencies"]:
         latencies.setdefault(Path(one["folder"]).name, {})[one["network"]] = one
     rows: list[Row] = []

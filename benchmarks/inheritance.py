@@ -35,6 +35,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import train_curves as curves
+from curves.table import load_table
 from over_seeds import write_rows
 from scipy.stats import kendalltau
 
@@ -42,12 +44,8 @@ from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.search.inherit import inherited_recipe, inherited_start, plain_parent
-from nas.training import TrainJob, read_metrics
+from nas.training import EpochMetrics, TrainJob, read_metrics
 from nas.training.fit import fit
-
-sys.path.insert(0, str(Path(__file__).parent / "curves"))
-import table
-import train as curves
 
 PARENT_SEED, CHILD_SEED = 1, 0
 """Not the same: parent and child would see the images in the same order, and share their luck."""
@@ -216,7 +214,7 @@ def train(plan: Plan, everything: Sequence[TrainJob], workers: int) -> None:
             print(f"{number:3d} {job.log_version} {epochs[-1].val_error}", flush=True)
 
 
-def epochs_of(job: TrainJob) -> list:
+def epochs_of(job: TrainJob) -> list[EpochMetrics]:
     """What a training has written so far."""
     return read_metrics(TrialFolder(job.folder)) if job.folder.is_dir() else []
 
@@ -251,6 +249,8 @@ def collect(plan: Plan, everything: Sequence[TrainJob]) -> list[Epoch]:
         if len(epochs) < job.recipe.epochs:
             continue
         for one in epochs:
+            if one.val_error is None or one.val_loss is None:
+                raise SystemExit(f"{job.folder}: trained without held-out images")
             rows[(*name(job), one.epoch)] = Epoch(
                 *name(job), job.start, job.spec.width, one.epoch, round(one.val_error, 6),
                 round(one.val_loss, 5), round(one.train_loss, 5), round(one.seconds, 2),
@@ -263,8 +263,8 @@ def collect(plan: Plan, everything: Sequence[TrainJob]) -> list[Epoch]:
 def measure(plan: Plan, rows: Sequence[Epoch]) -> list[Agreement]:
     """Every agreement that can be measured with what is trained."""
     try:
-        scratch = table.load_table().errors
-        again = table.load_table(seed=1).errors
+        scratch = load_table().errors
+        again = load_table(seed=1).errors
     except FileNotFoundError:
         return []
     inherited: dict[str, dict[int, float]] = {}
@@ -279,9 +279,9 @@ def measure(plan: Plan, rows: Sequence[Epoch]) -> list[Agreement]:
             whole = [key for key in keys if key in scratch and key in inherited]
             found += agreements(where, whole, inherited, scratch)
     # Of all networks that were trained with both seeds, whatever set they are in.
-    specs = {spec.key: spec for spec in curves.networks()}
-    for width in (None, *sorted({spec.width for spec in specs.values()})):
-        twice = [k for k in sorted(scratch) if k in again and width in (None, specs[k].width)]
+    widths = {spec.key: spec.width for spec in curves.networks()}
+    for width in (None, *sorted(set(widths.values()))):
+        twice = [k for k in sorted(scratch) if k in again and width in (None, widths[k])]
         orders = {"ceiling": [again[key][-1] for key in twice]}
         where = "all", "both" if width is None else f"{width:g}"
         found += compare(where, curves.RECIPE.epochs, orders, [scratch[k][-1] for k in twice])
@@ -330,8 +330,8 @@ def compare(
     found = []
     for label in taus:
         low, high = np.nanpercentile(spread[label], [2.5, 97.5])
-        figures = (round(float(figure), 4) for figure in (taus[label], low, high))
-        found.append(Agreement(*where, label, epochs, n, *figures))
+        middle, low, high = (round(float(figure), 4) for figure in (taus[label], low, high))
+        found.append(Agreement(*where, label, epochs, n, middle, low, high))
     return found
 
 

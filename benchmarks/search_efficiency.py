@@ -42,7 +42,7 @@ from curves.table import SPACE, CurveTable, load_table
 from machine import machine
 from over_seeds import half_width, mean, write_rows
 from replay.synthetic import crossing, parallel
-from replay.trace import Trace
+from replay.trace import Searcher
 
 from search_spaces import load_space
 
@@ -119,7 +119,7 @@ class Run:
         return Case(self.table, self.searcher, self.workers, self.seed)
 
 
-def searchers() -> dict:
+def searchers() -> dict[str, Searcher]:
     """All of them, by name; without Syne Tune's where that is not installed."""
     from replay.optuna_peers import OPTUNA
     from replay.ours import OURS
@@ -145,7 +145,7 @@ def run(case: Case) -> Run:
     """Search once."""
     table = table_of(case)
     space = load_space(str(SPACE)).bind(num_classes=10, in_channels=1, input_size=28)
-    trace: Trace = searchers()[case.searcher](table, space, case.seed, case.workers, case.budget())
+    trace = searchers()[case.searcher](table, space, case.seed, case.workers, case.budget())
     grid = range(EVERY, case.budget() + 1, EVERY)
     spent = len(trace.steps)
     return Run(

@@ -83,22 +83,20 @@ def main() -> int:
     x = torch.randn(1, options.channels, options.side, options.side)
     x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        found = {
-            "unit_us": microseconds(lambda: unit(x)),
-            "convolution_us": {f"dilation {d}": convolution(x, d) for d in (1, 2)},
-            "shares": shares(unit, x),
-            "machine": asdict(machine()),
-        }
+        whole = microseconds(lambda: unit(x))
+        parts = {f"dilation {d}": convolution(x, d) for d in (1, 2)}
+        found = shares(unit, x)
     if options.json:
-        print(json.dumps(found))
+        figures = {"unit_us": whole, "convolution_us": parts, "shares": found}
+        print(json.dumps({**figures, "machine": asdict(machine())}))
         return 0
-    print(f"unit {options.channels}x{options.side}x{options.side}: {found['unit_us']:.0f} us")
-    for name, times in found["convolution_us"].items():
+    print(f"unit {options.channels}x{options.side}x{options.side}: {whole:.0f} us")
+    for name, times in parts.items():
         print(
             f"  3x3 {name}, with its ReLU: "
             + ", ".join(f"{t:.0f} us {n}" for n, t in times.items())
         )
-    for name, share in found["shares"].items():
+    for name, share in found.items():
         print(f"  {100 * share:5.1f} %  {name}")
     return 0
 

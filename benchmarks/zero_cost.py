@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import train_curves as curves
+from curves.table import load_table
 from over_seeds import write_rows
 from scipy.stats import spearmanr
 
@@ -27,10 +29,6 @@ from nas.cost import count
 from nas.data import load_data
 from nas.search.zero_cost import SCORES, score_networks
 from nas.search.zero_cost.score import IMAGES
-
-sys.path.insert(0, str(Path(__file__).parent / "curves"))
-import table
-import train as curves
 
 OUT = Path("docs/results/zero_cost")
 SEED = 0
@@ -93,7 +91,7 @@ class Correlation:
 def main() -> int:
     """Score, compare, write; the exit code."""
     torch.set_num_threads(1)
-    known = table.load_table()
+    known = load_table()
     batches = load_data(curves.DATA).train_batches(IMAGES, SEED, torch.device("cpu"))
     images, _ = next(iter(batches))
     scores = {name: score_networks(known.specs, name, images, SEED) for name in SCORES}

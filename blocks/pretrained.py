@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,17 @@ def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None
 def _read_state(path: Path) -> dict[str, Tensor]:
     """The state dict in ``path``; a checkpoint of ours keeps it under ``model``."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of foreign pickles, before torch refuses them
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
-    except Exception as error:  # a damaged file makes torch raise almost anything, often wordless
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
-        raise InvalidInput(f"{path}: not a file of weights: {reason}") from None
+    except Exception:  # a damaged file makes torch raise almost anything, often wordless
+        raise InvalidInput(
+            f"{path}: not a file of weights: damaged, or with more in it than tensors, which is not read"
+        ) from None
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from blocks.errors import InvalidInput
@@ -16,10 +16,26 @@ class Registry(Generic[T]):
     Args:
         what:
             What the names stand for, in the singular; used in error messages ("unit", "backbone").
+        kind:
+            What every entry is an instance of. Default: anything.
+        load_more:
+            Registers what lies elsewhere; called when that may matter, and more than once. Default:
+            there is nothing elsewhere.
+        hint:
+            Ends the message about an unknown name.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        kind: type = object,
+        load_more: Callable[[], None] = lambda: None,
+        hint: Callable[[], str] = lambda: "",
+    ) -> None:
         self.what = what
+        self._kind = kind
+        self._load_more = load_more
+        self._hint = hint
         self._entries: dict[str, T] = {}
 
     def register(self, name: str, entry: T) -> T:
@@ -27,24 +43,32 @@ class Registry(Generic[T]):
 
         Raises:
             ValueError: ``name`` is taken; a second entry would silently change what old files mean.
+            TypeError: ``entry`` is of another kind.
         """
+        if not isinstance(entry, self._kind):
+            raise TypeError(
+                f"{self.what} {name!r}: {entry!r:.60} is no instance of {self._kind.__name__}"
+            )
         if name in self._entries:
             raise ValueError(f"{self.what} {name!r} is registered already")
         self._entries[name] = entry
         return entry
 
     def __getitem__(self, name: str) -> T:
-        try:
+        if name in self:
             return self._entries[name]
-        except KeyError:
-            allowed = ", ".join(self._entries)
-            raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}") from None
+        allowed = ", ".join(self._entries)
+        raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}{self._hint()}")
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._entries:
+            self._load_more()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
+        self._load_more()
         return iter(self._entries)
 
     def __len__(self) -> int:
+        self._load_more()
         return len(self._entries)

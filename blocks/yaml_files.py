@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,11 @@ from pydantic import BaseModel, ValidationError
 from blocks.errors import InvalidInput
 
 M = TypeVar("M", bound=BaseModel)
+
+# Aliases make a value of a few lines that takes gigabytes to print.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlevel = 3
 
 
 def read_yaml(path: Path) -> Any:
@@ -63,7 +69,7 @@ def parse(
         if first["type"] == "extra_forbidden":
             reason = f"unknown field; allowed: {', '.join(_fields(model, first['loc']))}"
         elif first["type"] not in ("missing", "value_error"):
-            reason = f"{reason}, got {first['input']!r:.80}"
+            reason = f"{reason}, got {_SHORT.repr(first['input']):.80}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         place = options.get(field) or (f"{where}: {field}" if field else where)
         raise InvalidInput(f"{place}: {reason}{more}") from None

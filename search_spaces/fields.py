@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
 from blocks import BACKBONES, UNITS, ArchSpec, InvalidInput, UnitOverride, UnitSpec
+from blocks.registry import Registry
 
 Scalar: TypeAlias = bool | int | float | str
 Value: TypeAlias = Scalar | tuple[int, ...]
@@ -85,12 +86,11 @@ class SpecField:
             # Left out it has its default; Optuna's choices have to be values.
             raise InvalidInput(f"{where}: expected a value, got None")
         if self.name in ("backbone", "kind"):
-            registry = BACKBONES if self.name == "backbone" else UNITS
-            if value not in registry:
-                allowed = ", ".join(registry)
-                raise InvalidInput(
-                    f"{where}: unknown {registry.what} {value!r}; allowed: {allowed}"
-                )
+            registry: Registry[Any] = BACKBONES if self.name == "backbone" else UNITS
+            try:
+                registry[value]
+            except InvalidInput as error:
+                raise InvalidInput(f"{where}: {error}") from None
         return self._in_order(cast(Value, value))
 
     def _in_order(self, value: Value) -> Value:

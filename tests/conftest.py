@@ -25,3 +25,7 @@ torch.set_num_threads(1)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much is broken: 50 is what the documentation tells of, the default what fits the suite."""
     parser.addoption("--kills", default="4", help="processes of a search that are killed")
+    parser.addoption(
+        "--figures",
+        help="a folder with CSVs to which the tests that break things add what they saw",
+    )

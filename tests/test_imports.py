@@ -19,6 +19,7 @@ NAS = [
     "paper",
     "report",
     "analysis",
+    "doctor",
     "cli",
 ]
 """Subpackages of nas; each may import the ones before it, none after it."""

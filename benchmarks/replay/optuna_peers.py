@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.trial import Trial, TrialState
 from replay.ranked_median import RankedMedian
 from replay.simulator import simulate
-from replay.trace import Trace
+from replay.trace import Searcher, Trace
 
 from search_spaces import SearchSpace
 
@@ -107,7 +107,7 @@ def run_once(name: str, *arguments: Any) -> Trace:
     return OPTUNA[name](*arguments).once()
 
 
-OPTUNA: dict[str, Callable[[CurveTable, SearchSpace, int, int, int], Trace]] = {
+OPTUNA: dict[str, Searcher] = {
     "random": partial(run, "random", lambda seed: RandomSampler(seed=seed)),
     "tpe": partial(run, "tpe", _tpe),
     "nsga2": partial(run, "nsga2", lambda seed: NSGAIISampler(seed=seed)),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import optuna
 from curves.table import CurveTable
-from replay.trace import Step, Trace
+from replay.trace import Searcher, Step, Trace
 
 from nas.cost import Budgets
 from nas.data import DataConfig
@@ -162,7 +161,7 @@ def run(
     return Trace(f"{sampler}, {early_stopping}", seed, workers, steps)
 
 
-OURS: dict[str, Callable[..., Trace]] = {
+OURS: dict[str, Searcher] = {
     f"{sampler}+{rule}": partial(run, sampler=sampler, early_stopping=rule)
     for sampler, rule in (
         ("tpe", "none"),

@@ -45,7 +45,8 @@ class RankedMedian:
         ended = [rank for other, rank in last.items() if other in self._ended]
         # The best rank it ever had, for MedianPruner looks at the best value of a trial; but at every
         # step by all that is known now.
-        return bool(ended) and min(one[number] for one in ranks.values()) > np.median(ended)
+        best = min(one[number] for one in ranks.values())
+        return bool(ended) and best > float(np.median(ended))
 
     def _ranks(self, step: int, number: int) -> dict[int, float]:
         """Trial -> rank at a step, as seen when ``number`` is judged."""

@@ -16,7 +16,7 @@ import numpy as np
 from curves.table import CurveTable
 from optuna.distributions import CategoricalDistribution
 from replay.simulator import simulate
-from replay.trace import Trace
+from replay.trace import Searcher, Trace
 from syne_tune.backend.trial_status import Trial
 from syne_tune.config_space import Domain, choice
 from syne_tune.optimizer.scheduler import SchedulerDecision
@@ -35,7 +35,7 @@ from search_spaces import SearchSpace
 EPOCH, ERROR, MFLOPS = "epoch", "val_error", "mflops"
 
 
-class RankedPriority(NonDominatedPriority):
+class RankedPriority(NonDominatedPriority):  # type: ignore[misc]
     """Gives every item its place in the sorted order.
 
     Syne Tune 0.16's own gives the sorted order itself (which item comes first, which second ...), and
@@ -50,7 +50,7 @@ class RankedPriority(NonDominatedPriority):
         return places
 
 
-class MendedPriority(NonDominatedPriority):
+class MendedPriority(NonDominatedPriority):  # type: ignore[misc]
     """RankedPriority, with the order inside a Pareto layer mended alike.
 
     ``compute_epsilon_net`` gives places, and ``nondominated_sort`` takes them for an order.
@@ -100,7 +100,7 @@ class MoashaSearcher:
         if self.on_losses and self.table.losses:
             error = float(self.table.losses[key][epoch - 1])
         result = {EPOCH: epoch, ERROR: error, MFLOPS: self.table.mflops[key]}
-        goes_on = self.scheduler.on_trial_result(trial, result) != SchedulerDecision.STOP
+        goes_on = bool(self.scheduler.on_trial_result(trial, result) != SchedulerDecision.STOP)
         if not goes_on:
             self.scheduler.on_trial_remove(trial)
         return goes_on
@@ -150,7 +150,7 @@ def run(
     return simulate(searcher, table, name=name, seed=seed, workers=workers, budget=budget)
 
 
-SYNE_TUNE: dict[str, Callable[[CurveTable, SearchSpace, int, int, int], Trace]] = {
+SYNE_TUNE: dict[str, Searcher] = {
     "moasha": partial(run, "moasha", NonDominatedPriority),
     "moasha_ranked": partial(run, "moasha_ranked", RankedPriority),
     "moasha_mended": partial(run, "moasha_mended", MendedPriority),

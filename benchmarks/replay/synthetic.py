@@ -82,10 +82,10 @@ def _features(spec: ArchSpec) -> list[float]:
 def _effects(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What the architecture adds to the error: every figure by itself, and six pairs of them."""
     many = features.shape[1]
-    main = rng.normal(0, 0.01, many)
+    main = np.asarray(rng.normal(0, 0.01, many))
     # Without a price for being small the front would be a few networks.
-    main[0], main[1], main[5] = -0.04 + main[0], -0.01 + main[1], -0.01 + main[5]
+    main[[0, 1, 5]] += (-0.04, -0.01, -0.01)
     pairs = np.array([(i, j) for i in range(many) for j in range(i)])
     pairs = pairs[rng.choice(len(pairs), 6, replace=False)]
     both = features[:, pairs[:, 0]] * features[:, pairs[:, 1]]
-    return features @ main + both @ rng.normal(0, 0.008, len(pairs))
+    return np.asarray(features @ main + both @ rng.normal(0, 0.008, len(pairs)))

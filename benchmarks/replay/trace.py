@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from curves.table import CurveTable
+
+from search_spaces import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,10 @@ class Trace:
     def infeasible_epochs(self, table: CurveTable) -> int:
         """Epochs spent on networks over the table's limit."""
         return sum(step.key not in table.feasible for step in self.steps)
+
+
+Searcher: TypeAlias = Callable[[CurveTable, SearchSpace, int, int, int], Trace]
+"""Replays a search: called with the table, its bound space, the seed, the workers and the epochs."""
 
 
 def _step_function(at: list[float], found: list[Milestone], grid: Sequence[float]) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""The backbones that an ArchSpec can name. A new one is one file and one line here."""
+"""The backbones that an ArchSpec can name.
+
+A new one is one file, which registers it itself (docs/howto/own_backbone.md), or, to come with the
+program, one file and one line here.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry
 from blocks.backbones.mobilenet import MOBILENET_V2, MOBILENET_V3_LARGE, MOBILENET_V3_SMALL
 from blocks.backbones.resnet import RESNETS
 from blocks.backbones.shufflenet_v2 import ShuffleNetV2
+from blocks.plugins import hint, load_plugins
 from blocks.registry import Registry
 
-BACKBONES: Registry[Backbone] = Registry("backbone")
+BACKBONES: Registry[Backbone] = Registry("backbone", Backbone, load_plugins, hint)
 BACKBONES.register("shufflenet_v2", ShuffleNetV2())
 BACKBONES.register("mobilenet_v2", MOBILENET_V2)
 BACKBONES.register("mobilenet_v3_small", MOBILENET_V3_SMALL)

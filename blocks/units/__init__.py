@@ -1,7 +1,12 @@
-"""The kinds of unit that an ArchSpec can name. A new one is one file and one line here."""
+"""The kinds of unit that an ArchSpec can name.
+
+A new one is one file, which registers it itself (docs/howto/own_unit.md), or, to come with the program,
+one file and one line here.
+"""
 
 from __future__ import annotations
 
+from blocks.plugins import hint, load_plugins
 from blocks.registry import Registry
 from blocks.units.bam import BottleneckAttention, BottleneckAttentionUnit
 from blocks.units.base import Plain, Start, Unit
@@ -17,7 +22,7 @@ from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.selective_kernel_unit import SelectiveKernelUnit
 from blocks.units.squeeze_excitation import SqueezeExcitation, SqueezeExcitationUnit
 
-UNITS: Registry[Unit] = Registry("unit")
+UNITS: Registry[Unit] = Registry("unit", Unit, load_plugins, hint)
 UNITS.register("none", Plain())
 UNITS.register("se", SqueezeExcitationUnit())
 UNITS.register("sk", SelectiveKernelUnit())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import Annotated
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import typer
 
@@ -32,5 +35,21 @@ def dashboard(
         ) from None
     folder = RunFolder.existing(run)
     storage = watch_study(read_config(folder), folder)
-    say(f"http://{HOST}:{port}/ shows {folder.path}; Ctrl-C ends it")
-    optuna_dashboard.run_server(storage, host=HOST, port=port)
+    app = optuna_dashboard.wsgi(storage)
+    try:
+        server = make_server(HOST, port, app, handler_class=_Quiet)
+    except OSError as error:
+        raise InvalidInput(f"--port {port}: {error.strerror}; allowed: one that is free") from None
+    # In a thread of its own: an interrupt in the midst of an answer would be taken for its error.
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    with suppress(KeyboardInterrupt):
+        serving.start()
+        say(f"http://{HOST}:{port}/ shows {folder.path}; Ctrl-C ends it")
+        serving.join()
+
+
+class _Quiet(WSGIRequestHandler):
+    """Prints no line a request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,9 @@ def kit(
         str, typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH.")
     ],
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of an image in pixels; imagefolder only, default 224.")
+    ] = None,
     target: Annotated[str, typer.Option(help=f"One of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers.")] = False,
     out: Annotated[
@@ -50,7 +54,9 @@ def kit(
 
     Example: nas latency kit --space shufflenet_v2_sk --data fashion_mnist --target onnx
     """
-    images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas latency kit")
+    fields = {"name": data, "data_dir": data_dir, "input_size": input_size}
+    typed = {"input_size": "--input-size"}
+    images = parse(DataConfig, fields, "nas latency kit", typed)
     info = load_data(images).info
     bound = load_space(space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
@@ -64,8 +70,7 @@ def kit(
     networks = candidates.specs
     pieces = pieces_of(networks.values(), seed=0)
     precision: Precision = "int8" if int8 else "fp32"
-    name = "-".join([bound.definition.name, data.replace(":", "-").replace("/", "-"), target])
-    folder = out or RUNS / "latency" / (f"{name}-int8" if int8 else name)
+    folder = out or default_folder(bound.definition.name, data, target, precision)
     columns = (TextColumn("pieces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console, transient=True) as progress:
@@ -119,3 +124,9 @@ def import_(
             f"{100 * fit.median_error:.1f} %, worst {100 * fit.worst_error:.1f} %"
         )
     say(f"next: nas search ... --device {device} --max-latency-ms X --objectives error,latency_ms")
+
+
+def default_folder(space: str, data: str, target: str, precision: Precision) -> Path:
+    """runs/latency/SPACE-DATA-TARGET; the name of a space is whatever its file says."""
+    name = re.sub(r"[^\w.-]", "-", f"{space}-{data}-{target}")
+    return RUNS / "latency" / (f"{name}-int8" if precision == "int8" else name)

@@ -6,9 +6,9 @@ what is allowed. A traceback is a bug.
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import typer
 from optuna.exceptions import StorageInternalError
@@ -20,6 +20,7 @@ from nas.cli import (
     bench,
     count,
     dashboard,
+    doctor,
     export,
     pareto,
     report,
@@ -41,7 +42,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (search, pareto, count, train, export, bench, report, dashboard, attention, tables):
+for module in (
+    search,
+    pareto,
+    count,
+    train,
+    export,
+    bench,
+    report,
+    dashboard,
+    attention,
+    tables,
+    doctor,
+):
     app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
 app.add_typer(latency)
 
@@ -65,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # No command prompts, so what typer takes for a person's end of input is an error to be seen.
         raise abort.__cause__ or abort from None
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        # Of two, the second is the file that was to be replaced.
+        named = error.filename2 or error.filename
+        where = f"{named}: " if named else ""
         return _complain(f"{where}{error.strerror or error}", 1)
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ or error
@@ -76,13 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"nas: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # the terminal is closed
+        print(f"nas: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-def run() -> None:
-    """The ``nas`` command. A closed terminal and a request to end are answered like Ctrl-C."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(number, signal.default_int_handler)
-    sys.exit(main())

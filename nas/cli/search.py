@@ -97,6 +97,9 @@ def search(
     val_limit: Annotated[
         int | None, typer.Option(help="Validate on the first so many held-out images only.")
     ] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of an image in pixels; imagefolder only, default 224.")
+    ] = None,
     epoch_images: Annotated[
         int | None, typer.Option(help="Images an epoch, each epoch others of all there are.")
     ] = None,
@@ -112,6 +115,10 @@ def search(
     ] = None,
     gpus: Annotated[
         float | None, typer.Option(help="GPUs a training asks the cluster for; 0.25 shares one.")
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(help="With ray: store that all machines reach, s3://... or a folder."),
     ] = None,
     storage: Annotated[str | None, typer.Option(help="Database URL of the study.")] = None,
     as_json: AsJson = False,

@@ -24,9 +24,11 @@ PLACES: dict[str, tuple[str, ...]] = {
     "executor": ("executor",),
     "ray_address": ("ray_address",),
     "gpus": ("gpus",),
+    "checkpoints": ("checkpoints",),
     "storage": ("storage",),
     "data": ("data", "name"),
     "data_dir": ("data", "data_dir"),
+    "input_size": ("data", "input_size"),
     "limit": ("data", "limit"),
     "val_limit": ("data", "val_limit"),
     "epoch_images": ("data", "epoch_images"),
@@ -48,6 +50,7 @@ PLACES: dict[str, tuple[str, ...]] = {
 }
 CHANGEABLE = (
     "trials", "workers", "threads", "total_epochs", "patience", "executor", "ray_address", "gpus",
+    "checkpoints",
 )  # fmt: skip
 DEFAULT_TRIALS = 40
 
@@ -96,6 +99,8 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, int) and value < 1:
             raise InvalidInput(f"--{option} {value}: allowed: 1 or more")
         changes[option] = value
+    if changes.get("executor") == "local":
+        changes.setdefault("checkpoints", None)
     return changes
 
 

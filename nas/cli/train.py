@@ -28,7 +28,7 @@ from nas.errors import WorkFailed
 from nas.runs import RunFolder, TrialFolder
 from nas.search import read_config
 from nas.search.view import duration
-from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob, fit
+from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob
 
 DATA_OPTIONS = {"name": "--data", "data_dir": "--data-dir"}
 
@@ -50,7 +50,10 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    devices: Annotated[
+        int, typer.Option(help="GPUs, or processes on CPUs, that share every batch.")
+    ] = 1,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of each.")] = None,
     name: Annotated[
         str | None, typer.Option(help="For a network: its folder is runs/NAME.")
     ] = None,
@@ -71,6 +74,8 @@ def train(
 
     Example: nas train first --pick knee --epochs 30
     """
+    if devices < 1:
+        raise InvalidInput(f"--devices {devices}: allowed: 1 or more")
     if start not in ("fresh", "plain"):
         raise InvalidInput(f"--start {start}: allowed: fresh, plain")
     changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
@@ -93,11 +98,14 @@ def train(
         full=True,
         start="plain" if start == "plain" else "fresh",
         pretrained=pretrained,
+        devices=devices,
         threads=threads,
     )
     try:
+        from nas.training.fit import fit  # here, for it takes seconds that other commands need not
+
         fit(job, None if as_json else _say_epoch)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one into the other
         raise WorkFailed("interrupted; the same command goes on from the last epoch") from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
     if as_json:

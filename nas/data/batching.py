@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import TypeVar
 
 from torch import Tensor
 
 from blocks.errors import InvalidInput
+
+B = TypeVar("B", bound="EpochBatches")
 
 
 class EpochBatches(ABC):
@@ -33,6 +37,19 @@ class EpochBatches(ABC):
         self.bounds = tuple(
             (start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)
         )
+        self.batch_images = min(batch_size, images)
+
+    def share(self: B, rank: int, processes: int) -> B:
+        """Of each batch the part of one of several processes; see `Batches.share`."""
+        part = copy.copy(self)
+        part.bounds = tuple(
+            (
+                start + (stop - start) * rank // processes,
+                start + (stop - start) * (rank + 1) // processes,
+            )
+            for start, stop in self.bounds
+        )
+        return part
 
     @property
     def sampler(self) -> EpochBatches:

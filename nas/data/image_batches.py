@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, Paste, draw_epoch, draw_view, seed_from
 from nas.data.image_files import CropRequest, ImageFiles, Unreadable, gather
 from nas.data.statistics import Statistics
+
+FORK = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class Reading:
             batch_sampler=requests,  # type: ignore[arg-type]
             collate_fn=gather,
             num_workers=self.workers,
+            # They only read files. The default of a process that a fork server has started is one more
+            # server for each pass, and workers that import torch: seconds an epoch.
+            multiprocessing_context=FORK if self.workers else None,
             pin_memory=self.device.type == "cuda",
             # The loader draws a seed for its workers; not from the generator of the program.
             generator=torch.Generator(),

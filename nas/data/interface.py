@@ -64,8 +64,25 @@ class Batches(Protocol):
         """The object to tell the epoch to; training loops look for it under this name."""
         ...
 
+    @property
+    def batch_images(self) -> int:
+        """Images in a full batch, of all processes together."""
+        ...
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration yields, counted from 0."""
+        ...
+
+    def share(self, rank: int, processes: int) -> Batches:
+        """Of each of these batches the part of one of several processes.
+
+        The parts of all processes are the batch, each image once and augmented as it would be there.
+        Their sizes differ by one image at most; the part of a small batch may be empty.
+
+        Args:
+            rank: Of the process, from 0.
+            processes: How many there are.
+        """
         ...
 
     def __len__(self) -> int:

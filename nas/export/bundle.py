@@ -6,18 +6,15 @@ import hashlib
 import json
 import platform
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 from torch import nn
 
@@ -292,12 +289,11 @@ def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) 
 @contextmanager
 def _appearing_whole(folder: Path) -> Iterator[Path]:
     """A temporary folder that takes the name ``folder`` when the block ends well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    temporary.chmod(0o755)
+    # Named before it is made: wherever an end is asked for from here on, there is something to remove.
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
-        with _termination_raised():
-            yield temporary
+        temporary.mkdir(parents=True)
+        yield temporary
         if folder.exists():
             retired = temporary.with_name(f"{temporary.name}.old")
             folder.rename(retired)
@@ -311,20 +307,3 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
             temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextmanager
-def _termination_raised() -> Iterator[None]:
-    """SIGTERM ends the block as Ctrl-C does, so that what is half done is cleaned up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from optuna._hypervolume import compute_hypervolume
+from optuna.study._multi_objective import _is_pareto_front
 
 from blocks import ArchSpec
 from nas.runs import ERROR, Outcome, TrialRecord
@@ -102,10 +103,14 @@ def make_front(
         for one in records
         if one.outcome is Outcome.TRAINED and all(math.isfinite(value) for value in one.values)
     ]
+    if not trained:
+        return Front(objectives, reference, ())
+    values = np.asarray([one.values for one in trained], dtype=float)
+    on_front = _is_pareto_front(values, assume_unique_lexsorted=False)
     points = [
         FrontPoint(one.number, one.key, one.spec, one.values)
-        for one in trained
-        if not any(_dominates(other.values, one.values) for other in trained)
+        for one, is_best in zip(trained, on_front, strict=True)
+        if is_best
     ]
     costs = [index for index, name in enumerate(objectives) if name != ERROR] or [0]
     points.sort(key=lambda point: (point.values[costs[0]], point.values, point.trial))
@@ -121,8 +126,3 @@ def hypervolume(values: Sequence[Sequence[float]], reference: Sequence[float]) -
         return 0.0
     scaled = np.minimum(np.asarray(values, dtype=float) / np.asarray(reference, dtype=float), 1.0)
     return float(compute_hypervolume(scaled, np.ones(len(reference))))
-
-
-def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether ``one`` is nowhere worse than ``other`` and somewhere better."""
-    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)

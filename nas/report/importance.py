@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import optuna
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.runs import ERROR
@@ -35,6 +34,9 @@ def measure_importance(study: optuna.Study, config: SearchConfig) -> Importance:
     Optuna's default method compares the best tenth of the trials with the rest; of a search of a few
     dozen trainings that tenth is two or three. This one uses every trial.
     """
+    # Here, for the forest that it grows takes half a second to import.
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
     index = config.objectives.index(ERROR)
 
     def error(trial: FrozenTrial) -> float:

@@ -1,18 +1,37 @@
-// Draws the figures, whose content stands beside them as JSON, and sorts the tables.
+// Draws the figures, whose content stands beside them as JSON, leads from their points to the networks,
+// and sorts the tables.
 "use strict";
 
+// Under a finger a figure must not catch what is meant to scroll the page; and buttons for the zoom that it
+// then lacks would be too small to hit.
+const finger = matchMedia("(pointer: coarse)").matches;
+const dragmode = finger ? false : "zoom";
 // The buttons are named one by one, since some of Plotly's own lead out of the page.
 const settings = {
   responsive: true,
   displaylogo: false,
+  displayModeBar: finger ? false : "hover",
   modeBarButtons: [["toImage", "resetScale2d"]],
 };
-// Under a finger a figure must not catch what is meant to scroll the page.
-const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
 
 for (const plot of document.querySelectorAll("[data-drawing]")) {
   const drawing = JSON.parse(plot.dataset.drawing);
   Plotly.newPlot(plot, drawing.data, { ...drawing.layout, dragmode }, settings);
+  plot.on("plotly_hover", ({ points }) => plot.classList.toggle("leads", Boolean(networkOf(points))));
+  plot.on("plotly_unhover", () => plot.classList.remove("leads"));
+  plot.on("plotly_click", ({ points }) => leadTo(networkOf(points)));
+}
+
+// A point carries the number of its trial; trainings that failed or go on have no network to show.
+function networkOf(points) {
+  return points.map((point) => document.getElementById(`trial-${point.customdata}`)).find(Boolean);
+}
+
+// The style sheet shows the network that the address names.
+function leadTo(network) {
+  if (!network) return;
+  location.hash = network.id;
+  network.scrollIntoView(); // the address may have named it already
 }
 
 // Figures are compared as figures, everything else as text.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
-from nas.report import assets, figures, published, summary, tables
+from nas.report import assets, details, figures, published, summary, tables
 from nas.report.material import Material, read_material
-from nas.report.quantities import digits, label
 from nas.runs import Outcome, RunFolder, write_text
 
 
@@ -52,18 +50,21 @@ def _results(material: Material) -> dict[str, Any]:
     """The front and the network to take; empty as long as nothing is trained."""
     knee = material.knee
     if knee is None:
-        return {"front": (), "knee": None, "columns": (), "rows": (), "published": None}
+        return {
+            "front": (),
+            "picked": None,
+            "networks": (),
+            "columns": (),
+            "rows": (),
+            "published": None,
+        }
+    networks = details.networks(material)
     beside = published.published_beside(material.config.data, material.records)
     return {
         "front": figures.front_figures(material),
         "published": published.SOURCE if beside else None,
-        "knee": knee,
-        "knee_figures": [
-            summary.Fact(label(name), digits(name, value))
-            for name, value in zip(material.front.objectives, knee.values, strict=True)
-        ],
-        "knee_yaml": knee.spec.to_yaml(),
-        "run": shlex.quote(material.name),
+        "picked": next(one for one in networks if one.trial == knee.trial),
+        "networks": networks,
         "columns": tables.front_columns(material),
         "rows": tables.front_rows(material),
     }

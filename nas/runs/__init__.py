@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from nas.runs.atomic import check_folders_above, replace_file, write_text
-from nas.runs.folder import RunFolder, TrialFolder
+from nas.runs.folder import RunFolder, TrialFolder, checked_name
 from nas.runs.records import ERROR, Outcome, Reached, TrialRecord
+from nas.runs.store import Store
 
 __all__ = [
     "ERROR",
     "Outcome",
     "Reached",
     "RunFolder",
+    "Store",
     "TrialFolder",
     "TrialRecord",
     "check_folders_above",
+    "checked_name",
     "replace_file",
     "write_text",
 ]

@@ -63,6 +63,11 @@ class TrialFolder:
         """That process, as JSON."""
         return self.path / "owner.json"
 
+    @property
+    def attempt(self) -> Path:
+        """In a store: the name of the try that may write there."""
+        return self.path / "attempt"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -75,15 +80,16 @@ class RunFolder:
         """The folder of the run ``name``, which need not exist.
 
         Raises:
-            InvalidInput: The name could not be a folder name, or would lie outside ``runs/``.
+            InvalidInput: The name could not be a folder name, or lies outside ``runs/``.
         """
-        name = name.rstrip("/").removeprefix(f"{RUNS}/")
-        if not NAME.fullmatch(name):
+        run = cls(RUNS / checked_name(name))
+        # runs/ itself may be a link, to a larger disk say.
+        if run.path.is_symlink() and run.path.resolve().parent != RUNS.resolve():
             raise InvalidInput(
-                f"run name {name[:60]!r}: allowed are letters, digits, '.', '_' and '-', at most 100, "
-                "the first a letter or digit"
+                f"{run.path}: a link that leads out of {RUNS}/; allowed: a folder there, or {RUNS}/ as "
+                "a link itself"
             )
-        return cls(RUNS / name)
+        return run
 
     @classmethod
     def existing(cls, name: str) -> RunFolder:
@@ -94,9 +100,18 @@ class RunFolder:
         """
         run = cls.named(name)
         if not run.config.is_file():
-            found = sorted(p.parent.name for p in RUNS.glob("*/search.yaml"))
+            found = sorted(p.parent.name for p in RUNS.glob("*/search.yaml") if p.is_file())
             hint = f"runs there are: {', '.join(found)}" if found else "there are no runs yet"
             raise InvalidInput(f"{run.path}: no such run; {hint}")
+        inside = run.path.resolve()
+        for path in run.path.rglob("*"):
+            # Whoever goes on with the run would write through it.
+            if not path.is_symlink():
+                continue
+            if not path.exists() or not path.resolve().is_relative_to(inside):
+                raise InvalidInput(
+                    f"{path}: a link that leads out of the run, or nowhere; put a file in its place"
+                )
         return run
 
     @property
@@ -153,3 +168,18 @@ class RunFolder:
     def attention(self, label: str) -> Path:
         """What was found out about the attention of a trained network."""
         return self.path / "attention" / label
+
+
+def checked_name(name: str) -> str:
+    """The name of a run without the folder ``runs/`` before it.
+
+    Raises:
+        InvalidInput: It could not be a folder name, or would lead elsewhere.
+    """
+    name = name.rstrip("/").removeprefix(f"{RUNS}/")
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            f"run name {name[:60]!r}: allowed are letters, digits, '.', '_' and '-', at most 100, "
+            "the first a letter or digit"
+        )
+    return name

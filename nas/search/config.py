@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
 from nas.data import DataConfig
-from nas.runs import ERROR
+from nas.runs import ERROR, checked_name
+from nas.search.database import database_url
 from nas.search.early_stopping.contender import ETA, rungs_of
 from nas.search.samplers import DEALT, SAMPLERS, TAKE_PAUSED
 from nas.search.zero_cost import SCORES
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
 
+FORMAT: Final = 1
+"""Of search.yaml and of what the study keeps; raised when an older program could not read them."""
 PAUSING = "rungs"
 """The recipe of trainings that pause, when none is given."""
 
@@ -29,6 +34,8 @@ class SearchConfig(BaseModel):
     changes, such as ``{name: proxy, epochs: 3}``.
 
     Attributes:
+        format: Version of this layout.
+        written_by: Version of the program that began the run.
         name: Of the run; its folder is runs/<name>.
         space: What may vary.
         data: The images.
@@ -44,6 +51,8 @@ class SearchConfig(BaseModel):
         executor: Where trainings run.
         ray_address: Of the Ray cluster; None: RAY_ADDRESS, or one that is started on this machine.
         gpus: That a training asks a Ray cluster for; 0.25: four share one.
+        checkpoints: URL of a store (``s3://bucket/folder``, a folder) through which the machines of a
+            Ray cluster pass checkpoints on; None: they all see the folder that the search runs in.
         storage: URL of the study's database; None: SQLite in the run's folder.
         early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.search.early_stopping``. Trainings
@@ -65,6 +74,8 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: Literal[1] = FORMAT
+    written_by: str = Field(default_factory=lambda: version("sknas"))
     name: str
     space: SpaceDefinition
     data: DataConfig
@@ -79,13 +90,14 @@ class SearchConfig(BaseModel):
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
     gpus: Annotated[float, Field(ge=0, le=64)] = 0.0
+    checkpoints: str | None = None
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
     warm_start: str | None = None
     total_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
     storage: str | None = None
-    reference: tuple[float, ...] | None = None
+    reference: tuple[FiniteFloat, ...] | None = None
     device: LatencyTable | None = None
 
     @property
@@ -125,6 +137,17 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
+    def _readable_format(cls, fields: Any) -> Any:
+        found = fields.get("format", FORMAT) if isinstance(fields, dict) else FORMAT
+        if isinstance(found, int) and found > FORMAT:
+            raise InvalidInput(
+                f"format {found}, written by sknas {fields.get('written_by', '?')}; this is "
+                f"sknas {version('sknas')}, which reads format {FORMAT}"
+            )
+        return fields
+
+    @model_validator(mode="before")
+    @classmethod
     def _early_stopping_and_its_recipe(cls, fields: Any) -> Any:
         if not isinstance(fields, dict):
             return fields
@@ -137,6 +160,13 @@ class SearchConfig(BaseModel):
         if "early_stopping" in fields or _saves_epochs(early):
             return early
         return fields
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        # Of the logs, too: search.yaml may come from anywhere.
+        checked_name(value)
+        return value
 
     @field_validator("device", mode="before")
     @classmethod
@@ -158,12 +188,40 @@ class SearchConfig(BaseModel):
     def _recipe_by_name(cls, value: Any) -> Any:
         return _recipe(value)
 
+    @field_validator("storage")
+    @classmethod
+    def _lasting_database(cls, value: str | None) -> str | None:
+        if value is not None:
+            database_url(value)
+        return value
+
     @field_validator("sampler")
     @classmethod
     def _known_sampler(cls, value: str) -> str:
         if value not in SAMPLERS:
             raise InvalidInput(f"unknown sampler {value!r}; allowed: {', '.join(SAMPLERS)}")
         return value
+
+    @model_validator(mode="after")
+    def _check_checkpoints(self) -> SearchConfig:
+        if self.checkpoints is None:
+            return self
+        if self.executor != "ray":
+            raise InvalidInput(
+                "checkpoints: trainings on this machine need no store; only with executor ray"
+            )
+        if self.inherit is not None:
+            raise InvalidInput(
+                "checkpoints: networks that inherit read their parents in the folder of the run, which "
+                "all machines must see; allowed: one of checkpoints and inherit"
+            )
+        _, colon, folder = self.data.name.partition(":")
+        if colon and not Path(folder).is_absolute():
+            raise InvalidInput(
+                f"data.name: {self.data.name}: other machines start in other folders; with checkpoints "
+                f"allowed: an absolute path"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_warm_start(self) -> SearchConfig:

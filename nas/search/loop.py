@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from nas.errors import WorkFailed
 from nas.front import Front, make_front
@@ -56,16 +60,19 @@ class Search:
     def __call__(self) -> Front:
         """Search, and return the front.
 
-        However it ends, no process is left behind. After an interrupt, or when it gives up, open trials
-        wait in the study, with their checkpoints, for a later call.
+        However it ends, no process is left behind. After an interrupt, when it gives up, or when nobody
+        reads what it prints any more (``| head``), open trials wait in the study, with their
+        checkpoints, for a later call.
 
         Raises:
-            WorkFailed: The first trainings have all failed.
+            WorkFailed: The first trainings have all failed, or the disk takes no more.
         """
         try:
             self._train_all()
-        except (KeyboardInterrupt, WorkFailed):
-            self.proposer.release()
+        except (KeyboardInterrupt, SystemExit, WorkFailed):
+            # The study may lie on the disk that takes no more; what it does not learn, --resume finds.
+            with suppress(SQLAlchemyError, StorageInternalError):
+                self.proposer.release()
             raise
         for record in self.proposer.records:
             if record.outcome is Outcome.PAUSED:
@@ -187,6 +194,11 @@ class Search:
             self.view.event(f"trial {number:4d}  {finished.reason} {at}")
             self._start(record)
             return
+        if finished.no_disk:
+            raise WorkFailed(
+                f"trial {number}: {finished.reason}; its checkpoint is whole: when there is room, go on "
+                f"with: nas search --resume {self.config.name}"
+            )
         error = epochs[-1].val_error if finished.ended_well and epochs else None
         if error is None:
             reason = finished.reason or "the training ended without figures"

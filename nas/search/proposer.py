@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from blocks import InvalidInput
 from nas.runs import Outcome, Reached, TrialRecord
@@ -15,8 +15,9 @@ from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
 from nas.search.dealers import Dealer
 from nas.search.early_stopping import Contender
+from nas.search.history import shown_to_sampler
 from nas.search.inherit import plain_parent
-from nas.search.samplers import DEALT, SAMPLERS, derive_seed
+from nas.search.samplers import DEALT, SAMPLERS, TAKE_PAUSED, derive_seed
 from nas.search.study import (
     FAILURE,
     PROPOSAL,
@@ -25,9 +26,9 @@ from nas.search.study import (
     RUNGS,
     STOPPED,
     UNTIL,
-    read_records,
+    proposal,
+    proposed_trials,
     record,
-    shown_to_sampler,
 )
 from search_spaces import SearchSpace
 
@@ -58,11 +59,13 @@ class Proposer:
     space: SearchSpace
     candidates: Candidates
     dealer: Dealer
+    _trials: dict[int, FrozenTrial] = field(default_factory=dict)
     _records: dict[int, TrialRecord] = field(default_factory=dict)
     _idle: int = 0
 
     def __post_init__(self) -> None:
-        self._records = {known.number: known for known in read_records(self.study)}
+        self._trials = {trial.number: trial for trial in proposed_trials(self.study)}
+        self._records = {number: record(trial) for number, trial in self._trials.items()}
         for known in reversed(self._records.values()):
             if known.outcome not in (Outcome.REPLAYED, Outcome.REFUSED):
                 break
@@ -106,6 +109,7 @@ class Proposer:
                 tuple(reached.error for reached in one.reached),
                 tuple(reached.loss for reached in one.reached),
                 running=one.outcome is Outcome.RUNNING,
+                stopped=one.outcome is Outcome.STOPPED,
             )
             for one in self._records.values()
             if one.outcome in CONTENDING and (one.until or one.outcome is not Outcome.RUNNING)
@@ -120,6 +124,7 @@ class Proposer:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             if PROPOSAL in trial.user_attrs:
                 self._set_state(trial.number, TrialState.RUNNING)
+                self._refresh(trial.number)
         unproposed = [
             trial
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -135,7 +140,7 @@ class Proposer:
         return [
             one
             for one in list(self._records.values())
-            if one.outcome is Outcome.RUNNING and self._judge(self._trial(one.number), one)
+            if one.outcome is Outcome.RUNNING and self._judge(one)
         ]
 
     def release(self) -> None:
@@ -151,21 +156,16 @@ class Proposer:
             Its record, or None when the space holds no further network within the budgets, as far as
             can be seen.
         """
-        while True:
-            if self.config.sampler in DEALT or self._idle >= PATIENCE:
-                params = self._unseen()
-                if params is None:
-                    return None
-                self._enqueue(params)
-            proposed = self._propose()
-            if self._judge(self._trial(proposed.number), proposed):
+        while (proposed := self._propose()) is not None:
+            if self._judge(proposed):
                 self._idle = 0
                 return proposed
             self._idle += 1
+        return None
 
     def begin(self, number: int, until: int) -> None:
         """Note that a trial is now trained until so many epochs."""
-        self._trial(number).set_user_attr(UNTIL, until)
+        self._note(number, UNTIL, until)
         self._refresh(number)
 
     def reach(self, number: int, epochs: int, error: float, loss: float) -> None:
@@ -174,13 +174,13 @@ class Proposer:
         reached = self._records[number].reached
         if epochs not in [known.epochs for known in reached]:  # noted before a crash
             noted = [astuple(one) for one in (*reached, Reached(epochs, error, loss, order))]
-            self._trial(number).set_user_attr(RUNGS, noted)
+            self._note(number, RUNGS, noted)
             self._refresh(number)
 
     def stop(self, number: int) -> None:
         """Give up a trial that waits at a rung; its network is not trained again."""
         epochs = self._records[number].epochs
-        self._trial(number).set_user_attr(STOPPED, f"stopped early, after {epochs} epochs")
+        self._note(number, STOPPED, f"stopped early, after {epochs} epochs")
         self.study.tell(number, state=TrialState.PRUNED)
         self._refresh(number)
         self._settle_waiting(number)
@@ -193,50 +193,75 @@ class Proposer:
 
     def fail(self, number: int, reason: str) -> None:
         """Tell that the training of a trial failed; its network is not trained again."""
-        self._trial(number).set_user_attr(FAILURE, reason)
+        self._note(number, FAILURE, reason)
         self.study.tell(number, state=TrialState.FAIL)
         self._refresh(number)
         self._settle_waiting(number)
 
-    def _propose(self) -> TrialRecord:
+    def _propose(self) -> TrialRecord | None:
+        params = None
+        if self.config.sampler in DEALT or self._idle >= PATIENCE:
+            params = self._unseen()
+            if params is None:
+                return None
         # Seeded by the number of proposals, not of trials: one that was cut off does not count.
-        seed = derive_seed(self.config.seed, "proposal", len(self._records))
-        sampler = SAMPLERS[self.config.sampler](seed)
-        if self.config.early_stopping != "none" and self.config.sampler not in DEALT:
-            shown = shown_to_sampler(self.study, self._records, self._last_values)
-            shown.sampler = sampler
-            self._enqueue(shown.ask(self.space.distributions()).params)
+        sampler = SAMPLERS[self.config.sampler](
+            derive_seed(self.config.seed, "proposal", len(self._records))
+        )
+        if self.config.sampler in TAKE_PAUSED:
+            return self._add(self._ask(sampler) if params is None else params)
+        # The genetic ones keep their generations in the study: all they are to learn from is asked for.
+        if params is not None:
+            self._enqueue(params)
         self.study.sampler = sampler
         trial = self.study.ask(self.space.distributions())
-        spec = self.space.from_params(trial.params)
-        trial.set_user_attr(PROPOSAL, {"key": spec.key, "arch": spec.model_dump(mode="json")})
+        trial.set_user_attr(PROPOSAL, proposal(self.space.from_params(trial.params)))
         return self._refresh(trial.number)
+
+    def _ask(self, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
+        proposals = zip(self._trials.values(), self._records.values(), strict=True)
+        shown = shown_to_sampler(proposals, len(self.config.objectives), self._last_values)
+        shown.sampler = sampler
+        return shown.ask(self.space.distributions()).params
+
+    def _add(self, params: dict[str, Any]) -> TrialRecord:
+        """Propose a known network: one write, where asking Optuna for it reads all open trials."""
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=params,
+            distributions=self.space.distributions(),
+            user_attrs={PROPOSAL: proposal(self.space.from_params(params))},
+        )
+        storage = self.study._storage
+        identity = storage.create_new_trial(self.study._study_id, template_trial=trial)
+        return self._refresh(storage.get_trial_number_from_id(identity))
 
     def _last_values(self, one: TrialRecord) -> tuple[float, ...]:
         """The objectives of a network by the last rung it has reached."""
         return self.config.values(one.spec, one.reached[-1].error)
 
-    def _judge(self, trial: optuna.Trial, proposed: TrialRecord) -> bool:
+    def _judge(self, proposed: TrialRecord) -> bool:
         """Refuse or replay ``proposed``; True when it has to be trained.
 
         A pure function of what is stored: a proposal judged again after a crash is judged alike.
         """
         violations = self.config.budgets.violations(proposed.spec, self.config.costs)
         if violations:
+            trial = optuna.Trial(self.study, self._id(proposed.number))
             told = trial.constraints
             for violation in violations:
                 # Judged again after a crash, a part may have been told already.
                 if f"max_{violation.cost}" not in told:
                     trial.set_constraint(f"max_{violation.cost}", violation.excess)
             worst = max(violations, key=lambda violation: violation.excess)
-            trial.set_user_attr(REFUSED, f"{worst.cost} {worst.value:g} > {worst.limit:g}")
+            self._note(proposed.number, REFUSED, f"{worst.cost} {worst.value:g} > {worst.limit:g}")
             self.study.tell(trial, state=TrialState.PRUNED)
             self._refresh(proposed.number)
             return False
         known = self._first_of(proposed.key)
         if known.number == proposed.number:
             return True
-        trial.set_user_attr(REPLAY_OF, known.number)
+        self._note(proposed.number, REPLAY_OF, known.number)
         # While the training of the first one has not ended this trial waits for its result.
         if known.outcome not in (Outcome.RUNNING, Outcome.PAUSED):
             self._replay(proposed.number, known)
@@ -278,9 +303,9 @@ class Proposer:
         if not waiting:  # else one is left over from a process that ended right here
             self.study.enqueue_trial(params)
 
-    def _trial(self, number: int) -> optuna.Trial:
-        """The open trial ``number``, to write to."""
-        return optuna.Trial(self.study, self._id(number))
+    def _note(self, number: int, attribute: str, value: object) -> None:
+        # Not by Optuna's Trial, which reads all of the trial first.
+        self.study._storage.set_trial_user_attr(self._id(number), attribute, value)
 
     def _set_state(self, number: int, state: TrialState) -> None:
         self.study._storage.set_trial_state_values(self._id(number), state)
@@ -290,6 +315,7 @@ class Proposer:
         return storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
 
     def _refresh(self, number: int) -> TrialRecord:
-        frozen: FrozenTrial = self.study.get_trials(deepcopy=False)[number]
-        self._records[number] = record(frozen)
+        # This one alone: asked for all, Optuna reads every open trial from the database again.
+        self._trials[number] = self.study._storage.get_trial(self._id(number))
+        self._records[number] = record(self._trials[number])
         return self._records[number]

@@ -16,11 +16,8 @@ from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
 from nas.search.config import SearchConfig
 from nas.search.executors import make_executor
-from nas.search.loop import Search
-from nas.search.proposer import Proposer
 from nas.search.samplers import derive_seed
-from nas.search.strategy import make_strategy
-from nas.search.study import open_study, read_records
+from nas.search.study import check_unused, open_study, read_records
 from nas.search.view import View
 from nas.search.zero_cost.score import MOST
 from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
@@ -41,6 +38,8 @@ def start_search(config: SearchConfig, view: View) -> Front:
     space = bound_space(config)
     candidates = _candidates(config, space)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    if config.storage is not None:
+        check_unused(config, run)
     run.path.mkdir(parents=True, exist_ok=True)
     with _only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.
@@ -137,6 +136,11 @@ def _search(
     candidates: Candidates,
     view: View,
 ) -> Front:
+    # Here, for whoever only reads a run would wait a second and more for what forecasts need.
+    from nas.search.loop import Search
+    from nas.search.proposer import Proposer
+    from nas.search.strategy import make_strategy
+
     study = open_study(config, run, create=False)
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import copy
-import time
 import warnings
-from collections.abc import Callable, Container, Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.runs import Outcome, Reached, RunFolder, TrialRecord
 from nas.search.config import SearchConfig
+from nas.search.database import (
+    check_can_be_made,
+    connect,
+    connect_to_read,
+    database_url,
+    is_file,
+    is_gone,
+    name_of,
+)
 
 # Trial attributes. The proposal is written in one piece: a trial has it whole or was not proposed.
 PROPOSAL = "proposal"
@@ -28,9 +35,6 @@ FAILURE = "failure"
 RUNGS = "rungs"
 UNTIL = "until"
 STOPPED = "stopped"
-
-WAIT_SECONDS = 300
-"""How long a search waits for a database that is locked or whose server is being restarted."""
 
 
 def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.Study:
@@ -42,33 +46,56 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
         create: Make the study; otherwise it must exist.
 
     Raises:
-        InvalidInput: The database cannot be opened, is damaged, or has no (or has another) such study.
+        InvalidInput: The database cannot be opened, is damaged, has no (or has another) such study, or
+            one of other objectives.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    url = config.storage or f"sqlite:///{run.study}"
-    where = config.storage or str(run.study)
-    if not create and _is_missing_file(url):
-        # SQLite would make a new one.
-        raise InvalidInput(f"{where}: no such file, or an empty one; the study of this run is gone")
-    try:
-        storage = _storage(url)
-        if create:
-            return optuna.create_study(
-                storage=storage,
+    url = _url(config, run)
+    if create:
+        with _one_line(url, config.name):
+            study = optuna.create_study(
+                storage=connect(url),
                 study_name=config.name,
                 directions=["minimize"] * len(config.objectives),
             )
-        study = optuna.load_study(storage=storage, study_name=config.name)
-        study.get_trials(deepcopy=False)
+            study.set_metric_names(list(config.objectives))
         return study
-    except optuna.exceptions.DuplicatedStudyError:
-        raise InvalidInput(f"{where}: holds a study named {config.name!r} already") from None
-    except KeyError:
-        raise InvalidInput(f"{where}: holds no study named {config.name!r}") from None
-    except (SQLAlchemyError, ImportError, ValueError, RuntimeError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0][:120]
-        raise InvalidInput(f"{where}: not a readable study: {reason}") from None
+    left = _what_is_left(run)
+    if is_gone(url):
+        raise InvalidInput(
+            f"{name_of(url)}: no such file, or an empty one; the study of this run is gone{left}"
+        )
+    with _one_line(url, config.name, left):
+        study = optuna.load_study(storage=connect(url), study_name=config.name)
+        study.get_trials(deepcopy=False)
+    # The first runs did not note the names.
+    names = study.metric_names
+    if (
+        len(study.directions) != len(config.objectives)
+        or tuple(names or config.objectives) != config.objectives
+    ):
+        kept = f"{len(study.directions)} objectives" if names is None else ", ".join(names)
+        raise InvalidInput(
+            f"{run.config}: objectives: {', '.join(config.objectives)}; the trials of this run have "
+            f"{kept}"
+        )
+    return study
+
+
+def check_unused(config: SearchConfig, run: RunFolder) -> None:
+    """Make sure that a new search can keep its study where it is told to.
+
+    Raises:
+        InvalidInput: The database cannot be opened, or has a study of this name.
+    """
+    url = _url(config, run)
+    if is_gone(url):
+        check_can_be_made(url, run.path)
+        return
+    with _one_line(url, config.name):
+        if config.name in optuna.get_all_study_names(connect(url)):
+            raise optuna.exceptions.DuplicatedStudyError
 
 
 def watch_study(config: SearchConfig, run: RunFolder) -> optuna.storages.RDBStorage:
@@ -78,69 +105,64 @@ def watch_study(config: SearchConfig, run: RunFolder) -> optuna.storages.RDBStor
         InvalidInput: It cannot be opened, or not so.
     """
     open_study(config, run, create=False)
-    url = make_url(config.storage or f"sqlite:///{run.study}")
-    options: dict[str, Any] = {}
-    if url.get_backend_name() == "sqlite":
-        file = Path(url.database or "").resolve().as_uri()
-        url = url.set(database=file, query={"mode": "ro", "uri": "true"})
-    elif url.get_backend_name() == "postgresql":
-        options = {"execution_options": {"postgresql_readonly": True}}
-    else:
-        raise InvalidInput(
-            f"{url.get_backend_name()}: cannot be opened for reading only; allowed: sqlite, postgresql"
-        )
-    return optuna.storages.RDBStorage(
-        url.render_as_string(hide_password=False),
-        options,
-        skip_compatibility_check=True,
-        skip_table_creation=True,
-    )
+    return connect_to_read(_url(config, run))
 
 
-def _storage(url: str) -> optuna.storages.RDBStorage:
-    """The storage at ``url``; once connected, it waits for a server that is being restarted."""
-    file = make_url(url).get_backend_name() == "sqlite"
-    # Whoever reads the file (a dashboard, a backup) holds up who writes, for a moment.
-    patience = {"connect_args": {"timeout": WAIT_SECONDS}} if file else {"pool_pre_ping": True}
-    storage = optuna.storages.RDBStorage(url, engine_kwargs=patience)
-    if not file:
-        event.listen(storage.engine, "do_connect", _connect_patiently)
-    return storage
-
-
-def _connect_patiently(
-    dialect: Any, record: object, arguments: list[Any], keywords: dict[str, Any]
-) -> Any:
-    """Connect to a database server; see SQLAlchemy's event ``do_connect``."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            return dialect.connect(*arguments, **keywords)
-        except dialect.loaded_dbapi.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-
-
-def _is_missing_file(url: str) -> bool:
+@contextmanager
+def _one_line(url: URL, study: str, left: str = "") -> Iterator[None]:
+    """What goes wrong with a database as InvalidInput, ``left`` at its end where the study is lost."""
+    name = name_of(url)
     try:
-        parts = make_url(url)
-    except ArgumentError:
-        return False  # opening it says what is wrong
-    file = Path(parts.database or "")
-    return parts.get_backend_name() == "sqlite" and not (file.is_file() and file.stat().st_size)
+        yield
+    except optuna.exceptions.DuplicatedStudyError:
+        raise InvalidInput(f"{name}: holds a study named {study!r} already") from None
+    except KeyError:
+        raise InvalidInput(f"{name}: holds no study named {study!r}{left}") from None
+    except ImportError:
+        raise InvalidInput(
+            f"{name}: the package for this kind of database is not installed; for PostgreSQL: "
+            "pip install 'sknas[postgresql]'"
+        ) from None
+    except (SQLAlchemyError, ValueError, RuntimeError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = shorten(reason, 200, placeholder=" ...")
+        if not is_file(url) and isinstance(error, OperationalError):
+            raise InvalidInput(f"{name}: cannot be reached: {reason}") from None
+        raise InvalidInput(f"{name}: not a readable study: {reason}{left}") from None
+
+
+def _url(config: SearchConfig, run: RunFolder) -> URL:
+    return database_url(config.storage or f"sqlite:///{run.study}")
+
+
+def _what_is_left(run: RunFolder) -> str:
+    """What can be done with a run whose study is gone."""
+    checkpoints = sorted(run.path.glob("trials/*/checkpoint.pt"))
+    if not checkpoints:
+        return ""
+    return f"; its {len(checkpoints)} checkpoints are there: nas export {checkpoints[0]}"
 
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """All proposals of the study, in order. A trial cut off before it was a proposal is left out."""
+    return [record(trial) for trial in proposed_trials(study)]
+
+
+def proposed_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """As ``read_records``, in Optuna's form."""
     trials = study.get_trials(deepcopy=False)
-    return [record(trial) for trial in trials if PROPOSAL in trial.user_attrs]
+    return [trial for trial in trials if PROPOSAL in trial.user_attrs]
+
+
+def proposal(spec: ArchSpec) -> dict[str, Any]:
+    """What a trial is given when it is proposed, under ``PROPOSAL``."""
+    return {"key": spec.key, "arch": spec.model_dump(mode="json")}
 
 
 def record(trial: FrozenTrial) -> TrialRecord:
     """One of Optuna's trials as a record; it must have been proposed."""
     attributes: dict[str, Any] = trial.user_attrs
-    proposal = attributes[PROPOSAL]
+    proposed = attributes[PROPOSAL]
     replayed = attributes.get(REPLAY_OF)
     reached = tuple(Reached(*one) for one in attributes.get(RUNGS, ()))
     until = attributes.get(UNTIL, 0)
@@ -162,53 +184,11 @@ def record(trial: FrozenTrial) -> TrialRecord:
     }
     return TrialRecord(
         number=trial.number,
-        key=proposal["key"],
-        spec=ArchSpec.model_validate(proposal["arch"]),
+        key=proposed["key"],
+        spec=ArchSpec.model_validate(proposed["arch"]),
         outcome=outcome,
         values=tuple(trial.values or ()),
         note=notes.get(outcome, ""),
         reached=reached,
         until=until,
     )
-
-
-def shown_to_sampler(
-    study: optuna.Study,
-    records: Mapping[int, TrialRecord],
-    values: Callable[[TrialRecord], tuple[float, ...]],
-) -> optuna.Study:
-    """``study`` as a sampler should see it, in which a training that waits at a rung is a known network.
-
-    In the study itself it is open, and a sampler takes open trials for bad ones.
-
-    Args:
-        study: Of the search.
-        records: Of all its proposals, by number.
-        values: The objectives of a network by the last rung it has reached.
-    """
-    trials = []
-    for trial in study.get_trials(deepcopy=False):
-        one = records.get(trial.number)
-        if one is None:
-            continue
-        if one.outcome in (Outcome.PAUSED, Outcome.STOPPED):
-            trial = optuna.trial.create_trial(
-                params=trial.params, distributions=trial.distributions, values=list(values(one))
-            )
-        trials.append(trial)
-    return optuna.create_study(storage=_Shown(trials), directions=study.directions)
-
-
-class _Shown(optuna.storages.InMemoryStorage):
-    """Trials to look at; what is asked for is kept apart. A storage, because copying takes seconds."""
-
-    def __init__(self, trials: list[FrozenTrial]) -> None:
-        super().__init__()
-        self._trials_shown = trials
-
-    def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
-    ) -> list[FrozenTrial]:
-        """Those to look at."""
-        shown = [one for one in self._trials_shown if states is None or one.state in states]
-        return copy.deepcopy(shown) if deepcopy else shown

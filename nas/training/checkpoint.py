@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
 from nas.data import DataConfig
-from nas.runs import replace_file
 from nas.training.job import EpochMetrics
 from nas.training.recipe import Recipe
 
@@ -59,27 +56,6 @@ class Checkpoint:
     info: CheckpointInfo
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoints, written whole or not at all and read without executing anything."""
-
-    def save_checkpoint(  # noqa: D102
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:
-        # In memory first: torch would wrap what the disk says (full, gone) into an error of its own.
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        with replace_file(Path(path)) as file:
-            file.write(content.getbuffer())
-
-    def load_checkpoint(  # noqa: D102
-        self,
-        path: Any,
-        map_location: Callable[..., Any] | None = None,
-        weights_only: bool | None = True,
-    ) -> dict[str, Any]:
-        return _load(Path(path))
-
-
 def describe(checkpoint: dict[str, Any], info: CheckpointInfo) -> None:
     """Add the description to a checkpoint that Lightning is about to write.
 
@@ -100,7 +76,7 @@ def read_info(path: Path) -> CheckpointInfo:
     Raises:
         InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
     """
-    return _info(_load(path), path)
+    return _info(load_content(path), path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -109,7 +85,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
     """
-    content = _load(path)
+    content = load_content(path)
     info = _info(content, path)
     model = build(info.spec)
     try:
@@ -119,9 +95,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(model.eval(), info)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_content(path: Path) -> dict[str, Any]:
+    """All that is in the checkpoint at ``path``; nothing in it is executed.
+
+    Raises:
+        InvalidInput: The file is missing, damaged, or not a checkpoint.
+    """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of foreign pickles, before torch refuses them
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -143,5 +126,8 @@ def _info(content: dict[str, Any], path: Path) -> CheckpointInfo:
         )
     try:
         return CheckpointInfo.model_validate(description)
-    except ValidationError:
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "value_error":  # ours, such as that of a unit whose plugin is not there
+            raise InvalidInput(f"{path}: {first['msg'].removeprefix('Value error, ')}") from None
         raise InvalidInput(f"{path}: the description in the checkpoint is damaged") from None

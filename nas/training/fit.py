@@ -1,10 +1,11 @@
-"""Run one training job in this process."""
+"""Run one training job, in this process or in several that train together."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,17 +14,22 @@ from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from blocks import ArchSpec, build
+from blocks import build
 from blocks.errors import InvalidInput
-from nas.data import Batches, Data, DataInfo, load_data
+from nas.data import Batches, Data, load_data
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
-from nas.training.checkpoint import AtomicCheckpointIO, CheckpointInfo, read_info
+from nas.training.checkpoint import CheckpointInfo, read_info
+from nas.training.checks import check_devices, check_fits
 from nas.training.job import EpochMetrics, TestResult, TrainJob
+from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
 from nas.training.owner import note_owner
-from nas.training.progress import EpochCloser, write_metrics
+from nas.training.place import ALONE, Place
+from nas.training.processes import placement, train_together
+from nas.training.progress import EpochCloser
+from nas.training.shared_layers import share_layers
 
 LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
@@ -55,15 +61,17 @@ def fit(
         InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, the
             parent's checkpoint is damaged or of another training, or another process trains in the
             folder.
+        WorkFailed: One of several processes failed or was killed.
         FloatingPointError: The loss is not finite.
     """
-    _quieten()
+    quieten()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     if job.parent is not None:
         _finish(job.parent.model_copy(update={"threads": job.threads}))
     data = load_data(job.data)
     check_fits(job.spec, data.info)
+    check_devices(job, data)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     try:
@@ -81,13 +89,44 @@ def _fit(
     write_text(folder.arch, job.spec.to_yaml())
     history = _trained_so_far(job, folder)
     write_metrics(folder, history)
+    if job.devices == 1:
+        return _train(job, data, history, on_epoch)
+    return train_together(partial(_train_share, job, history), job, on_epoch)
+
+
+def _train_share(
+    job: TrainJob,
+    history: tuple[EpochMetrics, ...],
+    place: Place,
+    on_epoch: Callable[[EpochMetrics], None],
+) -> tuple[EpochMetrics, ...]:
+    """What each of several processes does."""
+    quieten()
+    return _train(job, load_data(job.data), history, on_epoch, place)
+
+
+def _train(
+    job: TrainJob,
+    data: Data,
+    history: tuple[EpochMetrics, ...],
+    on_epoch: Callable[[EpochMetrics], None] | None,
+    place: Place = ALONE,
+) -> tuple[EpochMetrics, ...]:
+    folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
     net = build(job.spec, start=job.start, pretrained=job.weights)
     closer = EpochCloser(job, history, on_epoch)
     trainer = _trainer(job, last, closer)
-    train, val = _batches(job, data, trainer.strategy.root_device)
-    module = Classifier(net, job.recipe, data.info.num_classes, len(train))
+    device = trainer.strategy.root_device
+    train, val = _batches(job, data, device, place)
+    if place.processes > 1:
+        net = share_layers(net, place, train.batch_images, device)
+    module = Classifier(
+        net, job.recipe, data.info.num_classes, len(train), place, train.batch_images
+    )
+    if job.recipe.precision == "64-true":
+        module.double()  # Lightning does so, but only after the average has been made
     if len(history) < last:
         trainer.fit(
             module,
@@ -97,16 +136,8 @@ def _fit(
             weights_only=True,
         )
     if job.full and len(closer.history) == job.recipe.epochs and not folder.result.exists():
-        _test(job, module, data, closer.history)
+        _test(job, module, data, closer.history, place)
     return closer.history
-
-
-def check_fits(spec: ArchSpec, info: DataInfo) -> None:
-    """Raise InvalidInput when a network is made for other images or classes than those of a set."""
-    for field in ("num_classes", "in_channels", "input_size"):
-        have, want = getattr(spec, field), getattr(info, field)
-        if have != want:
-            raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
 
 
 def _finish(parent: TrainJob) -> None:
@@ -163,9 +194,13 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     }
 
 
-def _batches(job: TrainJob, data: Data, device: torch.device) -> tuple[Batches, Batches | None]:
+def _batches(
+    job: TrainJob, data: Data, device: torch.device, place: Place
+) -> tuple[Batches, Batches | None]:
+    share = (place.rank, place.processes)
     train = data.train_batches(job.recipe.batch_size, job.seed, device, full=job.full)
-    return train, None if job.full else data.val_batches(EVALUATION_BATCH, device)
+    val = None if job.full else data.val_batches(EVALUATION_BATCH, device)
+    return train.share(*share), None if val is None else val.share(*share)
 
 
 def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
@@ -173,12 +208,10 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
     if job.recipe.ema_decay > 0:
         callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
     return pl.Trainer(
-        accelerator="auto",
-        devices=1,
+        **placement(job.devices),
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
         logger=TensorBoardLogger(LOGS, name=job.log_name, version=job.log_version),
         num_sanity_val_steps=0,
         enable_progress_bar=False,
@@ -187,24 +220,32 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
     )
 
 
-def _test(job: TrainJob, module: Classifier, data: Data, history: tuple[EpochMetrics, ...]) -> None:
+def _test(
+    job: TrainJob,
+    module: Classifier,
+    data: Data,
+    history: tuple[EpochMetrics, ...],
+    place: Place,
+) -> None:
     """Read the test set once, with the weights of the last epoch's checkpoint."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
-        accelerator="auto",
-        devices=1,
+        **placement(job.devices),
+        precision="64-true" if job.recipe.precision == "64-true" else "32-true",
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,
-        plugins=[AtomicCheckpointIO()],
     )
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
+    batches = batches.share(place.rank, place.processes)
     figures = tester.test(
         module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False
     )
     if not figures:
         raise WorkFailed(f"{folder.path}: the test gave no figures")
+    if place.rank > 0:
+        return
     info = data.info
     result = TestResult(
         test_error=round(figures[0]["test_error"], 7),
@@ -217,7 +258,7 @@ def _test(job: TrainJob, module: Classifier, data: Data, history: tuple[EpochMet
     write_text(folder.result, result.model_dump_json(indent=2) + "\n")
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keep Lightning's banners and hints about DataLoaders out of a sweep's output."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

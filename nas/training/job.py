@@ -66,7 +66,9 @@ class TrainJob(BaseModel):
         pretrained: Weights of the plain network to start from.
         parent: The training of the plain network to start from, which is finished first unless it is;
             in place of ``pretrained``. Its ``threads`` are those of this job.
-        threads: CPU threads; None: torch's choice.
+        devices: Processes that train the network together, each on a GPU where there are any, and each
+            with its share of the batches; the recipe's batch is that of all. The result is that of one.
+        threads: CPU threads of each; None: torch's choice, and for several an even share of the cores.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +85,7 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     parent: TrainJob | None = None
+    devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
 
     @property

@@ -8,10 +8,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from nas.training.place import ALONE, Place
 from nas.training.recipe import Recipe
+from nas.training.weighted_mean import WeightedMean
 
 
 class Classifier(pl.LightningModule):
@@ -22,20 +23,29 @@ class Classifier(pl.LightningModule):
         recipe: How.
         num_classes: Classes.
         steps_per_epoch: Batches an epoch; with the recipe's epochs, the length of the schedule.
+        place: Of this process among those that train the network together.
+        batch_images: Images in a training batch, of all processes.
     """
 
     def __init__(
-        self, net: nn.Module, recipe: Recipe, num_classes: int, steps_per_epoch: int
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        num_classes: int,
+        steps_per_epoch: int,
+        place: Place = ALONE,
+        batch_images: int = 1,
     ) -> None:
         super().__init__()
+        self.place = place
+        self.batch_images = batch_images
         # Convolutions of small channel counts run faster channels last, on the CPU and on a GPU.
         self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
         self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        # By default torchmetrics drops what is not a number; here it has to be seen.
-        self.train_loss = MeanMetric(nan_strategy="disable")
-        self.eval_loss = MeanMetric(nan_strategy="disable")
+        self.train_loss = WeightedMean()
+        self.eval_loss = WeightedMean()
         self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
     def forward(self, images: Tensor) -> Tensor:
@@ -46,8 +56,11 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch
         loss: Tensor = self.loss(self(images), labels)
-        self.train_loss.update(loss.detach())
-        return loss
+        processes = self.place.processes
+        share = 1.0 if processes == 1 else len(labels) / self.batch_images
+        self.train_loss.update(loss.detach(), weight=share)
+        # The gradients are averaged over the processes, and are to be those of the batch's mean.
+        return loss * (share * processes)
 
     def on_train_epoch_end(self) -> None:  # noqa: D102
         loss = self.train_loss.compute()
@@ -60,6 +73,8 @@ class Classifier(pl.LightningModule):
 
     def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
         images, labels = batch
+        if len(labels) == 0:  # this process's share of a small batch
+            return
         logits = self(images)
         # Without smoothing, so that losses of different recipes compare.
         loss = nn.functional.cross_entropy(logits, labels)

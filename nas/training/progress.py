@@ -10,9 +10,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
-from nas.runs import TrialFolder, write_text
+from nas.runs import TrialFolder
 from nas.training.checkpoint import CheckpointInfo, describe
 from nas.training.job import EpochMetrics, TrainJob
+from nas.training.metrics import write_metrics
 
 
 class EpochCloser(Checkpoint):
@@ -58,7 +59,10 @@ class EpochCloser(Checkpoint):
         )
         self.history = (*self.history, metrics)
         folder = TrialFolder(self.job.folder)
+        # All processes call it, one writes.
         trainer.save_checkpoint(folder.checkpoint)
+        if not trainer.is_global_zero:
+            return
         write_metrics(folder, self.history)
         if self._on_epoch is not None:
             self._on_epoch(metrics)
@@ -91,24 +95,3 @@ class EpochCloser(Checkpoint):
         # Last of all restores, right before the first batch: dropout goes on where it stopped.
         if self.history:
             torch.set_rng_state(self._rng)
-
-
-def write_metrics(folder: TrialFolder, history: tuple[EpochMetrics, ...]) -> None:
-    """Write metrics.jsonl anew; a few hundred short lines at most."""
-    lines = [epoch.model_dump_json(exclude_none=True) for epoch in history]
-    write_text(folder.metrics, "".join(f"{line}\n" for line in lines))
-
-
-def read_metrics(folder: TrialFolder) -> list[EpochMetrics]:
-    """The epochs in metrics.jsonl; none when there is no file. A torn last line is left out."""
-    try:
-        lines = folder.metrics.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return []
-    epochs = []
-    for line in lines:
-        try:
-            epochs.append(EpochMetrics.model_validate_json(line))
-        except ValueError:
-            break
-    return epochs

@@ -25,7 +25,7 @@ class Recipe(BaseModel):
         label_smoothing: Of the cross entropy.
         ema_decay: Of the moving average of weights and BatchNorm statistics that is evaluated and
             exported; its start is shortened, so that few steps are enough. 0: no average.
-        precision: Lightning's name of the arithmetic.
+        precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class Recipe(BaseModel):
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")

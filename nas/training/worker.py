@@ -7,45 +7,54 @@ orphan trains on while a resumed search trains the same trial.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import errno
 import sys
-import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from blocks.errors import InvalidInput
+from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
-from nas.training.fit import fit
-from nas.training.job import TrainJob
+from nas.training.begin import begin_process
+from nas.training.job import EpochMetrics, TrainJob
 
+NO_DISK = 74
+"""Exit code of a training that could not write, as sysexits.h has it: no other one could either."""
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LOCK_SECONDS = 30
 """How long an earlier process of the same trial, left by a killed parent, may take to end."""
 
 
-def main(job_file: Path) -> int:
-    """Train the job in ``job_file``; returns the exit code."""
+def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None) -> int:
+    """Train the job in ``job_file``; returns the exit code: 0, ``NO_DISK``, or 1.
+
+    Args:
+        job_file: As ``hand_over`` wrote it.
+        on_epoch: Called at the end of every epoch; what it raises ends the training.
+    """
+    from nas.training.fit import fit  # here, for the search that names this process never trains
+
     folder = TrialFolder(job_file.parent)
     try:
         job = TrainJob.model_validate_json(job_file.read_text(encoding="utf-8"))
-        fit(job, lock_seconds=LOCK_SECONDS)
-    except InvalidInput as error:
-        write_text(folder.error, f"{error}\n")
+        fit(job, on_epoch, lock_seconds=LOCK_SECONDS)
+    except (InvalidInput, WorkFailed) as error:
+        _leave(folder, f"{error}\n")
         return 1
-    except BaseException:
+    except BaseException as error:
         # KeyboardInterrupt and SystemExit too: whatever ended the training belongs into the file.
-        write_text(folder.error, traceback.format_exc())
-        return 1
+        _leave(folder, traceback.format_exc())
+        return NO_DISK if isinstance(error, OSError) and error.errno in UNWRITABLE else 1
     return 0
 
 
-def print_into(output: Path) -> None:
-    """Append whatever this process prints to a file, however it is printed."""
-    with output.open("ab") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
+def _leave(folder: TrialFolder, reason: str) -> None:
+    """Write error.txt, if the disk takes it."""
+    with suppress(OSError):
+        write_text(folder.error, reason)
 
 
 def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str]) -> NoReturn:
@@ -56,18 +65,5 @@ def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str])
         output: File that what it prints is appended to.
         environment: All its environment variables.
     """
-    # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
-    os.setsid()
-    os.environ.clear()
-    os.environ.update(environment)
-    print_into(output)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_process(output, environment)
     sys.exit(main(job_file))
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent's end, then leave at once; a checkpoint is never half-written."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

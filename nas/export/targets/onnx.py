@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,21 @@ from nas.export.targets.target import Quantization, Target, Written
 FP32, INT8 = "model.onnx", "model.int8.onnx"
 INPUT, OUTPUT = "image", "logits"
 LAYERS = ("Conv", "Gemm", "MatMul")
+AGAIN = ":"
+"""Between a module's path and the number of its second node, its third ..."""
 
 
 def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
-    """Write ``model`` as one ONNX file; see Target.write."""
-    return _save(_graph(model, example), folder / FP32)
+    """Write ``model`` as one ONNX file, layers named by their modules' paths; see Target.write."""
+    graph = _graph(model, example)
+    uses: Counter[str] = Counter()
+    for node in graph.graph.node:
+        path = _module(node)
+        if path is not None:
+            uses[path] += 1
+            # ONNX Runtime takes no name twice; a module may run twice, or hold two products.
+            node.name = path if uses[path] == 1 else f"{path}{AGAIN}{uses[path]}"
+    return _save(graph, folder / FP32)
 
 
 def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
@@ -34,13 +45,12 @@ def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    graph = _graph(model, how.images[:1])
-    kept = [node.name for node in graph.graph.node if _layer(node) in how.float_layers]
+    names = (node.name for node in onnx.load(folder / FP32).graph.node)
+    kept = [name for name in names if name.partition(AGAIN)[0] in how.float_layers]
     with tempfile.TemporaryDirectory() as name, quiet():
-        written, prepared = Path(name) / "a.onnx", Path(name) / "b.onnx"
-        onnx.save(graph, written)
+        prepared = Path(name) / "prepared.onnx"
         # Rewrites of the graph by ONNX Runtime would lose the names of nodes.
-        quant_pre_process(str(written), str(prepared), skip_optimization=bool(kept))
+        quant_pre_process(str(folder / FP32), str(prepared), skip_optimization=bool(kept))
         quantize_static(
             prepared,
             folder / INT8,
@@ -81,8 +91,8 @@ def _graph(model: nn.Module, example: Tensor) -> onnx.ModelProto:
         return program.model_proto
 
 
-def _layer(node: onnx.NodeProto) -> str | None:
-    """The path of the module that a layer's node comes from."""
+def _module(node: onnx.NodeProto) -> str | None:
+    """The path of the module that a layer's node comes from; None of other nodes."""
     if node.op_type not in LAYERS:
         return None
     notes = {note.key: note.value for note in node.metadata_props}

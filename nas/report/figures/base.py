@@ -55,7 +55,10 @@ class Figure:
 def make_figure(
     about: str, traces: list[Any], *, x: dict[str, Any], y: dict[str, Any], height: int = 420
 ) -> Figure:
-    """Draw ``traces`` between the axes ``x`` and ``y`` (Plotly's terms) in the page's look."""
+    """Draw ``traces`` between the axes ``x`` and ``y`` (Plotly's terms) in the page's look.
+
+    A click on a point whose ``customdata`` is the number of a trained trial leads to that network.
+    """
     drawing = go.Figure(traces, {"template": _LOOK, "xaxis": x, "yaxis": y})
     return Figure(about, drawing.to_json(), height)
 

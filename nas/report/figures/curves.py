@@ -43,11 +43,13 @@ def _curves(
     epochs: list[int | None] = []
     errors: list[float | None] = []
     texts: list[str] = []
+    numbers: list[int | None] = []
     for trial in sorted(set(trials) & material.curves.keys()):
         curve = material.curves[trial]
         epochs += [*range(1, len(curve) + 1), None]
         errors += [*(shown(ERROR, error) for error in curve), None]
         texts += [*(_hover(trial, *point) for point in enumerate(curve, start=1)), ""]
+        numbers += [*([trial] * len(curve)), None]
     style: dict[str, Any] = {"color": color, "width": width}
     return go.Scatter(
         x=epochs,
@@ -59,6 +61,7 @@ def _curves(
         opacity=0.55 if color == MUTED else 1,
         hoverinfo="text",
         hovertext=texts,
+        customdata=numbers,
     )
 
 

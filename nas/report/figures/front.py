@@ -95,6 +95,7 @@ def _layer(
         x=[place(one) for one in records],
         y=[shown(ERROR, one.values[error]) for one in records],
         hovertext=[_hover(material, one) for one in records],
+        customdata=[one.number for one in records],
         **{"mode": "markers", "hoverinfo": "text", **style},
     )
 

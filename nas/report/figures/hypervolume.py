@@ -25,6 +25,7 @@ def hypervolume_figure(material: Material) -> Figure:
             hover_text(f"trial {one.number}", [f"hypervolume {value:.4f}"])
             for one, value in zip(material.trained, worth, strict=True)
         ],
+        customdata=[one.number for one in material.trained],
     )
     return make_figure(
         "Hypervolume of the front after each trained trial",

@@ -19,7 +19,10 @@ class Contender:
         costs: Its exact costs, one a cost objective, lower is better.
         errors: Validation errors, 0 to 1, at the rungs it has reached, the first rung's first.
         losses: Training losses there, each the mean over the epoch that ended there; empty: not known.
-        running: Whether it is in training now; else it waits, or has reached the last rung.
+        running: Whether it is in training now; else it waits, or has reached the last rung, or was given
+            up.
+        stopped: Whether it was given up, when a search ended that now goes on. Others are still compared
+            with it.
     """
 
     key: str
@@ -27,6 +30,7 @@ class Contender:
     errors: tuple[float, ...]
     losses: tuple[float, ...] = ()
     running: bool = False
+    stopped: bool = False
 
     def shown(self, rung: int) -> float:
         """What it is compared by at a rung, lower is better: its training loss there.
@@ -56,7 +60,8 @@ def at_rung(contenders: Sequence[Contender], rung: int) -> list[Contender]:
 
 def waiting_at(contenders: Sequence[Contender], rung: int) -> list[Contender]:
     """Those that wait there."""
-    return [one for one in contenders if len(one.errors) == rung + 1 and not one.running]
+    here = [one for one in contenders if len(one.errors) == rung + 1]
+    return [one for one in here if not one.running and not one.stopped]
 
 
 def as_loss(figure: float) -> float:

@@ -21,5 +21,7 @@ def make_executor(config: SearchConfig) -> Executor:
         InvalidInput: It is not there.
     """
     if config.executor == "ray":
-        return RayExecutor(config.workers, config.threads, config.gpus, config.ray_address)
+        return RayExecutor(
+            config.workers, config.threads, config.gpus, config.ray_address, config.checkpoints
+        )
     return LocalExecutor(config.workers, config.threads)

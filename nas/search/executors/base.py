@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from nas.runs import TrialFolder, write_text
 from nas.training import TrainJob
+from nas.training.worker import NO_DISK
 
 OUTPUT_TAIL = 10_000
 
@@ -21,12 +22,14 @@ class Finished:
         ended_well: Whether the process said so; its figures are in the trial's folder.
         reason: Otherwise why not, in one line.
         killed: Whether it was ended from outside; it can go on from its checkpoint.
+        no_disk: Whether it could not write. That is no fault of its own: the next one could not either.
     """
 
     number: int
     ended_well: bool
     reason: str = ""
     killed: bool = False
+    no_disk: bool = False
 
 
 class Executor(Protocol):
@@ -64,8 +67,16 @@ def hand_over(job: TrainJob, threads: int) -> TrialFolder:
     return folder
 
 
+def ended(number: int, folder: TrialFolder, code: int) -> Finished:
+    """What a training process that came to its end has come to, by its exit code."""
+    if code == 0:
+        return Finished(number, ended_well=True)
+    finished = ended_badly(number, folder, f"ended with exit code {code}")
+    return replace(finished, no_disk=code == NO_DISK)
+
+
 def ended_badly(number: int, folder: TrialFolder, reason: str, *, killed: bool = False) -> Finished:
-    """A training that ended otherwise than well; its error.txt is there afterwards.
+    """A training that ended otherwise than well; why is in its error.txt afterwards, disk permitting.
 
     Args:
         number: Of the trial.
@@ -80,5 +91,6 @@ def ended_badly(number: int, folder: TrialFolder, reason: str, *, killed: bool =
     said = ""
     with suppress(FileNotFoundError):  # it may have ended before it said anything
         said = folder.output.read_text(encoding="utf-8", errors="replace")[-OUTPUT_TAIL:]
-    write_text(folder.error, f"{said}\nthe training process was {reason}\n")
+    with suppress(OSError):
+        write_text(folder.error, f"{said}\nthe training process was {reason}\n")
     return Finished(number, ended_well=False, reason=reason, killed=killed)

@@ -11,9 +11,10 @@ from multiprocessing.context import ForkServerProcess
 import torch
 
 from nas.runs import TrialFolder
-from nas.search.executors.base import Finished, ended_badly, hand_over
-from nas.search.executors.fork_server import LOST, fork_training, kill_training, start_server
+from nas.search.executors.base import Finished, ended, ended_badly, hand_over
 from nas.training import TrainJob
+from nas.training.fork_server import LOST, fork_process, kill_process, start_server
+from nas.training.worker import train_and_exit
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class LocalExecutor:
         folder = hand_over(job, self._threads)
         taken = {place.slot for place in self._places.values()}
         slot = next(slot for slot in range(self._workers) if slot not in taken)
-        process = fork_training(folder, self._environment(slot))
+        arguments = (folder.job, folder.output, self._environment(slot))
+        process = fork_process(train_and_exit, arguments)
         self._places[number] = _Place(process, folder, slot)
 
     def wait(self, seconds: float) -> list[Finished]:
@@ -71,7 +73,7 @@ class LocalExecutor:
     def stop(self) -> None:
         """End every process that is left. Files appear whole, so there is nothing to ask for first."""
         for place in self._places.values():
-            kill_training(place.process)
+            kill_process(place.process)
         for place in self._places.values():
             place.process.join()
         self._places.clear()
@@ -100,11 +102,9 @@ def _visible_gpus() -> list[str]:
 def _finish(number: int, place: _Place) -> Finished:
     code = place.process.exitcode
     assert code is not None
-    if code == 0:
-        return Finished(number, ended_well=True)
     if code == LOST:
-        kill_training(place.process)
+        kill_process(place.process)
         return ended_badly(number, place.folder, "lost by its server", killed=True)
     if code < 0:
         return ended_badly(number, place.folder, f"killed by signal {-code}", killed=True)
-    return ended_badly(number, place.folder, f"ended with exit code {code}")
+    return ended(number, place.folder, code)

@@ -31,7 +31,7 @@ def features_of(specs: Sequence[ArchSpec], costs: Sequence[tuple[float, ...]]) -
     columns: list[Matrix] = []
     for name in names:
         columns += _columns([row.get(name) for row in rows])
-    columns += [np.log1p(np.asarray(column, dtype=float)) for column in zip(*costs, strict=True)]
+    columns += [_log(column) for column in zip(*costs, strict=True)]
     varied = [column for column in columns if np.ptp(column) > 0]
     if not varied:
         return np.zeros((len(specs), 0))
@@ -52,16 +52,23 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
 
 def _columns(values: list[Any]) -> list[Matrix]:
     if all(_is_number(value) for value in values):
-        return [np.log1p(np.asarray(values, dtype=float))]
+        return [_log(values)]
     if all(isinstance(value, list) and value and all(map(_is_number, value)) for value in values):
         return [
             np.asarray([len(value) for value in values], dtype=float),
-            np.log1p(np.asarray([max(value) for value in values], dtype=float)),
-            np.log1p(np.asarray([sum(value) / len(value) for value in values], dtype=float)),
+            _log([max(value) for value in values]),
+            _log([sum(value) / len(value) for value in values]),
         ]
     distinct = sorted({repr(value) for value in values})
     # One less than there are values: the last follows from the others.
     return [np.asarray([float(repr(value) == one) for value in values]) for one in distinct[:-1]]
+
+
+def _log(values: Sequence[float]) -> Matrix:
+    """By the logarithm, on both sides of zero: blocks are also counted from the end, as -1."""
+    column = np.asarray(values, dtype=float)
+    signed: Matrix = np.sign(column) * np.log1p(np.abs(column))
+    return signed
 
 
 def _is_number(value: Any) -> bool:

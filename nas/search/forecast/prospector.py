@@ -90,7 +90,10 @@ class Prospector:
         outlook = Outlook.over(self._costs, settled, foretold.mean[settled], WORST)
         growth = outlook.improvement(self._costs, foretold) / max(outlook.volume, 1e-12)
         reached = {one.key: len(one.errors) for one in contenders}
-        taken = set(settled)
+        taken = {
+            *settled,
+            *(self._rows[one.key] for one in contenders if one.stopped and one.key in self._rows),
+        }
         ranked = []
         for row, key in enumerate(self._keys):
             if row not in taken:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import spearmanr
 
 from blocks.errors import InvalidInput
 from nas.data import DataConfig, load_data
@@ -66,6 +65,8 @@ class ZeroCostScores(BaseModel):
         if len(known) < FEWEST or any(len(set(column)) == 1 for column in zip(*known, strict=True)):
             return f"{self.name}: too few networks trained in full to judge the score by"
         scores, errors = zip(*known, strict=True)
+        from scipy.stats import spearmanr  # here, for it takes a second that others need not
+
         rho = float(spearmanr([-score for score in scores], errors).statistic)
         return (
             f"{self.name}: Spearman's rank correlation with the error of {len(known)} networks trained "

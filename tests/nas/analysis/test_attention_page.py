@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import ABSENT, BROWSER, Tab
 from page_reader import Page, trace
-from test_report_browser import BROWSER, opened
 
 from nas.analysis import Analysis, Request, analyse, unit_shifts, write_analysis
 from nas.analysis.figures import channels_figure, group_size
@@ -101,10 +101,17 @@ def test_names_of_classes_are_text(analysis: Analysis) -> None:
     assert not any("<" in tick for tick in ticks)
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
-def test_a_browser_draws_the_page(analysis: Analysis, tmp_path: Path) -> None:
-    document, console = opened(write_analysis(analysis, tmp_path / "a"), tmp_path / "profile")
-    assert console == []
-    for section, figures in (("figure-3", 3), ("figure-4", 3)):
-        inside = document.split(f'<section id="{section}">')[1].split("</section>")[0]
-        assert inside.count('class="plot-container') == figures, section
+@pytest.mark.skipif(BROWSER is None, reason=ABSENT)
+def test_a_browser_draws_the_page_and_runs_no_name_of_a_class(
+    analysis: Analysis, tmp_path: Path
+) -> None:
+    hostile = replace(analysis.data, class_names=(HOSTILE, *analysis.data.class_names[1:]))
+    page = write_analysis(replace(analysis, data=hostile), tmp_path / "a").as_uri()
+    with Tab(tmp_path / "profile") as tab:
+        tab.open(page)
+        for section, figures in (("figure-3", 3), ("figure-4", 3)):
+            drawn = f"document.querySelectorAll('#{section} .plot-container').length"
+            assert tab.run(drawn) == figures, section
+        assert tab.run("document.querySelectorAll('img, script').length") == 2
+        assert tab.requests == [page]
+        assert tab.errors == []

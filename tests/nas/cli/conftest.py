@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,18 @@ SEARCH = [
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with runs/first in it."""
-    folder = tmp_path_factory.mktemp("finished")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+def finished_run(made_once: Callable[..., Path]) -> Path:
+    """A folder with runs/first in it; for reading."""
+
+    def make() -> None:
         assert main(SEARCH) == 0
-    finally:
-        os.chdir(before)
-    return folder
+
+    return made_once("finished", make)
 
 
 @pytest.fixture
-def in_run(finished_run: Path, tmp_path: Path) -> Iterator[Path]:
+def in_run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with a copy of the run that a test may damage."""
     shutil.copytree(finished_run / "runs", tmp_path / "runs")
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    yield tmp_path
-    os.chdir(before)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

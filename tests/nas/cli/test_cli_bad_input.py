@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -43,6 +45,15 @@ def truncate(name: str, keep: float) -> Callable[[Path], None]:
         path = folder / name
         content = path.read_bytes()
         path.write_bytes(content[: int(len(content) * keep)])
+
+    return prepare
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def prepare(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert text.count(old) == 1
+        (folder / name).write_text(text.replace(old, new))
 
     return prepare
 
@@ -117,7 +128,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "config missing": (nothing, ["search", "--config", "c.yaml"], 2, "c.yaml: no such file"),
     "config with an unknown field": (
         write("c.yaml", "space: quickstart\ndata: digits\ntrial: 3\n"),
-        ["search", "--config", "c.yaml"], 2, "c.yaml: trial: unknown field; allowed: name, space",
+        ["search", "--config", "c.yaml"], 2,
+        "c.yaml: trial: unknown field; allowed: format, written_by, name, space",
     ),
     "config is a list": (write("c.yaml", "- 1\n"), ["search", "--config", "c.yaml"], 2, "mapping"),
     "config with a wrong type": (
@@ -125,9 +137,41 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         ["search", "--config", "c.yaml"], 2, "c.yaml: trials: ",
     ),
     "storage of an unknown kind": (
-        nothing, [*SEARCH, "--storage", "nosuchdb://x"], 2, "nosuchdb://x",
+        nothing, [*SEARCH, "--storage", "nosuchdb://x"], 2, "allowed: sqlite:///FILE, postgresql",
     ),
-    "storage that is a folder": (nothing, [*SEARCH, "--storage", "sqlite:///runs"], 2, "sqlite"),
+    "storage that is no address": (
+        nothing, [*SEARCH, "--storage", "nonsense"], 2, "nas: --storage: not the address of a data",
+    ),
+    "storage that does not last": (
+        nothing, [*SEARCH, "--storage", "sqlite:///"], 2, "in memory does not last; allowed: sqlite:",
+    ),
+    "storage that is a folder": (
+        nothing, [*SEARCH, "--storage", "sqlite:///runs"], 2, "runs: a folder; allowed: sqlite:///FILE",
+    ),
+    "storage in no folder": (
+        nothing, [*SEARCH, "--storage", "sqlite:///no/such.db"], 2, "no/such.db: there is no folder no",
+    ),
+    "storage by a name of SQLite's own": (
+        nothing, [*SEARCH, "--storage", "sqlite:///file:study.db?uri=true"], 2, "does not last",
+    ),
+    "storage whose password has an @": (
+        nothing, [*SEARCH, "--storage", "postgresql+psycopg://me:p@ss@127.0.0.1/x"], 2, "written %40",
+    ),
+    "storage without its package": (
+        nothing, [*SEARCH, "--storage", "oracle://x"], 2, "the package for this kind of database is not",
+    ),
+    "storage out of reach": (
+        nothing, [*SEARCH, "--storage", "postgresql+psycopg://me:secret@127.0.0.1:1/x"], 2,
+        "postgresql+psycopg://me:***@127.0.0.1:1/x: cannot be reached: connection failed",
+    ),
+    "storage whose secret is no part of the name": (
+        nothing, [*SEARCH, "--storage", "postgresql+psycopg://127.0.0.1:1/x?user=me&password=secret"], 2,
+        "postgresql+psycopg://127.0.0.1:1/x: cannot be reached: connection failed",
+    ),
+    "storage with a port that is none": (
+        nothing, [*SEARCH, "--storage", "postgresql+psycopg://me@127.0.0.1:port/x"], 2,
+        "--storage: not the address of a database",
+    ),
     "resume of no run": (nothing, ["search", "--resume", "second"], 2, "runs there are: first"),
     "resume with another space": (
         nothing, ["search", "--resume", "first", "--space", "table4"], 2, "--space cannot change",
@@ -141,12 +185,26 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "resume with a study of text": (
         write("runs/first/study.db", "hello"), ["search", "--resume", "first"], 2, "study.db",
     ),
+    "resume with other objectives": (
+        replace("runs/first/search.yaml", "[error, mflops]", "[error, params]"),
+        ["search", "--resume", "first"], 2,
+        "runs/first/search.yaml: objectives: error, params; the trials of this run have error, mflops",
+    ),
+    "pareto with other objectives": (
+        replace("runs/first/search.yaml", "[error, mflops]", "[mflops, error]"),
+        ["pareto", "first"], 2, "the trials of this run have error, mflops",
+    ),
+    "resume with format 0": (
+        replace("runs/first/search.yaml", "format: 1", "format: 0"),
+        ["search", "--resume", "first"], 2, "search.yaml: format: Input should be 1, got 0",
+    ),
     "resume with a damaged config": (
         truncate("runs/first/search.yaml", 0.5), ["search", "--resume", "first"], 2, "search.yaml",
     ),
     "pareto of no run": (nothing, ["pareto", "second"], 2, "runs there are: first"),
     "pareto without a study": (
-        remove("runs/first/study.db"), ["pareto", "first"], 2, "study.db: no such file",
+        remove("runs/first/study.db"), ["pareto", "first"], 2,
+        "the study of this run is gone; its 2 checkpoints are there: nas export runs/first/trials/0000",
     ),
     "pareto with an unknown pick": (nothing, ["pareto", "first", "--pick", "best"], 2, "knee"),
     "pareto within too little": (
@@ -227,13 +285,21 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "export of a trial and a pick": (
         nothing, ["export", "first", "--trial", "0", "--pick", "knee"], 2, "allowed: one of them",
     ),
+    "train on no device": (
+        arch(), ["train", "a.yaml", "--data", "digits", "--devices", "0"], 2, "--devices 0: allowed:",
+    ),
+    "train on more devices than images of a batch": (
+        arch(), ["train", "a.yaml", "--data", "digits", "--devices", "33", "--batch-size", "32"], 2,
+        "a batch has 32 images; allowed: 1 to 32",
+    ),
     "train of a pick and a budget": (
         nothing, ["train", "first", "--pick", "knee", "--max-mflops", "9"], 2, "one of them",
     ),
     "search on a single image": (nothing, [*SEARCH, "--limit", "1"], 2, "at least 2 are needed"),
     "report of no run": (nothing, ["report", "second"], 2, "runs there are: first"),
     "report with a damaged study": (
-        truncate("runs/first/study.db", 0.4), ["report", "first"], 2, "not a readable study",
+        truncate("runs/first/study.db", 0.4), ["report", "first"], 2,
+        "checkpoints are there: nas export runs/first/trials/0000/checkpoint.pt",
     ),
 }  # fmt: skip
 
@@ -266,21 +332,63 @@ def test_a_wrong_request_gets_one_line_and_loses_nothing(
     assert added <= {"runs/a/train/" + name.split("/train/")[-1] for name in added}
 
 
-def test_there_are_at_least_forty_cases() -> None:
-    assert len(CASES) >= 40
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("storage")])
+def test_a_search_without_a_storage_leaves_nothing(case: str, in_run: Path) -> None:
+    _, command, code, _ = CASES[case]
+    assert main(command) == code
+    assert not (in_run / "runs/new").exists()
 
 
-def test_a_code_in_a_checkpoint_is_not_run(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    import pickle
+def test_a_storage_that_has_a_study_of_this_name_is_left_as_it_is(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (in_run / "runs/first").rename(in_run / "runs/other")
+    storage = f"sqlite:///{in_run}/runs/other/study.db"
+    before = fingerprints(in_run)
+    assert main([*SEARCH, "--storage", storage, "--name", "first"]) == 2
+    assert "runs/other/study.db: holds a study named 'first' already" in capfd.readouterr().err
+    assert fingerprints(in_run) == before
+    assert not (in_run / "runs/first").exists()
 
-    class Hostile:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (Path.touch, (Path("touched"),))
 
-    Path("w.pt").write_bytes(pickle.dumps({"sknas": Hostile()}))
-    assert main(["export", "w.pt"]) == 2
-    assert not Path("touched").exists()
-    assert "not a checkpoint" in capfd.readouterr().err
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where in a document its numbers stand."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in parts:
+        if isinstance(part, dict | list):
+            yield from leaves(part, (*path, key))
+        elif isinstance(part, int | float):
+            yield (*path, key)
+
+
+def test_a_figure_of_a_run_that_is_no_number_is_refused(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = in_run / "runs/first/search.yaml"
+    fields = yaml.safe_load(file.read_text())
+    figures = list(leaves(fields))
+    assert ("reference", 1) in figures
+    assert ("recipe", "lr") in figures
+    for path in figures:
+        for bad in (float("nan"), float("inf")):
+            changed = copy.deepcopy(fields)
+            place = changed
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = bad
+            file.write_text(yaml.safe_dump(changed))
+            assert main(["pareto", "first"]) == 2, path
+            (line,) = capfd.readouterr().err.strip().splitlines()
+            assert "search.yaml: " in line
+
+
+def test_a_folder_in_place_of_the_front_is_named(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (in_run / "runs/first/pareto.json").unlink()
+    (in_run / "runs/first/pareto.json").mkdir()
+    assert main(["pareto", "first"]) == 1
+    assert capfd.readouterr().err == "nas: runs/first/pareto.json: Is a directory\n"
 
 
 def test_a_second_parent_is_refused(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -299,12 +407,13 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
         ["train", "first", "--trial", "0", "--recipe", "tiny", "--epochs", "3", "--threads", "1"],
-        ["export", "first", "--trial", "0"],
-        ["report", "first"],
+        pytest.param(["export", "first", "--trial", "0"], marks=pytest.mark.long),
+        pytest.param(["report", "first"], marks=pytest.mark.long),
     ],
     ids=lambda command: command[0],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from nas.cli.main import main
 
 BOUND = 120
 
@@ -27,6 +30,8 @@ def dashboard(in_run: Path) -> Iterator[tuple[int, psutil.Process]]:
         [sys.executable, "-m", "nas", "dashboard", "first", "--port", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Tests that run in the background have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + BOUND
     while True:
@@ -62,3 +67,21 @@ def test_it_shows_the_study_and_leaves_it_alone(
     with pytest.raises(urllib.error.HTTPError):
         fetch(port, f"/api/studies/{summary['study_id']}", "DELETE")
     assert study.read_bytes() == before
+
+
+def test_a_port_in_use_is_refused(
+    dashboard: tuple[int, psutil.Process], capfd: pytest.CaptureFixture[str]
+) -> None:
+    port, _ = dashboard
+    assert main(["dashboard", "first", "--port", str(port)]) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert (
+        captured.err == f"nas: --port {port}: Address already in use; allowed: one that is free\n"
+    )
+
+
+def test_it_ends_by_ctrl_c(dashboard: tuple[int, psutil.Process]) -> None:
+    _, process = dashboard
+    process.send_signal(signal.SIGINT)
+    assert process.wait(BOUND) == 0

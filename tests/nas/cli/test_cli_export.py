@@ -41,6 +41,7 @@ def test_a_missing_runtime_is_said_and_the_others_go_on(
     assert "the package ncnn is missing" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_point_of_the_front_is_exported(
     in_run: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

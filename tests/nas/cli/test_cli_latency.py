@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from nas.cli.latency import default_folder
 from nas.cli.main import main
 from nas.cost import load_table
 from nas.runs import Outcome, RunFolder
 from nas.search import read_run
 from search_spaces import load_space
 
+pytestmark = [pytest.mark.slow]
 SPACE = """
 name: small
 about: Eight networks.
@@ -34,12 +36,10 @@ SEARCH = [
 
 
 @pytest.fixture(scope="session")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a kit, what was measured of it, and the table of this machine."""
-    folder = tmp_path_factory.mktemp("measured")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+def measured(made_once: Callable[..., Path]) -> Path:
+    """A folder with a kit, what was measured of it, and the table of this machine; for reading."""
+
+    def make() -> None:
         Path("small.yaml").write_text(SPACE)
         assert main([*KIT, "--out", "kit"]) == 0
         command = [sys.executable, "kit/bench.py", "--seconds", "0.02", "--json"]
@@ -47,9 +47,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("answer.json").write_text(answer.stdout)
         words = ["latency", "import", "answer.json", "--device", "here", "--allow-busy"]
         assert main(words) == 0
-    finally:
-        os.chdir(before)
-    return folder
+
+    return made_once("measured", make)
 
 
 @pytest.fixture
@@ -164,6 +163,14 @@ def test_answers_that_are_none_leave_no_table(
     assert main(["latency", "import", *words]) == 2
     assert message in refusal(capfd)
     assert sorted(here.rglob("*")) == before
+
+
+def test_a_space_or_data_cannot_name_a_folder_elsewhere() -> None:
+    latency = Path("runs/latency")
+    folder = default_folder("../../x", "imagefolder:/home/me", "onnx", "int8")
+    assert folder.parent == latency
+    assert folder.resolve().parent == latency.resolve()
+    assert default_folder("small", "digits", "ncnn", "fp32") == latency / "small-digits-ncnn"
 
 
 def test_a_kit_is_not_written_over(

@@ -52,6 +52,13 @@ def test_a_plain_name_in_the_file_takes_options_beside_it(tmp_path: Path) -> Non
     assert config.recipe == RECIPES["tiny"].model_copy(update={"lr": 0.01})
 
 
+def test_the_side_of_photographs_is_an_option() -> None:
+    config = search_config({**MINIMAL, "data": "imagefolder:photos", "input_size": 96})
+    assert config.data.input_size == 96
+    with pytest.raises(InvalidInput, match=r"^--input-size: Input should be greater"):
+        search_config({**MINIMAL, "input_size": 0})
+
+
 def test_a_space_may_stand_in_the_file_itself(tmp_path: Path) -> None:
     path = written(
         tmp_path,

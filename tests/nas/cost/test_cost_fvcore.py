@@ -35,7 +35,7 @@ CASES = [
     ),
 ]
 RANDOM_SPECS = 300
-PARTS = 6  # so that no worker of the suite has them all
+PARTS = 12  # so that no worker of the suite has them all
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,9 @@ def random_specs() -> list[ArchSpec]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, PARTS))]
+)
 def test_fvcore_agrees_on_random_specs_of_all_shipped_spaces(
     part: int, referee: FvcoreReferee
 ) -> None:

@@ -135,7 +135,7 @@ print(json.dumps({"pooled": pooled, "loaded": loaded, "direct": resident() - sta
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_forty_counts_cost_the_asking_process_no_memory() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
+import sys
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +109,19 @@ def test_workers_do_not_change_the_batches(photographs: Path) -> None:
     helped = epoch(load(photographs, workers=2).train_batches(8, 5, CPU), 1)
     assert torch.equal(alone[0], helped[0])
     assert torch.equal(alone[1], helped[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the readers are started anew")
+def test_readers_are_forked_in_a_training_too(photographs: Path) -> None:
+    """A fork server starts trainings; readers started its way import torch anew in every epoch."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("forkserver", force=True)
+    try:
+        reading = iter(load(photographs, workers=1).val_batches(1, CPU))
+        next(reading)
+        assert any(isinstance(child, ForkProcess) for child in multiprocessing.active_children())
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def test_an_epoch_is_the_same_after_a_restart_and_unlike_the_others(photographs: Path) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from nas.cli.main import main
 
@@ -22,54 +21,41 @@ num_classes: 10
 in_channels: 1
 input_size: 16
 stem_stride: 1
-unit: {kind: sk, branch_act: false}
+# Units in one stage are enough, and a third of the minutes that the runtimes' own passes take.
+unit: {kind: none, stages: {2: {kind: sk, branch_act: false}}}
 """
 TRAIN = ["train", "arch.yaml", "--data", "digits", "--recipe", "tiny", "--epochs", "8"]
 EXPORT = ["--targets", "onnx,executorch,litert,ncnn", "--int8", "--out", "bundle"]
 RUNTIMES = ("numpy", "pillow", "onnxruntime", "ai-edge-litert", "ncnn")
 
 
-def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
-    """The same folder for every process of the test run."""
-    base = factory.getbasetemp()
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(made_once: Callable[..., Path]) -> Path:
     """The bundle of a network trained in full, in float32 and int8 for every runtime; for reading."""
-    folder = shared_folder(tmp_path_factory, "exported")
-    path = folder / "bundle"
-    with FileLock(folder / ".lock"):
-        if not path.exists():
-            before = Path.cwd()
-            os.chdir(folder)
-            try:
-                Path("arch.yaml").write_text(ARCH)
-                assert main(TRAIN) == 0
-                (checkpoint,) = Path("runs").glob("*/train/*/checkpoint.pt")
-                assert main(["export", str(checkpoint), *EXPORT]) == 0
-            finally:
-                os.chdir(before)
-    return path
+
+    def make() -> None:
+        Path("arch.yaml").write_text(ARCH)
+        assert main(TRAIN) == 0
+        (checkpoint,) = Path("runs").glob("*/train/*/checkpoint.pt")
+        assert main(["export", str(checkpoint), *EXPORT]) == 0
+
+    return made_once("exported", make) / "bundle"
 
 
 @pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bare_python(made_once: Callable[..., Path]) -> Path:
     """Python in an environment with numpy, Pillow and the runtimes, and what they require: no more."""
-    folder = shared_folder(tmp_path_factory, "bare")
-    python = folder / "bin/python"
-    with FileLock(folder / ".lock"):
-        if not python.exists():
-            make = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
-            subprocess.run(make, check=True, timeout=120)
-            paths = {"base": str(folder), "platbase": str(folder)}
-            packages = Path(sysconfig.get_path("purelib", "venv", paths))
-            for name in required(RUNTIMES):
-                link(name, packages)
-    return python
+
+    def make() -> None:
+        here = Path.cwd()
+        command = [sys.executable, "-m", "venv", "--without-pip", str(here)]
+        subprocess.run(command, check=True, timeout=120)
+        paths = {"base": str(here), "platbase": str(here)}
+        packages = Path(sysconfig.get_path("purelib", "venv", paths))
+        for name in required(RUNTIMES):
+            link(name, packages)
+
+    return made_once("bare", make) / "bin/python"
 
 
 def required(names: tuple[str, ...]) -> set[str]:

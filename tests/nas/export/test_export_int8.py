@@ -56,4 +56,5 @@ def accuracy(name: str, written: Written, model: Spoiled, images: Tensor, labels
 def test_no_layer_stays_in_float32_without_need(tmp_path: Path) -> None:
     model = Spoiled(factor=1).eval()
     images, labels = sure_images(model)
+    TARGETS["onnx"].write(model, images[:1], tmp_path)
     assert quantize("onnx", TARGETS["onnx"], model, images, labels, tmp_path).float_layers == ()

@@ -46,6 +46,7 @@ def measure(python: Path | str, folder: Path, *words: str) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_every_piece_is_measured_where_pytorch_is_not(finished: Path, bare_python: Path) -> None:
     assert len(PIECES) == 2 + 6 * 2
     answer = measure(bare_python, finished, "--json")
@@ -78,7 +79,10 @@ UNITS_EVERYWHERE = [
 ]
 
 
-@pytest.mark.parametrize("backbone", ["shufflenet_v2", "mobilenet_v2"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backbone", ["shufflenet_v2", pytest.param("mobilenet_v2", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("unit", UNITS_EVERYWHERE, ids=lambda unit: f"{unit.kind}{unit.blocks}")
 def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
     spec = ArchSpec(backbone=backbone, width=0.5, num_classes=10, input_size=32, unit=unit)
@@ -128,6 +132,7 @@ def test_what_is_there_is_not_exported_again(
     assert len(json.loads((folder / "kit.json").read_text())["pieces"]) == 3
 
 
+@pytest.mark.long
 def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"

@@ -27,9 +27,14 @@ from nas.export.targets import Quantization
     ("name", "unit"),
     [
         *(("onnx", unit) for unit in (PLAIN, TWO, THREE)),
+        # Units that run a layer twice, or multiply twice.
+        *(("onnx", {"kind": kind}) for kind in ("nl", "cbam")),
         *(("ncnn", unit) for unit in (PLAIN, TWO, THREE)),
-        *(("executorch", unit) for unit in (TWO, THREE)),  # a quarter of a minute each
-        *(("litert", unit) for unit in (TWO, THREE)),
+        ("executorch", TWO),
+        ("litert", TWO),
+        # A quarter of a minute each.
+        pytest.param("executorch", THREE, marks=pytest.mark.long),
+        pytest.param("litert", THREE, marks=pytest.mark.long),
     ],
 )
 def test_every_runtime_gives_the_networks_logits(
@@ -104,6 +109,18 @@ def test_onnx_files_hold_no_paths_of_this_machine(tmp_path: Path) -> None:
         onnx.checker.check_model(onnx.load(written.files[0]))
         for trace in (b"site-packages", b"stack_trace", b"name_scopes", str(Path.cwd()).encode()):
             assert trace not in content
+
+
+def test_onnx_layers_are_named_by_their_modules(tmp_path: Path) -> None:
+    written = TARGETS["onnx"].write(Spoiled().eval(), torch.randn(1, 1, 4, 4), tmp_path)
+    names = [node.name for node in onnx.load(written.files[0]).graph.node]
+    assert [name for name in names if not name.startswith("node_")] == [
+        "first",
+        "loud",
+        "deaf",
+        "last",
+    ]
+    assert len(set(names)) == len(names)
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

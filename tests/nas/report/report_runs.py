@@ -17,7 +17,7 @@ from nas.runs import RunFolder, write_text
 from nas.search import SearchConfig
 from nas.search.study import FAILURE, PROPOSAL, REFUSED, REPLAY_OF, open_study
 from nas.training.job import EpochMetrics
-from nas.training.progress import write_metrics
+from nas.training.metrics import write_metrics
 from search_spaces import SearchSpace, load_space
 
 REFERENCE = {"error": 1.0, "mflops": 20.0, "params": 600_000.0, "activations": 400_000.0}

@@ -10,10 +10,12 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
-from nas.runs import RunFolder
+from nas.runs import Outcome, RunFolder
 from nas.search import read_run
 
-SECTIONS = ["front", "picked", "points", "hypervolume", "importance", "curves", "failures"]
+SECTIONS = [
+    "front", "picked", "points", "networks", "hypervolume", "importance", "curves", "failures",
+]  # fmt: skip
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}'
 
 
@@ -49,7 +51,9 @@ def test_written_where_the_run_says(full: FakeSearch) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(page: Page) -> None:
     loading = {"src", "href", "srcset", "action", "data", "poster", "background"}
-    assert [one for one in page.elements if loading & one.attributes.keys()] == []
+    led = {f"#{one.attributes['id']}" for one in page.elements if "id" in one.attributes}
+    found = [one for one in page.elements if loading & one.attributes.keys()]
+    assert [one for one in found if one.tag != "a" or one.attributes["href"] not in led] == []
     assert page.all("link") == page.all("iframe") == page.all("base") == []
     assert [style.text for style in page.all("style") if "url(" in style.text] == []
     assert len(page.all("script")) == 2
@@ -97,7 +101,9 @@ def test_picked_network_can_be_taken_from_the_page(
 ) -> None:
     config, records = read_run(full.run)
     knee = pick_knee(make_front(records, config.objectives, config.reference or ()))
-    yaml, commands = ("".join(code.pieces) for code in page.all("code", "pre"))
+    commands, yaml = (
+        "".join(code.pieces) for code in page.all("code", "picked") if "pre" in code.path
+    )
     assert yaml.strip() == knee.spec.to_yaml().strip()
     copied = tmp_path / "copied.yaml"
     copied.write_text(yaml, encoding="utf-8")
@@ -107,6 +113,22 @@ def test_picked_network_can_be_taken_from_the_page(
         f"nas export first --trial {knee.trial} --targets onnx",
     ]
     assert knee.key in page.section("picked").text
+
+
+def test_every_trained_network_can_be_taken_from_the_page(full: FakeSearch, page: Page) -> None:
+    config, records = read_run(full.run)
+    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    articles = [one.attributes["id"] for one in page.all("article", "networks")]
+    assert articles == [f"trial-{one.number}" for one in trained]
+    front = make_front(records, config.objectives, config.reference or ())
+    members = {point.trial for point in front.points}
+    for one in trained:
+        codes = ["".join(c.pieces).strip() for c in page.all("code", f"trial-{one.number}")]
+        assert codes[0] == one.key
+        assert codes[1].startswith(f"nas train first --trial {one.number}\n")
+        assert codes[2] == one.spec.to_yaml().strip()
+        heads = [h.text for h in page.all("h3", f"trial-{one.number}")]
+        assert ("behind" in heads[0]) == (one.number not in members)
 
 
 def test_table_has_the_front_row_by_row(full: FakeSearch, page: Page) -> None:
@@ -218,7 +240,7 @@ def test_hostile_name_of_a_run(tmp_path: Path) -> None:
     page = Page(render_report(read_material(RunFolder(tmp_path / name))))
     assert len(page.all("script")) == 2
     assert [one.text for one in page.all("h1")] == [name]
-    commands = page.all("code", "pre")[1].text
+    commands = page.all("code", "pre")[0].text
     assert commands.startswith(
         "nas train '<script>alert(1)<script> & '\"'\"'more'\"'\"'' --trial 0"
     )

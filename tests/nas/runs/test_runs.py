@@ -84,3 +84,21 @@ def test_folder_layout_is_the_documented_one() -> None:
     assert trial.metrics == Path("runs/first/trials/0007/metrics.jsonl")
     assert trial.error == Path("runs/first/trials/0007/error.txt")
     assert trial.checkpoint.stem == "checkpoint"
+
+
+def test_a_link_in_a_run_that_leads_out_of_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder.named("first")
+    run.trial(0).path.mkdir(parents=True)
+    run.config.write_text("")
+    (run.trial(0).path / "inner").symlink_to(run.config.absolute())
+    assert RunFolder.existing("first") == run
+    run.lock.symlink_to("nowhere")
+    with pytest.raises(InvalidInput, match=r"\.lock: a link that leads out of the run, or nowhere"):
+        RunFolder.existing(run.name)
+    run.lock.unlink()
+    (run.trial(0).path / "output.txt").symlink_to(tmp_path / "elsewhere.txt")
+    with pytest.raises(InvalidInput, match=r"output\.txt: a link that leads out of the run"):
+        RunFolder.existing("first")

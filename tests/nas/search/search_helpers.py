@@ -1,13 +1,19 @@
-"""A search whose trainings are answered from a formula, so that thousands of decisions take seconds.
+"""Searches as processes; and one whose trainings are answered from a formula, so that thousands of
+decisions take seconds.
 
-Everything else is real: the space, the samplers, the study in SQLite, the proposer, the loop.
+In the latter everything else is real: space, samplers, the study in SQLite, the proposer, the loop.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
+
+import psutil
 
 from nas.cost import count
 from nas.data import DataConfig
@@ -25,6 +31,27 @@ from nas.training import EpochMetrics, TrainJob
 from search_spaces import SearchSpace, load_space
 
 DATA = DataConfig(name="digits")
+Keep: TypeAlias = Callable[[str, dict[str, object]], None]
+"""Keeps a line of figures in the CSV of that name."""
+
+
+def search_command(name: str, *more: str) -> list[str]:
+    """A small search on digits, as a command."""
+    return [
+        sys.executable, "-m", "nas", "search", "--space", "quickstart", "--data", "digits",
+        "--recipe", "tiny", "--seed", "5", "--name", name, *more,
+    ]  # fmt: skip
+
+
+def resume(name: str) -> list[str]:
+    """What goes on with it."""
+    return [sys.executable, "-m", "nas", "search", "--resume", name]
+
+
+def trainings(parent: int) -> list[psutil.Process]:
+    """The training processes of ``parent``: each leads a session of its own."""
+    children = psutil.Process(parent).children(recursive=True)
+    return [child for child in children if os.getsid(child.pid) == child.pid]
 
 
 class Crash(Exception):

@@ -35,7 +35,9 @@ def fields_of_contenders(draw: st.DrawFn, most: int = 14) -> list[Contender]:
     def contender(index: int) -> Contender:
         seen = tuple(draw(st.lists(errors, max_size=len(RUNGS))))
         shown = tuple(draw(losses) for _ in seen) if with_losses else ()
-        return Contender(f"{index:04x}", (draw(costs),), seen, shown, draw(st.booleans()))
+        running = draw(st.booleans())
+        given_up = not running and len(seen) < len(RUNGS) and draw(st.booleans())
+        return Contender(f"{index:04x}", (draw(costs),), seen, shown, running, given_up)
 
     return [contender(index) for index in range(draw(st.integers(1, most)))]
 
@@ -68,6 +70,7 @@ def test_only_waiting_networks_go_on(name: str, contenders: list[Contender]) -> 
     if key is not None:
         (chosen,) = [one for one in contenders if one.key == key]
         assert not chosen.running
+        assert not chosen.stopped
         assert 0 < len(chosen.errors) < len(RUNGS)
 
 

@@ -12,9 +12,10 @@ from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, m
 from blocks.errors import InvalidInput
 from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig
+from nas.search.history import shown_to_sampler
 from nas.search.inherit import plain_parent
 from nas.search.plateau import trainings_without_growth
-from nas.search.study import open_study, read_records, shown_to_sampler
+from nas.search.study import open_study, proposed_trials, read_records
 
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9
@@ -97,10 +98,11 @@ def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
     with pytest.raises(Crash):
         formula_search(tmp_path / "run", config, FormulaExecutor(crash_after=11))
     study = open_study(config, RunFolder(tmp_path / "run"), create=False)
-    records = {one.number: one for one in read_records(study)}
-    waiting = [one for one in records.values() if one.outcome is Outcome.PAUSED]
+    records = read_records(study)
+    waiting = [one for one in records if one.outcome is Outcome.PAUSED]
     assert waiting
-    shown = shown_to_sampler(study, records, lambda one: (one.reached[-1].error, 1.0))
+    proposals = zip(proposed_trials(study), records, strict=True)
+    shown = shown_to_sampler(proposals, 2, lambda one: (one.reached[-1].error, 1.0))
     shown.sampler = TPESampler(seed=0, n_startup_trials=1)
     shown.ask()
     trials = shown.get_trials()
@@ -197,3 +199,17 @@ def test_a_search_says_how_far_it_came_and_counts_parents(tmp_path: Path) -> Non
     assert spent <= 9
     assert view.events[-1].endswith(f"0 stopped early; {spent} of 9 epochs")
     assert f"{len(begun)} of 50 networks begun, {len(begun)} trained in full" in view.events[-1]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_finished_search_goes_on_with_more_trials_and_leaves_what_it_gave_up(
+    tmp_path: Path, rule: str
+) -> None:
+    config = config_of(rule, trials=9)
+    _, before = formula_search(tmp_path / "run", config)
+    assert Outcome.STOPPED in {r.outcome for r in before}
+    more = config.model_copy(update={"trials": 15})
+    _, after = formula_search(tmp_path / "run", more)
+    assert told(after)[:9] == told(before)
+    assert len(after) == 15
+    assert Outcome.TRAINED in {r.outcome for r in after[9:]}

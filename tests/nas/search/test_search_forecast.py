@@ -63,6 +63,15 @@ def test_features_are_standardised_and_tell_networks_apart(
     assert same.shape == (2, 0)
 
 
+def test_blocks_that_are_counted_from_the_end_are_figures_too() -> None:
+    """``log1p`` of -1 is endless, and one endless column ends a search."""
+    plain = {"backbone": "shufflenet_v2", "width": 0.25, "input_size": 16}
+    specs = [ArchSpec(**plain, unit={"blocks": [block]}) for block in (-2, -1, 0, 1)]
+    matrix = features_of(specs, [(1.0,)] * 4)
+    assert np.isfinite(matrix).all()
+    assert len(np.unique(matrix, axis=0)) == 4
+
+
 def test_a_forecast_learns_who_is_late(
     specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
 ) -> None:

@@ -13,7 +13,8 @@ from blocks.backbones import Geometry
 from nas.runs import RunFolder, TrialFolder
 from nas.search import SearchConfig
 from nas.search.inherit import inherited_recipe, inherited_start, inheriting, plain_parent
-from nas.training import RECIPES, TrainJob, fit, read_metrics
+from nas.training import RECIPES, TrainJob, read_metrics
+from nas.training.fit import fit
 
 SPEC = ArchSpec(
     backbone="shufflenet_v2",

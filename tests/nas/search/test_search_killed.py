@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +14,9 @@ import optuna
 import psutil
 import pytest
 from filelock import FileLock
+from search_helpers import Keep, resume, search_command, trainings
 
-from nas.runs import Outcome, RunFolder
+from nas.runs import Outcome, RunFolder, TrialFolder
 from nas.search import read_run
 from nas.training import read_metrics
 
@@ -26,20 +25,7 @@ BOUND = 240
 
 
 def command(name: str, *more: str) -> list[str]:
-    return [
-        sys.executable, "-m", "nas", "search", "--space", "quickstart", "--data", "digits",
-        "--limit", "256", "--recipe", "tiny", "--epochs", "4", "--seed", "5", "--name", name, *more,
-    ]  # fmt: skip
-
-
-def resume(name: str) -> list[str]:
-    return [sys.executable, "-m", "nas", "search", "--resume", name]
-
-
-def trainings(parent: int) -> list[psutil.Process]:
-    """The training processes of ``parent``: each leads a session of its own."""
-    children = psutil.Process(parent).children(recursive=True)
-    return [child for child in children if os.getsid(child.pid) == child.pid]
+    return search_command(name, "--limit", "256", "--epochs", "4", *more)
 
 
 @dataclass
@@ -57,6 +43,7 @@ class Chaos:
     rng: random.Random
     parents: int = 0
     workers: int = 0
+    lives: int = 0
 
     def run(self, arguments: list[str], kills: int) -> None:
         """Kill so many times, as long as the search runs; then let it end."""
@@ -71,16 +58,18 @@ class Chaos:
 
     def _one_life(self, arguments: list[str]) -> None:
         """Kill a training, then its parent; sometimes the parent at once, whatever it is at."""
+        self.lives += 1
         with (self.folder / "output.txt").open("ab") as output:
             parent = subprocess.Popen(arguments, cwd=self.folder, stdout=output, stderr=output)
         if self.rng.random() < 0.2:
             self._wait(parent, self.rng.uniform(0, 20))
-        elif (worker := self._a_training(parent)) is not None:
-            time.sleep(self.rng.uniform(0, 2))
-            with suppress(psutil.NoSuchProcess):
-                worker.kill()
-                self.workers += 1
-            self._wait(parent, self.rng.uniform(0, 4))
+        elif self._a_training(parent) is not None:
+            self._let_train(parent, self.rng.randrange(4))
+            if (worker := self._a_training(parent)) is not None:
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+                    self.workers += 1
+            self._let_train(parent, self.rng.randrange(3))
         if parent.poll() is None:
             children = psutil.Process(parent.pid).children(recursive=True)
             parent.kill()
@@ -88,6 +77,20 @@ class Chaos:
             _, alive = psutil.wait_procs(children, timeout=30)
             assert not alive, "a process outlived its parent"
         assert parent.wait() in (0, -signal.SIGKILL), (self.folder / "output.txt").read_text()
+
+    def _let_train(self, parent: subprocess.Popen[bytes], epochs: int) -> None:
+        """Wait for so many epochs, however busy the machine is, and then a moment."""
+        goal = self._epochs() + epochs
+        deadline = time.monotonic() + BOUND
+        while self._epochs() < goal and parent.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        self._wait(parent, self.rng.uniform(0, 0.5))
+
+    def _epochs(self) -> int:
+        """Epochs that all trials have trained."""
+        trials = RunFolder(self.folder / "runs" / self.name).path.glob("trials/*")
+        return sum(len(read_metrics(TrialFolder(trial))) for trial in trials)
 
     def _wait(self, parent: subprocess.Popen[bytes], seconds: float) -> None:
         with suppress(subprocess.TimeoutExpired):
@@ -114,9 +117,15 @@ def kills(request: pytest.FixtureRequest) -> int:
     return int(request.config.getoption("--kills"))
 
 
-@pytest.mark.parametrize(("workers", "sampler"), [(1, "tpe"), (2, "random")])
+@pytest.mark.parametrize(
+    ("workers", "sampler"), [(2, "random"), pytest.param(1, "tpe", marks=pytest.mark.long)]
+)
 def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
-    workers: int, sampler: str, kills: int, tmp_path: Path
+    workers: int,
+    sampler: str,
+    kills: int,
+    keep: Keep,
+    tmp_path: Path,
 ) -> None:
     """Not one lost, not one twice, not one other. One worker with a sampler that learns, two without."""
     arguments = [
@@ -136,14 +145,31 @@ def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
         check=False,
     )
     assert unbroken.returncode == 0, unbroken.stderr
-    assert sorted(result(tmp_path, "broken")) == sorted(result(tmp_path, "unbroken"))
+    broken, expected = result(tmp_path, "broken"), result(tmp_path, "unbroken")
+    trained = [key for _, key, outcome, _ in broken if outcome is Outcome.TRAINED]
+    keep(
+        "kills",
+        {
+            "workers": workers,
+            "sampler": sampler,
+            "parents killed": chaos.parents,
+            "trainings killed": chaos.workers,
+            "searches begun or resumed": chaos.lives + 1,
+            "trials": len(broken),
+            "trained": len(trained),
+            "lost": len(set(expected) - set(broken)),
+            "other than unbroken": len(set(broken) - set(expected)),
+            "trained twice": len(trained) - len(set(trained)),
+        },
+    )
+    assert broken == expected
+    assert len(trained) == len(set(trained))
     run = RunFolder(tmp_path / "runs/broken")
-    for number, _, outcome, values in result(tmp_path, "broken"):
+    for number, _, outcome, values in broken:
         if outcome is Outcome.TRAINED:
             epochs = read_metrics(run.trial(number))
             assert [e.epoch for e in epochs] == [1, 2, 3, 4]
             assert epochs[-1].val_error == values[0]
-    print(f"{chaos.parents} parents and {chaos.workers} trainings killed")
 
 
 @pytest.mark.parametrize("request_to_end", [signal.SIGINT, signal.SIGTERM])
@@ -200,3 +226,25 @@ def test_a_suspended_training_does_not_wake_beside_the_one_in_its_place(tmp_path
     assert not worker.is_running()
     assert [one[2] for one in result(tmp_path, "first")] == [Outcome.TRAINED]
     assert [e.epoch for e in read_metrics(run.trial(0))] == [1, 2, 3, 4]
+
+
+def test_a_training_without_memory_fails_alone(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        command(
+            "first", "--trials", "2", "--workers", "1", "--threads", "1", "--sampler", "random"
+        ),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + BOUND
+    while not (begun := trainings(parent.pid)):
+        assert parent.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    # The limit of this one process only: room for what Python needs, and not for the network's maps.
+    room = psutil.Process(begun[0].pid).memory_info().data + 16 * 2**20
+    psutil.Process(begun[0].pid).rlimit(psutil.RLIMIT_DATA, (room, room))
+    assert parent.wait(BOUND) == 0
+    _, records = read_run(RunFolder(tmp_path / "runs/first"))
+    assert [record.outcome for record in records] == [Outcome.FAILED, Outcome.TRAINED]
+    assert records[0].note

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from optuna.exceptions import StorageInternalError
+from search_helpers import Keep
 
 from nas.runs import Outcome, RunFolder
 from nas.search import read_run, watch_study
@@ -71,7 +72,9 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.skipif(not PROGRAMS, reason="no PostgreSQL server")
-def test_a_search_outlives_a_restart_of_its_server(server: Server, tmp_path: Path) -> None:
+def test_a_search_outlives_a_restart_of_its_server(
+    server: Server, keep: Keep, tmp_path: Path
+) -> None:
     words = [
         "search", "--space", "quickstart", "--data", "digits", "--limit", "256", "--recipe", "tiny",
         "--epochs", "3", "--trials", "4", "--workers", "1", "--threads", "1", "--sampler", "random",
@@ -87,14 +90,26 @@ def test_a_search_outlives_a_restart_of_its_server(server: Server, tmp_path: Pat
             assert search.poll() is None, (tmp_path / "output.txt").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        stopped = time.monotonic()
         server.control("-m", "fast", "stop")
         time.sleep(5)  # long enough for a training to end meanwhile
         server.control("-l", str(server.folder / "log"), "start")
+        down = time.monotonic() - stopped
         assert search.wait(BOUND) == 0, (tmp_path / "output.txt").read_text()
     finally:
         search.kill()
     config, records = read_run(RunFolder(tmp_path / "runs/far"))
     assert config.storage == server.url
+    keep(
+        "postgresql",
+        {
+            "server": PROGRAMS[-1].parent.name,
+            "seconds down": round(down, 1),
+            "trials": len(records),
+            "trained": sum(one.outcome is Outcome.TRAINED for one in records),
+            "failed": sum(one.outcome is Outcome.FAILED for one in records),
+        },
+    )
     assert [r.outcome for r in records if r.outcome is not Outcome.REPLAYED] == [
         Outcome.TRAINED
     ] * 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,8 @@ import torch
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.training import (
-    RECIPES,
-    Recipe,
-    TrainJob,
-    fit,
-    load_checkpoint,
-    read_info,
-    read_metrics,
-)
+from nas.training import RECIPES, Recipe, TrainJob, load_checkpoint, read_info, read_metrics
+from nas.training.fit import fit
 from nas.training.module import Classifier
 
 SPEC = ArchSpec(
@@ -109,7 +103,7 @@ def test_another_seed_gives_other_weights() -> None:
 
 def test_it_learns_and_the_checkpoint_gives_the_logged_error() -> None:
     # Gentler than RECIPE, whose peak rate lets one seed in four end above 15 %, by rounding alone.
-    recipe = RECIPE.model_copy(update={"epochs": 8, "lr": 0.02})
+    recipe = RECIPE.model_copy(update={"epochs": 5, "lr": 0.02})
     job = make_job("a", recipe=recipe, data=DataConfig(name="digits"))
     history = fit(job)
     assert history[-1].val_error is not None
@@ -251,3 +245,11 @@ def test_the_checkpoint_is_small_enough_to_be_written_every_epoch() -> None:
     params = sum(p.numel() for p in build(SPEC).parameters())
     # Current weights, averaged weights and momentum: three numbers a weight, and the file's frame.
     assert os.path.getsize("a/checkpoint.pt") < 3.5 * 4 * params + 1_000_000
+
+
+def test_the_loss_of_a_split_weighs_every_image_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fit(make_job("whole", stop_epoch=1))
+    # nas.training.fit is the function, too. Of 288 images the last batch has eight.
+    monkeypatch.setattr(sys.modules["nas.training.fit"], "EVALUATION_BATCH", 280)
+    parts = fit(make_job("parts", stop_epoch=1))
+    assert parts[0].val_loss == pytest.approx(whole[0].val_loss, rel=1e-6)

@@ -19,7 +19,8 @@ from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
 from nas.search.executors import LocalExecutor
-from nas.training import Recipe, TrainJob, fit, load_checkpoint, read_info, read_metrics
+from nas.training import Recipe, TrainJob, load_checkpoint, read_info, read_metrics
+from nas.training.fit import fit
 
 PLAIN = ArchSpec(
     backbone="shufflenet_v2",

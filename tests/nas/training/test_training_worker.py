@@ -103,6 +103,7 @@ def test_a_killed_process_is_reported_and_leaves_the_reason(executor: LocalExecu
     assert "killed by signal 9" in TrialFolder(job.folder).error.read_text()
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_when_the_server_that_forks_was_killed(executor: LocalExecutor) -> None:
     lost, next_one = make_job(Path("a"), epochs=1000), make_job(Path("b"), epochs=1)
     executor.start(0, lost)
@@ -160,6 +161,7 @@ time.sleep(1000)
 """
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_its_parent_however_that_ended(executor: LocalExecutor) -> None:
     job = make_job(Path("a"), epochs=1000)
     write_text(Path("job.json"), job.model_dump_json())

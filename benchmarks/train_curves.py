@@ -9,8 +9,8 @@ weights on 1,500 held-out images.
 Run it again after any interruption: trainings go on from their checkpoints, and what the table holds is
 not trained again. On a CPU it takes about three core-hours.
 
-    python benchmarks/curves/train.py [--workers 2]      # nice it: it may run beside other work
-    python benchmarks/curves/train.py --collect          # only writes the table of what is there
+    python benchmarks/train_curves.py [--workers 2]      # nice it: it may run beside other work
+    python benchmarks/train_curves.py --collect          # only writes the table of what is there
 
 Writes benchmarks/curves/curves.csv.gz (one row an epoch) and networks.json (the specs by key).
 """
@@ -26,13 +26,13 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from table import NETWORKS, SPACE, Epoch, read_rows, write_rows
+from curves.table import NETWORKS, SPACE, Epoch, read_rows, write_rows
 
 from blocks import ArchSpec
 from nas.cost import count
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder, write_text
-from nas.training import RECIPES, TrainJob, read_metrics
+from nas.training import RECIPES, EpochMetrics, TrainJob, read_metrics
 from nas.training.fit import fit
 from search_spaces import load_space
 
@@ -88,7 +88,7 @@ def train(workers: int) -> None:
             print(f"{number:3d} {job.spec.key}-{job.seed} {epochs[-1].val_error}", flush=True)
 
 
-def epochs_of(job: TrainJob) -> list:
+def epochs_of(job: TrainJob) -> list[EpochMetrics]:
     """What a training has written so far."""
     return read_metrics(TrialFolder(job.folder)) if job.folder.is_dir() else []
 

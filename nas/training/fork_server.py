@@ -10,14 +10,14 @@ import multiprocessing
 import os
 import signal
 import time
-from multiprocessing import forkserver
+from collections.abc import Callable
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
+from typing import Any
 
 from nas.errors import WorkFailed
-from nas.runs import TrialFolder
-from nas.training.worker import train_and_exit
 
-IMPORTED = ("nas.training.worker", "torch.utils.tensorboard", "sklearn")
+IMPORTED = ("nas.training.worker", "nas.training.fit", "torch.utils.tensorboard", "sklearn")
 """What the server imports, lest each training does: beside the worker, what is imported late."""
 SAFE_PATH = "PYTHONSAFEPATH"
 ATTEMPTS = 3
@@ -34,20 +34,20 @@ def start_server() -> None:
     before = os.environ.get(SAFE_PATH)
     # A file in the user's folder must not stand in for a module of the program.
     os.environ[SAFE_PATH] = "1"
+    resource_tracker.ensure_running()  # else the first server starts it, and that unblocks signals
+    # Ctrl-C in a terminal goes to the server too, which is importing and would print where.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
         forkserver.ensure_running()
     finally:
         del os.environ[SAFE_PATH]
         if before is not None:
             os.environ[SAFE_PATH] = before
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def fork_training(folder: TrialFolder, environment: dict[str, str]) -> ForkServerProcess:
-    """A process that trains the job in ``folder``.
-
-    Args:
-        folder: Of the trial.
-        environment: All environment variables of the process.
+def fork_process(target: Callable[..., Any], arguments: tuple[Any, ...]) -> ForkServerProcess:
+    """A process that calls ``target`` with ``arguments``.
 
     Raises:
         WorkFailed: The server was killed again and again.
@@ -55,8 +55,7 @@ def fork_training(folder: TrialFolder, environment: dict[str, str]) -> ForkServe
     reason: Exception | None = None
     for _ in range(ATTEMPTS):
         start_server()
-        arguments = (folder.job, folder.output, environment)
-        process = _CONTEXT.Process(target=train_and_exit, args=arguments)
+        process = _CONTEXT.Process(target=target, args=arguments)
         try:
             process.start()
             return process
@@ -67,7 +66,7 @@ def fork_training(folder: TrialFolder, environment: dict[str, str]) -> ForkServe
     raise WorkFailed(f"no process can be started: {reason}")
 
 
-def kill_training(process: ForkServerProcess) -> None:
+def kill_process(process: ForkServerProcess) -> None:
     """Kill a training with the processes that read its images: it leads a group of its own."""
     assert process.pid is not None
     try:

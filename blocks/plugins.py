@@ -1,0 +1,90 @@
+"""Units and backbones of one's own: Python files named in SKNAS_PLUGINS, and installed packages.
+
+A plugin is code, so only the person who runs a command names one, there or by installing it. No space,
+no file of a run and no checkpoint can.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import traceback
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from blocks.errors import InvalidInput
+
+VARIABLE = "SKNAS_PLUGINS"
+"""Environment variable: paths of files, separated as in PATH. Trainings inherit it."""
+
+GROUP = "sknas.plugins"
+"""Entry points of installed packages: modules that register something when they are imported."""
+
+_problem: str | None = None
+
+
+def hint() -> str:
+    """For messages that say what there is."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return f"; {VARIABLE}={named} registers no other"
+    return f"; one of your own: name its file in {VARIABLE}"
+
+
+def load_plugins() -> None:
+    """Run every plugin, once in a process; later calls do nothing, or raise what the first one raised.
+
+    Registries call this when they are asked for a name that they do not have, or for all their names: a
+    process that needs no plugin runs none.
+
+    Raises:
+        InvalidInput: A file is missing, or running it fails.
+    """
+    global _problem
+    if _problem is None:
+        _problem = ""  # from here on: what a plugin asks of a registry must not begin again
+        try:
+            _load_all()
+        except InvalidInput as error:
+            _problem = str(error)
+    if _problem:
+        raise InvalidInput(_problem)
+
+
+def _load_all() -> None:
+    named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    for path in dict.fromkeys(Path(one).expanduser().resolve() for one in named):
+        try:
+            _run(path)
+        except (Exception, SystemExit) as error:  # whatever the file raises
+            line = next((f.lineno for f in _frames(error) if f.filename == str(path)), None)
+            where = str(path) if line is None else f"{path}, line {line}"
+            raise InvalidInput(f"{VARIABLE}: {where}: {_reason(error)}") from error
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:
+            raise InvalidInput(f"plugin {entry.name} ({entry.value}): {_reason(error)}") from error
+
+
+def _run(path: Path) -> None:
+    name = f"sknas_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # As an import does: torch's exporters look classes up by the name of their module.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Innermost first."""
+    return traceback.extract_tb(error.__traceback__)[::-1]
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,92 @@
+"""Everything that was found, and what of it stands in the way of a search and an ONNX export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from nas.doctor.disk import Disk, disk_of
+from nas.doctor.machine import Machine, this_machine
+from nas.doctor.packages import Package, declared_packages
+from nas.doctor.runtimes import Runtime, try_runtime
+from nas.doctor.sweep import Estimate, Middle, estimate
+from nas.export import TARGETS
+from nas.search import SearchConfig
+
+Part: TypeAlias = tuple[Package, ...] | Machine | Runtime | Disk | Estimate
+NEEDED_RUNTIME = "onnx"
+
+
+class Diagnosis(BaseModel):
+    """What was found.
+
+    Attributes:
+        packages: What pyproject.toml asks for; empty where the program was not installed.
+        machine: Cores, memory, GPUs.
+        disk: Where runs lie.
+        runtimes: Of export, one each.
+        sweep: What ten trials would cost.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    packages: tuple[Package, ...]
+    machine: Machine
+    disk: Disk
+    runtimes: tuple[Runtime, ...]
+    sweep: Estimate
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps a search or an ONNX export from working; none: all is well."""
+        found = [
+            f"{one.name} {one.installed or 'is missing'}: allowed: {one.required or 'any version'}"
+            for one in self.packages
+            if one.extra is None and not one.fits
+        ]
+        if self.disk.problem is not None:
+            found.append(f"runs cannot be written: {self.disk.problem}")
+        found += [
+            f"runtime {one.name}: {one.problem}"
+            for one in self.runtimes
+            if one.name == NEEDED_RUNTIME and one.problem is not None
+        ]
+        if self.sweep.problem is not None:
+            found.append(f"a training fails: {self.sweep.problem}")
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "works": not self.problems,
+            "problems": list(self.problems),
+            **self.model_dump(mode="json"),
+        }
+
+
+def diagnose(
+    config: SearchConfig, networks: Middle, starting: float, tell: Callable[[Part], None]
+) -> Diagnosis:
+    """Look at everything, the quick things first.
+
+    Args:
+        config: Of the search whose cost is wanted.
+        networks: Of its space.
+        starting: Seconds that this process took to import what it needs.
+        tell: Told of each part as soon as it is known.
+    """
+    packages, machine, disk = declared_packages(), this_machine(), disk_of()
+    tell(packages)
+    tell(machine)
+    tell(disk)
+    runtimes = []
+    for name in TARGETS:
+        runtimes.append(try_runtime(name))
+        tell(runtimes[-1])
+    sweep = estimate(config, networks, machine.cores, starting)
+    tell(sweep)
+    return Diagnosis(
+        packages=packages, machine=machine, disk=disk, runtimes=tuple(runtimes), sweep=sweep
+    )

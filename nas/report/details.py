@@ -1,0 +1,57 @@
+"""What one needs to take a trained network away from the page."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from nas.report.material import Material
+from nas.report.quantities import digits, label
+from nas.report.summary import Fact
+from nas.runs import TrialRecord
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network in full.
+
+    Attributes:
+        trial: Its trial.
+        place: Where it stands, as the end of a sentence.
+        figures: Its objectives.
+        key: Its canonical name.
+        yaml: The network, as ``nas train`` and ``nas count`` take it.
+        commands: Command lines that go on with it.
+    """
+
+    trial: int
+    place: str
+    figures: tuple[Fact, ...]
+    key: str
+    yaml: str
+    commands: tuple[str, ...]
+
+
+def networks(material: Material) -> tuple[Network, ...]:
+    """All trained networks, by trial."""
+    front = {point.trial for point in material.front.points}
+    return tuple(_network(one, material, one.number in front) for one in material.trained)
+
+
+def _network(one: TrialRecord, material: Material, on_front: bool) -> Network:
+    figures = zip(material.config.objectives, one.values, strict=True)
+    place = "on the front" if on_front else "behind the front"
+    if material.knee and material.knee.trial == one.number:
+        place = "the knee of the front"
+    run = shlex.quote(material.name)
+    return Network(
+        trial=one.number,
+        place=place,
+        figures=tuple(Fact(label(name), digits(name, value)) for name, value in figures),
+        key=one.key,
+        yaml=one.spec.to_yaml(),
+        commands=(
+            f"nas train {run} --trial {one.number}",
+            f"nas export {run} --trial {one.number} --targets onnx",
+        ),
+    )

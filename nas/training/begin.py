@@ -1,0 +1,45 @@
+"""How a process begins that trains for another one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def begin_process(output: Path, environment: Mapping[str, str]) -> None:
+    """Cut this process loose from the terminal, and tie its life to that of its parent.
+
+    For a process that multiprocessing has just made.
+
+    Args:
+        output: File that what it prints is appended to.
+        environment: All its environment variables.
+    """
+    # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
+    os.setsid()
+    # The server was started with it blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
+    os.environ.clear()
+    os.environ.update(environment)
+    print_into(output)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def print_into(output: Path) -> None:
+    """Append whatever this process prints to a file, however it is printed."""
+    with output.open("ab") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, then leave at once; a checkpoint is never half-written."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

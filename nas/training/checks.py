@@ -1,0 +1,33 @@
+"""Whether a training can be what it is asked to be, told before anything is written."""
+
+from __future__ import annotations
+
+import torch
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from nas.data import Data, DataInfo
+from nas.training.job import TrainJob
+
+
+def check_fits(spec: ArchSpec, info: DataInfo) -> None:
+    """Raise InvalidInput when a network is made for other images or classes than those of a set."""
+    for field in ("num_classes", "in_channels", "input_size"):
+        have, want = getattr(spec, field), getattr(info, field)
+        if have != want:
+            raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
+
+
+def check_devices(job: TrainJob, data: Data) -> None:
+    """Raise InvalidInput when a job cannot be shared out among its processes."""
+    if job.devices == 1:
+        return
+    gpus = torch.accelerator.device_count() if torch.accelerator.is_available() else None
+    if gpus is not None and job.devices > gpus:
+        raise InvalidInput(f"devices {job.devices}: allowed here: 1 to {gpus}, one for each GPU")
+    cpu = torch.device("cpu")
+    images = data.train_batches(job.recipe.batch_size, job.seed, cpu, full=job.full).batch_images
+    if job.devices > images:
+        raise InvalidInput(
+            f"devices {job.devices}: a batch has {images} images; allowed: 1 to {images}"
+        )

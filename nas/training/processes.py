@@ -1,0 +1,199 @@
+"""Several processes of this machine that train one network together, and the one that looks after them.
+
+Each holds the whole network and a share of every batch; gradients are averaged by Lightning's DDP. The
+process that was asked to train takes no part: whatever one of the others comes to, it ends them all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn, TypeAlias
+
+import torch
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+
+from blocks.errors import InvalidInput
+from nas.errors import WorkFailed
+from nas.runs import TrialFolder, write_text
+from nas.training.begin import begin_process
+from nas.training.checkpoint_io import AtomicCheckpointIO
+from nas.training.fork_server import fork_process, kill_process
+from nas.training.job import EpochMetrics, TrainJob
+from nas.training.place import Place
+
+History: TypeAlias = tuple[EpochMetrics, ...]
+Work: TypeAlias = Callable[[Place, Callable[[EpochMetrics], None]], History]
+"""What each process does: called with its place and with whom to tell of an epoch."""
+
+GRACE_SECONDS = 5
+"""How long the others may take to say what they know of it when one has failed."""
+EXPECTED = (InvalidInput, WorkFailed, FloatingPointError, OSError)
+"""Errors that say in one line what was wrong."""
+
+
+def placement(devices: int) -> dict[str, Any]:
+    """Lightning's options for a process that trains alone, or together with others."""
+    options: dict[str, Any] = {"accelerator": "auto", "devices": devices}
+    if devices == 1:
+        return {**options, "plugins": [AtomicCheckpointIO()]}
+    return {
+        **options,
+        # BatchNorms' statistics are the same everywhere; there is nothing to copy.
+        "strategy": DDPStrategy(broadcast_buffers=False),
+        "use_distributed_sampler": False,
+        # It reads the place of the process from environment variables, and starts none itself.
+        "plugins": [AtomicCheckpointIO(), TorchElasticEnvironment()],
+    }
+
+
+def train_together(
+    work: Work, job: TrainJob, on_epoch: Callable[[EpochMetrics], None] | None
+) -> History:
+    """Have ``job.devices`` processes do ``work``.
+
+    Args:
+        work: Can be pickled.
+        job: What they train; what they print goes to the output file of its folder.
+        on_epoch: Called in this process at the end of every epoch.
+
+    Returns:
+        What the first of them returned.
+
+    Raises:
+        WorkFailed: One of them failed or was killed; the others have ended, too.
+        InvalidInput: One of them met this, or another error that says in one line what was wrong.
+    """
+    folder = TrialFolder(job.folder)
+    folder.error.unlink(missing_ok=True)
+    threads = job.threads or max(1, torch.get_num_threads() // job.devices)
+    members: dict[Connection, ForkServerProcess] = {}
+    with TemporaryDirectory(prefix="nas-") as place_to_meet:
+        meeting = Path(place_to_meet) / "meeting"
+        try:
+            for rank in range(job.devices):
+                place = Place(rank, job.devices)
+                ours, theirs = Pipe(duplex=False)
+                environment = _environment(place, threads)
+                arguments = (work, place, folder, meeting, environment, theirs)
+                members[ours] = fork_process(_member, arguments)
+                theirs.close()
+            return _follow(members, folder, on_epoch)
+        finally:
+            for process in members.values():
+                kill_process(process)
+            for process in members.values():
+                process.join()
+
+
+def _follow(
+    members: Mapping[Connection, ForkServerProcess],
+    folder: TrialFolder,
+    on_epoch: Callable[[EpochMetrics], None] | None,
+) -> History:
+    """Hear the processes out until all have ended, or one has failed."""
+    waiting, histories, failures = list(members), [], list[Exception]()
+    deadline: float | None = None
+    while waiting and (deadline is None or time.monotonic() < deadline):
+        for connection in wait(waiting, GRACE_SECONDS):
+            assert isinstance(connection, Connection)
+            try:
+                message = connection.recv()
+            except EOFError:
+                waiting.remove(connection)
+                failures += _how_it_ended(members, connection, folder)
+            else:
+                if isinstance(message, Exception):
+                    failures.append(message)
+                elif isinstance(message, EpochMetrics):
+                    if on_epoch is not None:
+                        on_epoch(message)
+                else:
+                    histories.append(message)
+        if failures and deadline is None:
+            deadline = time.monotonic() + GRACE_SECONDS
+    if failures:
+        # When one goes, the others lose their connection to it: that is not what happened.
+        raise next((f for f in failures if not isinstance(f, WorkFailed)), failures[0])
+    history: History = histories[0]
+    return history
+
+
+def _how_it_ended(
+    members: Mapping[Connection, ForkServerProcess], connection: Connection, folder: TrialFolder
+) -> list[Exception]:
+    process = members[connection]
+    process.join()
+    code = process.exitcode
+    if code in (0, 1):  # 1: it has said why
+        return []
+    how = f"was killed by signal {-code}" if code and code < 0 else f"ended with exit code {code}"
+    number = list(members).index(connection) + 1
+    return [
+        WorkFailed(
+            f"training process {number} of {len(members)} {how}; what it printed: {folder.output}; "
+            "the same command goes on from the last epoch"
+        )
+    ]
+
+
+def _environment(place: Place, threads: int) -> dict[str, str]:
+    # They all run on this machine, and nobody else is to hear of it.
+    loopback = "lo0" if sys.platform == "darwin" else "lo"
+    return {
+        "GLOO_SOCKET_IFNAME": loopback,
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "RANK": str(place.rank),
+        "LOCAL_RANK": str(place.rank),
+        "WORLD_SIZE": str(place.processes),
+    }
+
+
+def _member(
+    work: Work,
+    place: Place,
+    folder: TrialFolder,
+    meeting: Path,
+    environment: Mapping[str, str],
+    answers: Connection,
+) -> NoReturn:
+    """The whole life of one of the processes."""
+    begin_process(folder.output, environment)
+    torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
+    try:
+        _meet(place, meeting)
+        answers.send(work(place, answers.send))
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+    except EXPECTED as error:
+        answers.send(error)
+        sys.exit(1)
+    except BaseException as error:
+        write_text(folder.error, traceback.format_exc())
+        told = f"training process {place.rank + 1} of {place.processes}: {error!r:.300}"
+        answers.send(WorkFailed(f"{told}; all of it: {folder.error}"))
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _meet(place: Place, meeting: Path) -> None:
+    """Join the others, through a file: no port has to be free."""
+    gpus = torch.cuda.is_available()
+    if gpus:
+        torch.cuda.set_device(place.rank)
+    torch.distributed.init_process_group(
+        "nccl" if gpus else "gloo",
+        init_method=f"file://{meeting}",
+        rank=place.rank,
+        world_size=place.processes,
+    )

@@ -1,0 +1,45 @@
+"""What a command imports before it does anything: seconds that every user waits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+LATE = ("pytorch_lightning", "lightning_fabric", "torchmetrics", "sklearn", "scipy.stats")
+"""Imported by the commands that need them, when they do."""
+
+
+def test_a_command_does_not_import_what_few_commands_need() -> None:
+    code = f"import sys, nas.cli.main; print([name for name in {LATE} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_still_importing_ends_in_one_line(
+    end: signal.Signals, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nas", "pareto", "nowhere"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background, or under nohup, have some ignored.
+        preexec_fn=lambda: signal.signal(end, signal.SIG_DFL),
+    )
+    watched, deadline = psutil.Process(process.pid), time.monotonic() + 120
+    while not any("libtorch" in one.path for one in watched.memory_maps()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(end)
+    out, error = process.communicate(timeout=120)
+    assert (process.returncode, out, error) == (1, "", "nas: interrupted\n")
