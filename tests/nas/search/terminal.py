@@ -42,8 +42,8 @@ class Terminal:
     ) -> None:
         def take_terminal() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-            if deaf:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            # Not as this process has it: whoever runs the tests under nohup has it ignored.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if deaf else signal.SIG_DFL)
 
         unset = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "CI")
         inherited = {name: value for name, value in os.environ.items() if name not in unset}
