@@ -9,24 +9,27 @@ on the 10,000 test images, which nothing was chosen by: its hypervolume in the b
 worst figures on the joint front of all searches, with the reference (1.1, 1.1), as a share of that of
 the joint front.
 
-    python benchmarks/early_stopping_sweep.py [--epochs 126] [--seeds 3]
+    python benchmarks/early_stopping_sweep.py [--epochs 126] [--seeds 0,1,2]
     python benchmarks/early_stopping_sweep.py --collect     # only writes files of what is there
 
-Run it again after any interruption; searches go on where they stopped. One of 126 epochs takes about a
-quarter of an hour on one core. Writes docs/results/search_efficiency/: sweeps.csv (a row a search),
-sweep_fronts.csv (a row a network on a front).
+Run it again after any interruption: searches go on where they stopped, and those that the two files
+hold are not run again. One of 126 epochs takes about a quarter of an hour on one core. Writes into
+docs/results/search_efficiency/: sweeps.csv (a row a search), sweep_fronts.csv
+(a row a network on a front).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
-from over_seeds import half_width, mean, write_rows
+from over_seeds import half_width, mean, read_rows, write_rows
 
 from nas.cli.main import main as nas
 from nas.data import load_data
@@ -43,6 +46,8 @@ STRATEGIES = (
     ("density", "pareto"),
     ("forecast", "forecast"),
 )
+Search: TypeAlias = tuple[str, str, int]
+"""Sampler, early stopping, seed."""
 REFERENCE = (1.1, 1.1)
 BATCH = 500
 
@@ -73,6 +78,11 @@ class Network:
     val_error: float
     test_error: float
 
+    @property
+    def search(self) -> Search:
+        """Whose front it is on."""
+        return self.sampler, self.early_stopping, self.seed
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -100,22 +110,31 @@ class Sweep:
     val_share: float
     test_share: float
 
+    @property
+    def search(self) -> Search:
+        """Which it was."""
+        return self.sampler, self.early_stopping, self.seed
+
 
 def main() -> int:
     """Search, test, write; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=126, help="of each search")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--collect", action="store_true", help="search nothing")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    searches = [(*names, seed) for seed in range(options.seeds) for names in STRATEGIES]
-    for sampler, rule, seed in searches:
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    known = read_rows(OUT / "sweeps.csv", Sweep)
+    new = [(*names, seed) for seed in seeds for names in STRATEGIES]
+    new = [one for one in new if one not in {sweep.search for sweep in known}]
+    for sampler, rule, seed in new:
         if not options.collect and (code := search(sampler, rule, seed, options.epochs)):
             return code
-    there = [one for one in searches if folder(*one).pareto.is_file()]
-    networks = [network for one in there for network in front_of(*one)]
-    sweeps = [judge(one, networks) for one in there]
+    there = [one for one in new if folder(*one).pareto.is_file()]
+    networks = read_rows(OUT / "sweep_fronts.csv", Network)
+    networks += [network for one in there for network in front_of(*one)]
+    sweeps = [judged(sweep, networks) for sweep in known + [counted(one) for one in there]]
     write_rows(OUT / "sweep_fronts.csv", networks)
     write_rows(OUT / "sweeps.csv", sweeps)
     for sampler, rule in STRATEGIES:
@@ -171,17 +190,27 @@ def front_of(sampler: str, rule: str, seed: int) -> list[Network]:
     return found
 
 
-def judge(one: tuple[str, str, int], networks: Sequence[Network]) -> Sweep:
-    """What a search came to, beside all others."""
+def counted(one: Search) -> Sweep:
+    """What a search did, not judged yet."""
     run = folder(*one)
     _, records = read_run(run)
-    own = [n for n in networks if (n.sampler, n.early_stopping, n.seed) == one]
     outcomes = [record.outcome for record in records]
     return Sweep(
         *one,
         epochs=sum(record.epochs for record in records),
         begun=sum(bool(record.reached) for record in records),
         whole=outcomes.count(Outcome.TRAINED),
+        front=0,
+        val_share=math.nan,
+        test_share=math.nan,
+    )
+
+
+def judged(sweep: Sweep, networks: Sequence[Network]) -> Sweep:
+    """What a search came to, beside all others."""
+    own = [network for network in networks if network.search == sweep.search]
+    return replace(
+        sweep,
         front=len(own),
         val_share=round(share([(n.val_error, n.mflops) for n in own], networks, "val_error"), 4),
         test_share=round(share([(n.test_error, n.mflops) for n in own], networks, "test_error"), 4),

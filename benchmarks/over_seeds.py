@@ -7,9 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scipy import stats
+
+Row = TypeVar("Row")
 
 
 def mean(values: Sequence[float]) -> float:
@@ -35,3 +37,19 @@ def write_rows(path: Path, rows: Sequence[Any]) -> None:
         writer.writeheader()
         writer.writerows(map(asdict, rows))
     whole.replace(path)
+
+
+def read_rows(path: Path, kind: type[Row]) -> list[Row]:
+    """What ``write_rows`` has written of a dataclass of plain fields; a torn last line is left out."""
+    if not path.is_file():
+        return []
+    types = {"str": str, "int": int, "float": float}
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            try:
+                values = {one.name: types[str(one.type)](line[one.name]) for one in fields(kind)}  # type: ignore[arg-type]
+            except (TypeError, ValueError):
+                continue
+            rows.append(kind(**values))
+    return rows

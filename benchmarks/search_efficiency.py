@@ -40,7 +40,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from curves.table import SPACE, CurveTable, load_table
 from machine import machine
-from over_seeds import half_width, mean, write_rows
+from over_seeds import half_width, mean, read_rows, write_rows
 from replay.synthetic import crossing, parallel
 from replay.trace import Searcher
 
@@ -162,27 +162,10 @@ def run(case: Case) -> Run:
     )
 
 
-def known() -> list[Run]:
-    """What runs.csv holds; a torn last line is left out."""
-    path = OUT / "runs.csv"
-    if not path.is_file():
-        return []
-    kinds = {"str": str, "int": int, "float": float}
-    rows = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            try:
-                values = {one.name: kinds[str(one.type)](line[one.name]) for one in fields(Run)}
-            except (TypeError, ValueError):
-                continue
-            rows.append(Run(**values))
-    return rows
-
-
 def search(cases: Sequence[Case], workers: int) -> None:
     """Run what was not run."""
     path = OUT / "runs.csv"
-    rows = known()
+    rows = read_rows(path, Run)
     done = {row.case for row in rows}
     waiting = [case for case in cases if case not in done]
     print(f"{len(waiting)} of {len(cases)} searches to run", flush=True)
@@ -345,7 +328,9 @@ def paired(rows: Sequence[Run]) -> list[Paired]:
 def collect() -> None:
     """Write and print what the runs come to."""
     # runs.csv stays as it is: searches may be appending to it.
-    rows = sorted(known(), key=lambda r: (r.table, r.workers, r.searcher, r.seed))
+    rows = sorted(
+        read_rows(OUT / "runs.csv", Run), key=lambda r: (r.table, r.workers, r.searcher, r.seed)
+    )
     made = summary(rows)
     write_rows(OUT / "summary.csv", made)
     write_rows(OUT / "bands.csv", bands(rows))
