@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from machine import machine
-from over_seeds import write_rows
+from rows import write_rows
 
 from nas.data import load_data
 from nas.export import Manifest

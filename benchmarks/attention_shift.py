@@ -25,7 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from machine import machine
-from over_seeds import half_width, mean, write_rows
+from over_seeds import half_width, mean
+from rows import write_rows
 
 from nas.cli.main import main as nas
 

@@ -42,7 +42,7 @@ import numpy as np
 import torch
 from machine import machine
 from numpy.typing import NDArray
-from over_seeds import write_rows
+from rows import write_rows
 from torch import Tensor, nn
 
 from blocks import ArchSpec, SelectiveKernel, UnitOverride, UnitSpec, build

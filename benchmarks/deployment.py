@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from over_seeds import write_rows
+from rows import write_rows
 
 from blocks.deploy import fuse
 from nas.data import load_data

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from over_seeds import half_width, mean, read_rows, write_rows
+from over_seeds import half_width, mean
+from rows import read_rows, write_rows
 
 from nas.cli.main import main as nas
 from nas.data import load_data

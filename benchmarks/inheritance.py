@@ -24,20 +24,19 @@ Writes docs/results/inheritance/: inheritance.csv (one row an epoch, of parents 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import train_curves as curves
 from curves.table import load_table
-from over_seeds import write_rows
+from rows import read_rows, write_rows
 from scipy.stats import kendalltau
 
 from blocks import ArchSpec
@@ -200,7 +199,7 @@ def jobs(plan: Plan) -> Iterator[TrainJob]:
 
 def train(plan: Plan, everything: Sequence[TrainJob], workers: int) -> None:
     """Train what is not in the file; a child trains its parent if that is missing."""
-    done = {name_of(row): row.epoch for row in read_rows(plan.rows)}
+    done = {name_of(row): row.epoch for row in read_rows(plan.rows, Epoch)}
     waiting = [job for job in everything if done.get(name(job), 0) < job.recipe.epochs]
     waiting = [job for job in waiting if len(epochs_of(job)) < job.recipe.epochs]
     print(f"{len(waiting)} trainings to do", flush=True)
@@ -229,21 +228,9 @@ def name_of(row: Epoch) -> tuple[str, str]:
     return row.key, row.parent
 
 
-def read_rows(path: Path) -> list[Epoch]:
-    """All rows of the file, the epochs of each training in order; none when there is no file."""
-    if not path.is_file():
-        return []
-    kinds = {"str": str, "int": int, "float": float}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Epoch(**{one.name: kinds[str(one.type)](line[one.name]) for one in fields(Epoch)})
-            for line in csv.DictReader(file)
-        ]
-
-
 def collect(plan: Plan, everything: Sequence[TrainJob]) -> list[Epoch]:
     """Write the file of all whole trainings, and return its rows."""
-    rows = {(*name_of(row), row.epoch): row for row in read_rows(plan.rows)}
+    rows = {(*name_of(row), row.epoch): row for row in read_rows(plan.rows, Epoch)}
     for job in everything:
         epochs = epochs_of(job)
         if len(epochs) < job.recipe.epochs:

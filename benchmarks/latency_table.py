@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import machine
-from over_seeds import write_rows
+from rows import write_rows
 from scipy.stats import spearmanr
 
 from blocks import ArchSpec

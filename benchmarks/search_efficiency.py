@@ -40,9 +40,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from curves.table import SPACE, CurveTable, load_table
 from machine import machine
-from over_seeds import half_width, mean, read_rows, write_rows
+from over_seeds import half_width, mean
 from replay.synthetic import crossing, parallel
 from replay.trace import Searcher
+from rows import read_rows, write_rows
 
 from search_spaces import load_space
 

@@ -51,7 +51,7 @@ from typing import TypeAlias
 
 import torch
 from machine import machine
-from over_seeds import write_rows
+from rows import write_rows
 from sk_peers import UsualSelectiveKernel, check_equal, timm_unit, with_weights_of
 from torch import Tensor, nn
 

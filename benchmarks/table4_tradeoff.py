@@ -23,21 +23,21 @@ machine.json.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
 import plotly.graph_objects as go
 from machine import machine
-from over_seeds import half_width, mean, write_rows
+from over_seeds import half_width, mean
 from plotly.subplots import make_subplots
+from rows import read_rows, write_rows
 
 from blocks import ArchSpec, UnitSpec
 from nas.cost import count
@@ -231,16 +231,7 @@ def condition_of(job: TrainJob) -> Condition:
 
 def kept() -> list[Training]:
     """The trainings of trainings.csv, perhaps of another machine."""
-    path = OUT / "trainings.csv"
-    if not path.is_file():
-        return []
-    types = {"str": str, "int": int, "float": float}
-    readers = {field.name: types[str(field.type)] for field in fields(Training)}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Training(**{name: readers[name](text) for name, text in row.items()})
-            for row in csv.DictReader(file)
-        ]
+    return read_rows(OUT / "trainings.csv", Training)
 
 
 def found() -> Iterable[Training]:

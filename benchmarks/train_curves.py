@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from curves.table import NETWORKS, SPACE, Epoch, read_rows, write_rows
+from curves.table import NETWORKS, SPACE, Epoch, read_epochs, write_epochs
 
 from blocks import ArchSpec
 from nas.cost import count
@@ -73,7 +73,7 @@ def jobs() -> Iterator[TrainJob]:
 
 def train(workers: int) -> None:
     """Train what is not in the table."""
-    rows = read_rows()
+    rows = read_epochs()
     done = {(row.key, row.seed) for row in rows if row.epoch == RECIPE.epochs}
     waiting = [job for job in jobs() if (job.spec.key, job.seed) not in done]
     waiting = [job for job in waiting if len(epochs_of(job)) < RECIPE.epochs]
@@ -95,7 +95,7 @@ def epochs_of(job: TrainJob) -> list[EpochMetrics]:
 
 def collect() -> None:
     """Write the table of all whole trainings; the same bytes for the same figures."""
-    rows = {(row.key, row.seed, row.epoch): row for row in read_rows()}
+    rows = {(row.key, row.seed, row.epoch): row for row in read_epochs()}
     specs = {}
     for job in jobs():
         specs[job.spec.key] = job.spec.model_dump(mode="json")
@@ -109,7 +109,7 @@ def collect() -> None:
                     round(one.val_loss, 5), round(one.train_loss, 5), round(one.seconds, 2),
                     cost.mflops, cost.params, cost.activations,
                 )  # fmt: skip
-    write_rows([rows[name] for name in sorted(rows)])
+    write_epochs([rows[name] for name in sorted(rows)])
     write_text(NETWORKS, json.dumps(specs, indent=None, sort_keys=True) + "\n")
     whole = {(row.key, row.seed) for row in rows.values()}
     print(f"{len(whole)} trainings of {len({key for key, _ in whole})} networks", flush=True)

@@ -48,7 +48,6 @@ from typing import Any, TypeAlias
 
 import torch
 from machine import machine
-from over_seeds import write_rows
 from plain_training import (
     CROP_PADDING,
     EVALUATION_BATCH,
@@ -60,6 +59,7 @@ from plain_training import (
     plain_loaders,
     plain_network,
 )
+from rows import write_rows
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import train_curves as curves
 from curves.table import load_table
-from over_seeds import write_rows
+from rows import write_rows
 from scipy.stats import spearmanr
 
 from blocks import ArchSpec

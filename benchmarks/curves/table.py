@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from rows import parse_rows, print_rows
 
 from blocks import ArchSpec
 from nas.front import hypervolume
@@ -55,24 +55,18 @@ class Epoch:
     activations: int
 
 
-def read_rows(path: Path = TABLE) -> list[Epoch]:
+def read_epochs(path: Path = TABLE) -> list[Epoch]:
     """All rows of the file; none when there is no file."""
     if not path.is_file():
         return []
     with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
-        kinds = {"str": str, "int": int, "float": float}
-        return [
-            Epoch(**{one.name: kinds[str(one.type)](line[one.name]) for one in fields(Epoch)})
-            for line in csv.DictReader(file)
-        ]
+        return parse_rows(file, Epoch)
 
 
-def write_rows(rows: list[Epoch], path: Path = TABLE) -> None:
+def write_epochs(rows: list[Epoch], path: Path = TABLE) -> None:
     """Write the file whole; the same bytes for the same rows."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [one.name for one in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    print_rows(text, Epoch, rows)
     with replace_file(path) as file:
         file.write(gzip.compress(text.getvalue().encode(), mtime=0))
 
@@ -161,7 +155,7 @@ def load_table(path: Path = TABLE, networks: Path = NETWORKS, seed: int = 0) -> 
         for key, spec in json.loads(networks.read_text(encoding="utf-8")).items()
     }
     rows = sorted(
-        (row for row in read_rows(path) if row.seed == seed), key=lambda row: (row.key, row.epoch)
+        (row for row in read_epochs(path) if row.seed == seed), key=lambda row: (row.key, row.epoch)
     )
     keys = sorted({row.key for row in rows})
     curves = {key: [row for row in rows if row.key == key] for key in keys}
