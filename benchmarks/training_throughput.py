@@ -98,7 +98,7 @@ def measure_epochs(setting: Setting, loaders: Mapping[str, PlainLoaders]) -> Sec
     epochs: dict[str, Work] = {}
     for way, its_loaders in loaders.items():
         loop = PlainLoop(plain_network(setting), recipe, setting.device)
-        average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        average = get_ema_multi_avg_fn(recipe.ema_decay)
         averaged = AveragedModel(loop.net, multi_avg_fn=average, use_buffers=True)
         epochs[way] = partial(loop.epoch, its_loaders, averaged)
     seconds: Seconds = {way: [] for way in ("ours", *epochs)}

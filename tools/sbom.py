@@ -155,12 +155,12 @@ def _component(package: Package, kind: str) -> dict[str, Any]:
 def _licenses(installed: Distribution) -> list[dict[str, Any]]:
     """As the package states them: an SPDX expression, else names."""
     about = installed.metadata
-    if expression := about.get("License-Expression"):
-        return [{"expression": expression}]
+    if expressions := about.get_all("License-Expression"):
+        return [{"expression": expressions[0]}]
     classifiers = about.get_all("Classifier") or []
     parts = [one.split(" :: ") for one in classifiers if one.startswith("License :: ")]
     names = {part[-1] for part in parts if part[-1] != "OSI Approved"}
-    stated = (about.get("License") or "").strip()
+    stated = (about.get_all("License") or [""])[0].strip()
     if not names and stated not in UNCLEAR and len(stated) <= LONGEST_LICENSE:
         names = {" ".join(stated.split())}
     return [{"license": {"name": name}} for name in sorted(names)]

@@ -46,7 +46,7 @@ def can_recompute(branches: Iterable[nn.Module], x: Tensor) -> bool:
     return (
         all(_is_plain_batch_norm(norm) for _, norm, *_ in layers)
         and all(_is_differentiated(conv, x) for conv, *_ in layers)
-        and not (_has_any_global_hook() or any(map(_is_watched, branches)))  # type: ignore[no-untyped-call]
+        and not (_has_any_global_hook() or any(map(_is_watched, branches)))
     )
 
 

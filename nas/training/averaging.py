@@ -28,6 +28,6 @@ def _warm_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     def average(averaged: Any, current: Any, updates: Tensor | int) -> None:
         count = int(updates)
         warm = min(decay, (1 + count) / (10 + count))
-        get_ema_multi_avg_fn(warm)(averaged, current, updates)  # type: ignore[no-untyped-call]
+        get_ema_multi_avg_fn(warm)(averaged, current, updates)
 
     return average

@@ -25,7 +25,7 @@ def share_layers(
     """
     if device.type != "cpu":
         # Lightning's sync_batchnorm is this very call.
-        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
     for module in list(net.modules()):
         for name, layer in module.named_children():
             if type(layer) is nn.BatchNorm2d:

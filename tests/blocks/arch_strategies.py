@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from blocks import ArchSpec, UnitOverride, UnitSpec, build
 from blocks.backbones import Geometry
 from blocks.survey import survey
+from blocks.unit_spec import Kernel, Placement, Pool, Select
 
 WIDTHS = {
     "shufflenet_v2": (0.5, 1.0),
@@ -28,19 +29,20 @@ RESNETS = ("resnet26", "resnext26", "resnext29_16x32d")
 CHEAP = (*MOBILE, *RESNETS)
 """One of each kind of block, and none that takes seconds to build."""
 
-PLACEMENTS = ["conv", "standard", "pre", "post"]
+PLACEMENTS: list[Placement] = ["conv", "standard", "pre", "post"]
 
 dilations = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple)
-kernels = st.sampled_from(["dilated", "real"])
+kernels: st.SearchStrategy[Kernel] = st.sampled_from(["dilated", "real"])
 kinds = st.sampled_from(["none", "se", "sk"])
 groups = st.sampled_from([(), (1,), (2,)])
-selects = st.sampled_from(["full", "reduced", "sum"])
-pools = st.sampled_from([None, "avg", "max", "none"])
+selects: st.SearchStrategy[Select] = st.sampled_from(["full", "reduced", "sum"])
+pools: st.SearchStrategy[Pool | None] = st.sampled_from([None, "avg", "max", "none"])
 
 
-def placements(backbone: str) -> st.SearchStrategy[str | None]:
+def placements(backbone: str) -> st.SearchStrategy[Placement | None]:
     """What a unit on a feature map may be asked for; MobileNets' shortcuts are bare."""
-    return st.sampled_from([None, *PLACEMENTS, *(["identity"] if backbone in RESNETS else [])])
+    own: list[Placement] = ["identity"] if backbone in RESNETS else []
+    return st.sampled_from([None, *PLACEMENTS, *own])
 
 
 def blocks(depth: int) -> st.SearchStrategy[tuple[int, ...]]:

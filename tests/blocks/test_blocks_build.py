@@ -21,7 +21,10 @@ def resnet(blocks: list[int], groups: int, group_width: int) -> Callable[..., nn
 
     def make(*, weights: None, num_classes: int) -> nn.Module:
         assert weights is None
-        return ResNet(Bottleneck, blocks, num_classes, groups=groups, width_per_group=group_width)
+        made: nn.Module = ResNet(
+            Bottleneck, blocks, num_classes, groups=groups, width_per_group=group_width
+        )
+        return made
 
     return make
 
@@ -247,7 +250,8 @@ def test_the_survey_sees_what_passes_by(backbone: str) -> None:
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_published_stages_are_resolutions(backbone: str) -> None:
     cifar = backbone in CIFAR
-    spec = ArchSpec(backbone=backbone, **({"input_size": 32, "stem_stride": 1} if cifar else {}))
+    figures: dict[str, Any] = {"input_size": 32, "stem_stride": 1} if cifar else {}
+    spec = ArchSpec(backbone=backbone, **figures)
     sides: dict[int, set[int]] = {site.stage: set() for site in spec.survey.sites}
     for site in spec.survey.sites:
         sides[site.stage].add(site.side)

@@ -89,7 +89,7 @@ def test_gc_equals_the_equation_with_gradients(
 def test_gc_equals_timm(pool: Pool, fusion: Fusion) -> None:
     ours = GlobalContext(24, 4, pool, fusion).double()
     checks.randomise(ours, 4)
-    theirs = timm_layers.GlobalContext(
+    theirs: Any = timm_layers.GlobalContext(
         24,
         use_attn=pool == "att",
         fuse_add=fusion == "add",

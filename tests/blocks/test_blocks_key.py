@@ -62,7 +62,12 @@ def random_spec(backbone: str, rng: random.Random) -> ArchSpec:
             "blocks": rng.choice([(), (), (), (0,), (-1,), (0, -1), (-1, 0, 0), (-least,)]),
         }
 
-    figures = {"backbone": backbone, "num_classes": 2, "input_size": 32, "width": 1.0}
+    figures: dict[str, Any] = {
+        "backbone": backbone,
+        "num_classes": 2,
+        "input_size": 32,
+        "width": 1.0,
+    }
     if backbone in MOBILE and backbone != SHUFFLE:
         figures["width"] = rng.choice([1.0, 1.001])
     places = [*PLACEMENTS, *(["identity"] if backbone in RESNETS else [])]
@@ -71,7 +76,8 @@ def random_spec(backbone: str, rng: random.Random) -> ArchSpec:
     least = min(stage.depth for stage in stages)
     own = {k: v for k, v in unit().items() if v is not None and rng.random() < 0.3}
     overrides = {stages[0].number: own}
-    return ArchSpec(**figures, unit={**unit(), "stages": overrides if rng.random() < 0.5 else {}})
+    stated = {**unit(), "stages": overrides if rng.random() < 0.5 else {}}
+    return ArchSpec(**figures, unit=UnitSpec.model_validate(stated))
 
 
 @pytest.mark.parametrize("backbone", [b for b in CHEAP if b not in ("resnet26", "resnext26")])
@@ -175,9 +181,9 @@ def test_same_network_said_differently(one: dict[str, Any], other: dict[str, Any
 
 def test_the_plain_block_of_resnext_is_a_branch_with_its_groups() -> None:
     plain = ArchSpec(backbone="resnext29_16x32d", input_size=32, unit=UnitSpec(kind="none"))
-    alone = {"dilations": (1,), "branch_act": False}
+    alone = UnitSpec(dilations=(1,), branch_act=False)
     keys = [
-        plain.model_copy(update={"unit": UnitSpec(**alone, **groups)}).key
+        plain.model_copy(update={"unit": alone.model_copy(update=groups)}).key
         for groups in ({"groups": (16,)}, {"groups": (8,)}, {"group_width": 32}, {})
     ]
     assert keys[0] == plain.key

@@ -69,7 +69,8 @@ def transcribed(unit: NonLocal, x: Tensor) -> Tensor:
     total = f.sum(2, keepdim=True) if softmax else torch.tensor(float(count))
     y = torch.einsum("bij,bcj->bci", f / total, g)  # (1)
     z = checks.matrix(unit.out) @ y + checks.bias(unit.out) + x  # (6)
-    return z.unflatten(2, (height, width))
+    maps: Tensor = z.unflatten(2, (height, width))
+    return maps
 
 
 @settings(max_examples=40)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import feature_unit_checks as checks
 import pytest
 import torch
@@ -52,7 +54,7 @@ def test_selective_kernel(kernel: str, group_width: int, stride: int, training: 
         stride=stride,
     ).double()
     checks.randomise(ours, 4)
-    theirs = timm_layers.SelectiveKernel(
+    theirs: Any = timm_layers.SelectiveKernel(
         channels,
         groups=channels // group_width,
         stride=stride,
@@ -61,8 +63,9 @@ def test_selective_kernel(kernel: str, group_width: int, stride: int, training: 
         split_input=False,
     ).double()
     for path, branch in zip(theirs.paths, ours.branches, strict=True):
-        path.conv.load_state_dict(branch[0].state_dict())  # type: ignore[index]
-        path.bn.load_state_dict(branch[1].state_dict())  # type: ignore[index]
+        assert isinstance(branch, nn.Sequential)
+        path.conv.load_state_dict(branch[0].state_dict())
+        path.bn.load_state_dict(branch[1].state_dict())
     for copy, layer in zip(
         (theirs.attn.fc_reduce, theirs.attn.bn, theirs.attn.fc_select),
         (ours.fuse[0], ours.fuse[1], ours.select),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks import UNITS, ArchSpec, InvalidInput, plugins
+from blocks import UNITS, ArchSpec, InvalidInput, UnitSpec, plugins
 
 UNIT = """
 from blocks.units import UNITS
@@ -35,7 +35,7 @@ def test_files_that_are_named_register_units(names: Callable[..., None], tmp_pat
     Path("one.py").write_text(UNIT.format(name="one"))
     Path("two.py").write_text(UNIT.format(name="two"))
     names("one.py", str(tmp_path / "two.py"), "", "./one.py")
-    assert ArchSpec(backbone="mobilenet_v2", unit={"kind": "two"}).label == "two r16"
+    assert ArchSpec(backbone="mobilenet_v2", unit=UnitSpec(kind="two")).label == "two r16"
     assert list(UNITS)[-2:] == ["one", "two"]
 
 

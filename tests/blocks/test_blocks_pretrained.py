@@ -107,7 +107,7 @@ def test_branches_start_from_the_grouped_weights_they_can_hold(
     model = build(spec, pretrained=tmp_path / "plain.pt")
     place = spec.survey.places[0]
     source = dense(plain[f"{place.conv}.weight"])
-    for groups, branch in zip(unit.groups, model.get_submodule(place.conv).branches, strict=True):  # type: ignore[union-attr, arg-type]
+    for groups, branch in zip(unit.groups, model.get_submodule(place.conv).branches, strict=True):  # type: ignore[arg-type]
         weight = branch[0].weight
         width = 128 // groups
         assert weight.shape[:2] == (128, width)

@@ -35,7 +35,8 @@ def plain(unit: SelectiveKernel) -> Callable[[Tensor], Tensor]:
         stack = torch.stack([branch(x) for branch in unit.branches], dim=1)
         logits = unit.select(unit.fuse(stack.sum(1).mean((2, 3), keepdim=True)))
         weights = logits.view(len(x), len(unit.branches), CHANNELS, 1, 1).softmax(1)
-        return (stack * weights).sum(1)
+        selected: Tensor = (stack * weights).sum(1)
+        return selected
 
     return forward
 
@@ -105,7 +106,7 @@ def test_second_derivatives_are_refused_even_where_the_loss_is_linear() -> None:
 def test_frozen_parameters_get_no_gradient_and_the_others_do() -> None:
     unit = make()
     unit.select.weight.requires_grad_(False)
-    unit.branches[0][1].weight.requires_grad_(False)  # type: ignore[index, union-attr]
+    unit.branches[0][1].weight.requires_grad_(False)  # type: ignore[index]
     unit(torch.randn(4, CHANNELS, 5, 5)).sum().backward()
     without = {name for name, value in unit.named_parameters() if value.grad is None}
     assert without == {"select.weight", "branches.0.1.weight"}
@@ -158,7 +159,7 @@ def test_branches_learn_whatever_the_attention_hangs_on(
 @pytest.mark.parametrize("parts", ["attention", "together", "apart", "after a part"])
 def test_losses_on_the_attention(parts: str) -> None:
     """Backward passes over parts of the graph, in every order, as autograd takes them."""
-    gradients = []
+    gradients: list[list[Tensor | None]] = []
     for module in (make().double(), make().double()):
         generator = torch.Generator().manual_seed(1)
         x = torch.randn(4, CHANNELS, 5, 5, generator=generator, dtype=torch.float64)
@@ -223,7 +224,7 @@ def test_frozen_convolutions_leave_the_rest_to_train() -> None:
         branch[0].requires_grad_(False)  # type: ignore[index]
     unit(torch.randn(4, CHANNELS, 5, 5)).sum().backward()
     assert unit.fuse[0].weight.grad is not None
-    assert unit.branches[0][1].weight.grad is not None  # type: ignore[index, union-attr]
+    assert unit.branches[0][1].weight.grad is not None  # type: ignore[index]
 
 
 def test_a_single_value_a_channel_is_refused_as_batch_norm_refuses_it() -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from blocks import InvalidInput, SelectiveKernel
 from blocks.units.selection import sum_of_means
 
-TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12}
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Case:
                 nn.init.uniform_(value, 0.2, 1.5)
             else:
                 nn.init.normal_(value, std=0.5)
-        for name, value in unit.named_buffers():
+        for name, statistic in unit.named_buffers():
             if name.endswith("running_var"):
-                nn.init.uniform_(value, 0.5, 2)
+                nn.init.uniform_(statistic, 0.5, 2)
             elif name.endswith("running_mean"):
-                nn.init.normal_(value)
+                nn.init.normal_(statistic)
         return unit.train(self.training)
 
     def image(self) -> Tensor:
@@ -111,7 +111,10 @@ def transcribed(unit: SelectiveKernel, case: Case, x: Tensor) -> Tensor:
     for branch, dilation, width in zip(unit.branches, case.dilations, case.widths, strict=True):
         assert isinstance(branch, nn.Sequential)
         side, spread = (3, dilation) if case.kernel == "dilated" else (2 * dilation + 1, 1)
-        weight = branch[0].weight
+        convolution, branch_norm = branch[0], branch[1]
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(branch_norm, nn.BatchNorm2d)
+        weight = convolution.weight
         assert weight.shape == (case.channels, width, side, side)
         out = functional.conv2d(
             x,
@@ -121,7 +124,7 @@ def transcribed(unit: SelectiveKernel, case: Case, x: Tensor) -> Tensor:
             dilation=spread,
             groups=case.channels // width,
         )
-        out = norm(out, branch[1])
+        out = norm(out, branch_norm)
         branches.append(out.relu() if case.branch_act else out)
     stack = torch.stack(branches, dim=1)
     if len(branches) == 1:
@@ -130,9 +133,10 @@ def transcribed(unit: SelectiveKernel, case: Case, x: Tensor) -> Tensor:
     if case.select == "sum":
         return fused
     squeezed = fused.mean((2, 3))  # (2)
-    down, down_norm = unit.fuse[0].weight.flatten(1), unit.fuse[1]
+    down, down_norm = unit.fuse[0], unit.fuse[1]
+    assert isinstance(down, nn.Conv2d)
     assert isinstance(down_norm, nn.BatchNorm2d)
-    z = norm(squeezed @ down.T, down_norm).relu()  # (3)
+    z = norm(squeezed @ down.weight.flatten(1).T, down_norm).relu()  # (3)
     assert z.shape[1] == max(case.channels // case.reduction, case.min_dim)  # (4)
     select = unit.select.weight.reshape(-1, case.channels, z.shape[1])
     if case.select == "reduced":

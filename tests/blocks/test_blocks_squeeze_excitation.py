@@ -87,7 +87,8 @@ def shufflenet_block(
             y = unit(y) if placement == "conv" else y
     y = unit(y) if placement == "standard" else y
     out = torch.stack((shortcut, y), dim=2).flatten(1, 2)  # concatenated and shuffled
-    return unit(out) if placement == "post" else out
+    whole: Tensor = unit(out) if placement == "post" else out
+    return whole
 
 
 def mobilenet_block(block: Any, unit: nn.Module, placement: str, x: Tensor) -> Tensor:
@@ -98,7 +99,8 @@ def mobilenet_block(block: Any, unit: nn.Module, placement: str, x: Tensor) -> T
     y = norm(project(depthwise[2](y)))
     y = unit(y) if placement == "standard" else y
     out = x + y if x.shape == y.shape else y
-    return unit(out) if placement == "post" else out
+    whole: Tensor = unit(out) if placement == "post" else out
+    return whole
 
 
 def resnet_block(block: Any, unit: nn.Module, placement: str, x: Tensor) -> Tensor:
@@ -110,7 +112,8 @@ def resnet_block(block: Any, unit: nn.Module, placement: str, x: Tensor) -> Tens
     shortcut = x if block.downsample is None else block.downsample(x)
     shortcut = unit(shortcut) if placement == "identity" else shortcut
     out = (y + shortcut).relu()
-    return unit(out) if placement == "post" else out
+    whole: Tensor = unit(out) if placement == "post" else out
+    return whole
 
 
 BLOCKS: dict[str, Any] = {
@@ -151,7 +154,8 @@ def test_stands_where_it_says(
     *others, unit = units
     assert len(others) == ((backbone, placement, index) == ("shufflenet_v2", "conv", 0))
 
-    (path,) = {p.block for p in spec.survey.places if (p.stage, p.index) == (3, index)} - {None}
+    places = [place for place in spec.survey.places if (place.stage, place.index) == (3, index)]
+    (path,) = {place.block for place in places if place.block is not None}
     block = plain.double().eval().get_submodule(path)
     read: list[Tensor] = []
     block.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].clone()))

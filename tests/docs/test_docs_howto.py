@@ -6,6 +6,7 @@ That they can be counted, searched and exported: test_docs_commands.py.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,9 +34,9 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 
-def eca(**figures: object) -> ArchSpec:
-    fields = {"backbone": "mobilenet_v1", "width": 0.25, "num_classes": 5, "input_size": 32}
-    return ArchSpec(**{**fields, "stem_stride": 1, "unit": UnitSpec(kind="eca"), **figures})
+def eca(**figures: Any) -> ArchSpec:
+    fields = {"width": 0.25, "num_classes": 5, "input_size": 32, "stem_stride": 1, **figures}
+    return ArchSpec(**{"backbone": "mobilenet_v1", "unit": UnitSpec(kind="eca"), **fields})
 
 
 @pytest.mark.usefixtures("named")

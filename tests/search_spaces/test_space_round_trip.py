@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -148,7 +149,7 @@ def test_a_width_that_rounds_to_one_of_the_space_is_found() -> None:
     ],
 )
 def test_a_network_outside_is_refused(changes: dict[str, object], reason: str) -> None:
-    inside = {"backbone": "shufflenet_v2", "width": 0.5, **SMALL}
+    inside: dict[str, Any] = {"backbone": "shufflenet_v2", "width": 0.5, **SMALL}
     with pytest.raises(InvalidInput, match=f"^space quickstart: not in it: .*({reason})$"):
         ALL["quickstart"].to_params(ArchSpec(**{**inside, **changes}))
 

@@ -25,7 +25,7 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     # pnnx writes a dozen files next to its input; two of them are the network.
     with tempfile.TemporaryDirectory() as name, quiet():
         scratch = Path(name)
-        torch.jit.save(torch.jit.trace(model, example), scratch / "model.pt")  # type: ignore[no-untyped-call]
+        torch.jit.save(torch.jit.trace(model, example), scratch / "model.pt")
         shape = ",".join(map(str, example.shape))
         answer = subprocess.run(
             [pnnx.EXEC_PATH, "model.pt", f"inputshape=[{shape}]", "fp16=0"],

@@ -45,7 +45,12 @@ def by_hand(model: nn.Module, unit: SkUnit, images: Tensor) -> NDArray[np.float6
         hook.remove()
         maps = [branch(seen[0]).double().numpy() for branch in module.branches]
         s = sum(maps).mean((2, 3))
-        weight, norm = module.fuse[0].weight.double()[:, :, 0, 0].numpy(), module.fuse[1]
+        down, norm = module.fuse[0], module.fuse[1]
+        assert isinstance(down, torch.nn.Conv2d)
+        assert isinstance(norm, torch.nn.BatchNorm2d)
+        assert norm.running_var is not None
+        assert norm.running_mean is not None
+        weight = down.weight.double()[:, :, 0, 0].numpy()
         scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).double().numpy()
         z = np.maximum((s @ weight.T - norm.running_mean.numpy()) * scale + norm.bias.numpy(), 0)
         rows = module.select.weight.double()[:, :, 0, 0].numpy()

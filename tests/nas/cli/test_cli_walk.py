@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,7 +33,7 @@ def nas(*words: str) -> str:
     return done.stdout
 
 
-def json_of(words: list[str]) -> dict[str, object]:
+def json_of(words: list[str]) -> dict[str, Any]:
     document = json.loads(nas(*words))
     assert isinstance(document, dict)
     return document

@@ -63,7 +63,7 @@ def test_selective_kernels_add_what_was_counted_before(
     assert round(added.mflops, 3) == mflops
 
 
-SK = {"groups": (32,)}
+SK: dict[str, Any] = {"groups": (32,)}
 
 # Counted independently for the review of SKNet's tables: parameters, and thousands of millions of
 # multiply-adds of convolutions and linear layers at 224 pixels.

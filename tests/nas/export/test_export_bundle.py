@@ -118,8 +118,8 @@ def test_predictions_need_neither_pytorch_nor_this_project(
     from nas.export.evaluate import load
 
     for name in WITHOUT_TORCH:
-        options = ("--network", name, "--top", "10", "--json", *paths)
-        answer = run(bare_python, bundle / "predict.py", *options)
+        options = ("--network", name, "--top", "10", "--json")
+        answer = run(bare_python, bundle / "predict.py", *options, *paths)
         assert answer.returncode == 0, answer.stderr
         artifact = next(one for one in manifest_of(bundle).artifacts if one.name == name)
         network = load(artifact.target, bundle / artifact.files[0].name)
@@ -326,6 +326,6 @@ def test_photographs_are_prepared_as_in_training(tmp_path: Path) -> None:
         "numpy.save(sys.argv[2], numpy.concatenate(images))\n"
     )
     paths = sorted((tmp_path / "set/val").glob("*/*.png"))
-    command = [sys.executable, "-c", code, json.dumps(how), str(tmp_path / "out.npy"), *paths]
-    subprocess.run(command, check=True, timeout=120, cwd=shipped)
+    command = [sys.executable, "-c", code, json.dumps(how), str(tmp_path / "out.npy")]
+    subprocess.run([*command, *map(str, paths)], check=True, timeout=120, cwd=shipped)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), images.numpy(), atol=1e-5)

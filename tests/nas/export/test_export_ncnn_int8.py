@@ -33,7 +33,8 @@ class Grouped(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (B, 3) of images (B, 2, H, W)."""
         x = self.depthwise(self.grouped(self.dense(x).relu()).relu())
-        return self.linear(x.mean((2, 3)))
+        logits: torch.Tensor = self.linear(x.mean((2, 3)))
+        return logits
 
 
 def test_every_kind_of_layer_computes_in_integers(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) 
     images = torch.randn(64, 1, 4, 4)
     with torch.no_grad():
         model.deaf.weight[0] *= 200  # its own scale spares the other channels
+        assert model.deaf.bias is not None
         model.deaf.bias[0] = -1e4  # and its activation, 0 behind the ReLU, widens no range
     change = {}
     with torch.inference_mode():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import random as random_module
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -20,14 +21,14 @@ points = st.lists(st.tuples(figures, figures), max_size=12)
 points3 = st.lists(st.tuples(figures, figures, figures), min_size=1, max_size=8)
 
 
-def records(values: list[tuple[float, ...]]) -> list[TrialRecord]:
+def records(values: Sequence[tuple[float, ...]]) -> list[TrialRecord]:
     return [
         TrialRecord(number, f"key{number}", SPEC, Outcome.TRAINED, one)
         for number, one in enumerate(values)
     ]
 
 
-def front_of(values: list[tuple[float, ...]]) -> Front:
+def front_of(values: Sequence[tuple[float, ...]]) -> Front:
     count = len(values[0]) if values else 2
     objectives = ("error", "mflops", "params")[:count]
     return make_front(records(values), objectives, (1.0,) * count)
@@ -122,7 +123,8 @@ def test_knee_does_not_depend_on_units(
     ]
 
     def height(trial: int) -> float:
-        return sum((v - low) / span for v, (low, span) in zip(values[trial], spans, strict=True))
+        point = zip(values[trial], spans, strict=True)
+        return math.fsum((value - low) / span for value, (low, span) in point)
 
     assert height(knee.trial) == pytest.approx(height(scaled.trial), abs=1e-6)
 

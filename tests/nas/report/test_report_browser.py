@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ TEXTS = """[...document.querySelectorAll('main *')]
                 drawn: e instanceof SVGElement, ...e.getBoundingClientRect().toJSON()}))"""
 TARGETS = """[...document.querySelectorAll('a, button, summary')].filter(e => e.checkVisibility())
     .map(e => ({text: e.textContent.trim(), ...e.getBoundingClientRect().toJSON()}))"""
+
+WIDTHS = "[innerWidth, document.documentElement.scrollWidth]"
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=ABSENT)
 
@@ -54,6 +57,11 @@ def mouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 def finger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     with Tab(tmp_path_factory.mktemp("phone") / "profile", PHONE, 844, touch=True) as tab:
         yield tab
+
+
+def gives(tab: Tab, expression: str, value: object) -> bool:
+    """Whether an expression has this value in a tab."""
+    return bool(tab.run(expression) == value)
 
 
 @pytest.fixture
@@ -145,7 +153,7 @@ def test_a_click_on_a_point_leads_to_its_network(desktop: Tab, material: Materia
         (0, 0, others[0]), (1, len(members) - 1, members[-1]), (1, knee, members[knee]),
     ):  # fmt: skip
         desktop.click(point("front", trace, index))
-        desktop.wait(lambda trial=trial: desktop.run(SEEN) == [f"trial-{trial}"])
+        desktop.wait(partial(gives, desktop, SEEN, [f"trial-{trial}"]))
         shown = desktop.run(f"document.getElementById('trial-{trial}').innerText")
         assert f"nas train first --trial {trial}\n" in shown
         assert f"nas export first --trial {trial} --targets onnx" in shown
@@ -251,11 +259,7 @@ def test_page_follows_a_phone_that_is_turned(phone: Tab) -> None:
     for width, height in ((844, PHONE), (320, 600), (PHONE, 844)):
         phone.resize(width, height, touch=True)
         # The figures follow a moment later.
-        phone.wait(
-            lambda width=width: (
-                phone.run("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
-            )
-        )
+        phone.wait(partial(gives, phone, WIDTHS, [width, width]))
 
 
 @pytest.mark.parametrize("screen", ["desktop", "phone"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks import ArchSpec
+from blocks import ArchSpec, UnitSpec
 from nas.cost import count
 from nas.front import hypervolume
 from nas.search.dealers import DensityDealer, ForecastDealer
@@ -65,8 +65,9 @@ def test_features_are_standardised_and_tell_networks_apart(
 
 def test_blocks_that_are_counted_from_the_end_are_figures_too() -> None:
     """``log1p`` of -1 is endless, and one endless column ends a search."""
-    plain = {"backbone": "shufflenet_v2", "width": 0.25, "input_size": 16}
-    specs = [ArchSpec(**plain, unit={"blocks": [block]}) for block in (-2, -1, 0, 1)]
+    plain = ArchSpec(backbone="shufflenet_v2", width=0.25, input_size=16)
+    units = [UnitSpec(blocks=(block,)) for block in (-2, -1, 0, 1)]
+    specs = [plain.model_copy(update={"unit": unit}) for unit in units]
     matrix = features_of(specs, [(1.0,)] * 4)
     assert np.isfinite(matrix).all()
     assert len(np.unique(matrix, axis=0)) == 4
@@ -210,7 +211,7 @@ def test_density_covers_all_costs_alike(costs: dict[str, tuple[float, ...]]) -> 
     few = {key: costs[key] for key in [*cheap, *dear[:4]]}
     from_dear = 0
     for seed in range(40):
-        dealer, standing = DensityDealer(few, seed), []
+        dealer, standing = DensityDealer(few, seed), list[Contender]()
         for _ in range(4):
             left = [key for key in few if key not in {one.key for one in standing}]
             key = next(dealer.deal(left, standing))

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from blocks import UNITS, ArchSpec, plugins
+from blocks import UNITS, ArchSpec, UnitSpec, plugins
 from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.training import RECIPES, TrainJob, read_metrics
@@ -42,8 +43,8 @@ def test_a_task_of_a_cluster_is_told_the_plugins_of_the_parent(
     monkeypatch.setattr(UNITS, "_entries", dict(UNITS._entries))
     monkeypatch.setattr(plugins, "_problem", None)
     monkeypatch.setenv(plugins.VARIABLE, "own.py")
-    unit = {"kind": "own"}
-    figures = {"num_classes": 10, "in_channels": 1, "input_size": 16}
+    unit = UnitSpec(kind="own")
+    figures: dict[str, Any] = {"num_classes": 10, "in_channels": 1, "input_size": 16}
     folder = TrialFolder(Path("trial"))
     job = TrainJob(
         spec=ArchSpec(backbone="shufflenet_v2", width=0.25, unit=unit, **figures),

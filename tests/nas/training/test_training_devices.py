@@ -167,15 +167,15 @@ def test_a_training_goes_on_with_another_number_of_devices() -> None:
     history = fit(parts)
     for one, other in zip(whole, history, strict=True):
         assert other.train_loss == pytest.approx(one.train_loss, rel=1e-6)
-    one, other = result_of("whole"), result_of("parts")
-    assert other.test_loss == pytest.approx(one.test_loss, rel=1e-6)
-    assert other.test_error == one.test_error
+    first, second = result_of("whole"), result_of("parts")
+    assert second.test_loss == pytest.approx(first.test_loss, rel=1e-6)
+    assert second.test_error == first.test_error
     # The test alone by two processes: from the last checkpoint, every image once.
     TrialFolder(parts.folder).result.unlink()
     fit(parts.model_copy(update={"devices": 2}))
     again = result_of("parts")
-    assert again.test_error == one.test_error
-    assert again.test_loss == pytest.approx(one.test_loss, rel=1e-6)
+    assert again.test_error == first.test_error
+    assert again.test_loss == pytest.approx(first.test_loss, rel=1e-6)
 
 
 def result_of(name: str) -> TestResult:

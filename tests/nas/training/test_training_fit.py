@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -183,7 +184,8 @@ def test_half_a_checkpoint_is_never_loaded() -> None:
 
 def test_no_decay_on_batch_norm_and_biases() -> None:
     module = Classifier(build(SPEC), RECIPE, 10, steps_per_epoch=10)
-    optimizer = module.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload]
+    configured: Any = module.configure_optimizers()
+    optimizer = configured["optimizer"]
     names = {id(p): name for name, p in module.named_parameters()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -209,9 +211,9 @@ def test_averaged_weights_are_not_the_last_ones() -> None:
 def rates_of(recipe: Recipe) -> list[float]:
     """The learning rate of each step, at three steps an epoch."""
     module = Classifier(torch.nn.Linear(1, 2), recipe, 2, steps_per_epoch=3)
-    configured = module.configure_optimizers()
-    optimizer = configured["optimizer"]  # type: ignore[index, call-overload]
-    schedule = configured["lr_scheduler"]["scheduler"]  # type: ignore[index, call-overload]
+    configured: Any = module.configure_optimizers()
+    optimizer = configured["optimizer"]
+    schedule = configured["lr_scheduler"]["scheduler"]
     rates: list[float] = []
     for _ in range(recipe.epochs * 3):
         rates.append(optimizer.param_groups[0]["lr"])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -214,7 +215,7 @@ def test_a_job_with_a_parent_is_itself_again_as_json() -> None:
         ({"parent": parent_job(folder="child")}, "the folder of the job itself"),
     ],
 )
-def test_a_parent_that_makes_no_sense_is_refused(fields: dict[str, object], reason: str) -> None:
+def test_a_parent_that_makes_no_sense_is_refused(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         child_job(**fields)
 

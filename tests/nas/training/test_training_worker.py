@@ -119,7 +119,7 @@ def test_a_search_goes_on_when_the_server_that_forks_was_killed(executor: LocalE
     executor.start(1, next_one)
     (ended,) = executor.wait(BOUND)
     assert ended.ended_well, ended.reason
-    again = psutil.Process(forkserver._forkserver._forkserver_pid)
+    again = psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
     again.kill()
     executor.start(2, make_job(Path("c"), epochs=1))
     (ended,) = executor.wait(BOUND)
