@@ -116,7 +116,7 @@ class Search:
     def _new(self) -> TrialRecord | None:
         """A network that was never trained; None when no more are wanted, or none is left."""
         left = self._epochs_left()
-        needed = self.config.rungs[0] + self.proposer.parent_epochs
+        needed = self.config.epochs + self.proposer.parent_epochs
         if self._open() <= 0 or self._exhausted or (left is not None and left < needed):
             return None
         record = self.proposer.next()

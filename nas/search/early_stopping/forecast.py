@@ -36,12 +36,14 @@ class ForecastRule:
         if not contenders or (may_begin and len(contenders) < LEAST_BEGUN):
             return None
         begun = {one.key for one in contenders}
+        # Epochs that no new network can be finished in are there to be spent, however little they bring.
+        least = LEAST_GROWTH if epochs_left is None or closing else 0.0
         for prospect in self._prospector.prospects(contenders):
             if prospect.key not in begun:
                 if may_begin:
                     return None
                 continue
             fits = epochs_left is None or prospect.epochs <= epochs_left
-            if fits and (may_begin or prospect.growth >= LEAST_GROWTH):
+            if fits and (may_begin or prospect.growth >= least):
                 return prospect.key
         return None
