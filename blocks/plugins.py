@@ -22,6 +22,8 @@ GROUP = "sknas.plugins"
 """Entry points of installed packages: modules that register something when they are imported."""
 
 _problem: str | None = None
+_files: list[str] = []
+"""Those that were run in this process."""
 
 
 def hint() -> str:
@@ -52,9 +54,29 @@ def load_plugins() -> None:
         raise InvalidInput(_problem)
 
 
+def blame(error: BaseException) -> str | None:
+    """One line for an error that code of a plugin may have made; None where none was run.
+
+    Names the innermost line of a plugin, or, where only what it gave was wrong, that of the program.
+    """
+    if not _files:
+        return None
+    frames = _frames(error)
+    own = next((frame for frame in frames if frame.filename in _files), None)
+    at = own or frames[0]
+    where = f"{at.filename}, line {at.lineno}, in {at.name}"
+    if own is not None:
+        return f"plugin {where}: {_reason(error)}"
+    return (
+        f"{where}: {_reason(error)}; perhaps because of what a method gives in {', '.join(_files)}: "
+        "docs/howto says what each has to give"
+    )
+
+
 def _load_all() -> None:
     named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
     for path in dict.fromkeys(Path(one).expanduser().resolve() for one in named):
+        _files.append(str(path))
         try:
             _run(path)
         except (Exception, SystemExit) as error:  # whatever the file raises
@@ -63,7 +85,7 @@ def _load_all() -> None:
             raise InvalidInput(f"{VARIABLE}: {where}: {_reason(error)}") from error
     for entry in entry_points(group=GROUP):
         try:
-            entry.load()
+            _files.append(str(getattr(entry.load(), "__file__", entry.value)))
         except (Exception, SystemExit) as error:
             raise InvalidInput(f"plugin {entry.name} ({entry.value}): {_reason(error)}") from error
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from blocks.backbones import BACKBONES, Geometry
-from blocks.backbones.base import Place
+from blocks.backbones.base import Backbone, Place
 from blocks.counting import Counts, conv_bn
+from blocks.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def survey(backbone: str, geometry: Geometry) -> Survey:
     with torch.device("meta"):
         model = family.make(geometry).eval()
     passed = _run(model, geometry)
-    places = tuple(family.places(model))
+    places = _places_of(family, model, backbone)
     sites = tuple(_site(model, place, passed) for place in places)
     layers = {
         path: output
@@ -140,6 +141,20 @@ def survey(backbone: str, geometry: Geometry) -> Survey:
         channels={s: tuple(sorted({x.channels for x in sites if x.stage == s})) for s in numbers},
         signature=_signature(model, layers),
     )
+
+
+def _places_of(family: Backbone, model: nn.Module, backbone: str) -> tuple[Place, ...]:
+    """The places, each of them one."""
+    places = tuple(family.places(model))
+    modules = dict(model.named_modules())
+    for place in places:
+        if not isinstance(modules.get(place.conv), nn.Conv2d):
+            found = type(modules.get(place.conv)).__name__
+            raise InvalidInput(f"backbone {backbone}: {place}: conv is no Conv2d but {found}")
+        for path in (place.norm, place.block, place.entry, place.exit, place.exit_norm):
+            if path and path not in modules:
+                raise InvalidInput(f"backbone {backbone}: {place}: there is no module {path}")
+    return places
 
 
 def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:

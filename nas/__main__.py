@@ -5,11 +5,31 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a request to end, a closed terminal: all are answered alike."""
+SAME_REQUEST_SECONDS = 1.0
+"""``timeout`` asks a process and then its group, so does a terminal that closes: that is one request."""
+
+
+class Interrupt:
+    """Answers the first request in order, by KeyboardInterrupt, and a later one at once."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Answer a signal."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+            raise KeyboardInterrupt
+        if now - self._first > SAME_REQUEST_SECONDS:
+            _end_at_once(number, frame)
 
 
 def run() -> None:
@@ -22,16 +42,27 @@ def run() -> None:
     from nas.cli.console import flushed
     from nas.cli.main import main
 
+    interrupt = Interrupt()
     for number in answered:
-        signal.signal(number, signal.default_int_handler)
-    sys.exit(flushed(main()))
+        signal.signal(number, interrupt)
+    try:
+        code = flushed(main())
+    except KeyboardInterrupt:  # its last words were being said
+        code = 1
+    for number in answered:  # all is done and said but what Python clears away
+        signal.signal(number, partial(_leave, code))
+    sys.exit(code)
 
 
 def _end_at_once(number: int, frame: FrameType | None) -> None:
-    """End during the imports, which take seconds: an exception would come out of the midst of one."""
+    """End without clearing up: in the midst of imports, or for somebody who asks again."""
     with suppress(OSError):  # the terminal is closed
         os.write(2, b"nas: interrupted\n")
     os._exit(1)
+
+
+def _leave(code: int, number: int, frame: FrameType | None) -> None:
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,14 @@ class FeatureUnit(Unit):
 
     def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
         shape = self._shape(unit, site)
-        return site.plain if shape is None else site.plain + self.cost(unit, shape)
+        if shape is None:
+            return site.plain
+        cost = self.cost(unit, shape)
+        if not isinstance(cost, Counts) or min(cost.params, cost.macs, cost.activations) < 0:
+            raise InvalidInput(
+                f"unit {self.name}: cost gives {cost!r:.80}; allowed: Counts from 0 on"
+            )
+        return site.plain + cost
 
     def install(  # noqa: D102
         self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start

@@ -15,6 +15,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
+from blocks.plugins import blame
 from nas.cli import (
     attention,
     bench,
@@ -85,6 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ or error
         return _complain(f"the study: {getattr(cause, 'orig', None) or cause}", 1)
+    except Exception as error:
+        said = blame(error)
+        if said is None:
+            raise
+        return _complain(said, 2)
     if code == TYPER_INTERRUPTED:
         return _complain("interrupted", 1)
     return code if isinstance(code, int) else 0

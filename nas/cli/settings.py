@@ -8,7 +8,7 @@ from typing import Any
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse, read_yaml
 from nas.data import DATASETS
-from nas.search import SearchConfig
+from nas.search import SearchConfig, check_cluster_options
 from search_spaces import SPACES
 
 # Option -> where its value goes in a SearchConfig.
@@ -78,7 +78,9 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
         for option in given
         if option in PLACES
     }
-    return parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
+    config = parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
+    check_cluster_options(config, given)
+    return config
 
 
 def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +99,8 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
                 f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: {allowed}"
             )
         if isinstance(value, int) and value < 1:
-            raise InvalidInput(f"--{option} {value}: allowed: 1 or more")
+            name = option.replace("_", "-")
+            raise InvalidInput(f"--{name} {value}: allowed: 1 or more")
         changes[option] = value
     if changes.get("executor") == "local":
         changes.setdefault("checkpoints", None)

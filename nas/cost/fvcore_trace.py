@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from blocks.build import build
+from blocks.plugins import blame
 from blocks.spec import ArchSpec
 
 PRODUCTS = frozenset({"conv", "linear", "addmm", "mm", "bmm", "matmul", "einsum"})
@@ -102,4 +103,4 @@ def serve(connection: Connection) -> None:
         try:
             connection.send(trace_count(spec))
         except Exception as error:  # whatever fvcore, torch or a unit raised is the parent's answer
-            connection.send(f"{type(error).__name__}: {error}")
+            connection.send(blame(error) or f"{type(error).__name__}: {error}")

@@ -21,6 +21,9 @@ CROP_ASPECTS = (3 / 4, 4 / 3)
 # Evaluation enlarges the shorter side to this multiple of the crop before cutting the centre.
 CENTRE_MARGIN = 256 / 224
 
+# Pillow's, of 8 bits a channel: of others it cannot tell what is white. As predict.py has them.
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+
 
 class CropRequest(NamedTuple):
     """One image, and how it is to be cropped.
@@ -62,6 +65,9 @@ class ImageFiles(Dataset[Tensor | Unreadable]):
         path = self._paths[request.row]
         try:
             with Image.open(path) as file:
+                if file.mode not in MODES:
+                    allowed = f"allowed, of 8 bits a channel: {', '.join(MODES)}"
+                    return Unreadable(path, f"pixels of the kind {file.mode}; {allowed}")
                 image = file.convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             return Unreadable(path, str(error))

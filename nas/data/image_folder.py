@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
@@ -120,6 +121,8 @@ def load(config: DataConfig) -> ImageFolderData:
     train, class_names = _listed(root, "train")
     test, test_names = _listed(root, "val")
     _require_same_classes(root, class_names, test_names)
+    if len(class_names) < 2:
+        raise InvalidInput(f"{root / 'train'} has one class folder; allowed: two or more")
     sizes = torch.bincount(train.labels)
     wanted = (sizes * VAL_SHARE).round().long().clamp(1, MOST_VAL_PER_CLASS)
     split = hold_out(train.labels, torch.where(sizes > 1, wanted, 0))
@@ -155,11 +158,16 @@ def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:
     if not folder.is_dir():
         raise InvalidInput(f"{root} has no folder {part}; {_LAYOUT}")
     try:
-        listed = ImageFolder(str(folder))
+        listed = ImageFolder(str(folder), is_valid_file=_is_image)
     except OSError as error:
         raise InvalidInput(f"{folder} cannot be used ({error}); {_LAYOUT}") from error
     paths = tuple(Path(path) for path, _ in listed.samples)
     return LabelledFiles(paths, torch.tensor(listed.targets)), tuple(listed.classes)
+
+
+def _is_image(path: str) -> bool:
+    """By its name; hidden files are notes of some system (``._photo.jpg``)."""
+    return not Path(path).name.startswith(".") and path.lower().endswith(IMG_EXTENSIONS)
 
 
 def _require_same_classes(root: Path, train: tuple[str, ...], val: tuple[str, ...]) -> None:

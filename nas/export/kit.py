@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import random
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,6 +34,7 @@ from nas.export.bundle import BENCH, SHIPPED
 from nas.export.shipped.runtime import KIT, KIT_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
 from nas.runs import check_folders_above, write_text
+from nas.training.fork_server import deaf_to_interrupts
 
 WHOLE = 20
 """Networks that are measured whole, to calibrate the sum of the pieces."""
@@ -193,7 +193,8 @@ def _export_all(
     # Spawned: a fork would inherit the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
-        exports = [pool.submit(export_piece, folder, one, target, precision) for one in missing]
+        with deaf_to_interrupts():
+            exports = [pool.submit(export_piece, folder, one, target, precision) for one in missing]
         try:
             for count, export in enumerate(as_completed(exports), len(pieces) - len(missing) + 1):
                 export.result()
@@ -210,8 +211,6 @@ def _export_all(
 def _begin_worker() -> None:
     """One thread, and an end with the parent, however that ends: the pool's pipes do not tell."""
     torch.set_num_threads(1)
-    # Ctrl-C reaches every process of the terminal; the parent decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

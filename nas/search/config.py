@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -306,3 +306,20 @@ def _saves_epochs(fields: dict[str, Any]) -> bool:
     whole = recipe.epochs if isinstance(recipe, Recipe) else dict(recipe)["epochs"]
     epochs = fields.get("inherit") or whole
     return isinstance(epochs, int) and epochs >= ETA
+
+
+def check_cluster_options(config: SearchConfig, given: Collection[str]) -> None:
+    """Refuse options that only a cluster answers to.
+
+    Of a search that was on a cluster and goes on without, the fields stay, so they are no mistake there.
+
+    Args:
+        config: What the options made.
+        given: Names of the fields that were asked for.
+
+    Raises:
+        InvalidInput: One of them has no effect.
+    """
+    for field in ("ray_address", "gpus"):
+        if field in given and config.executor != "ray":
+            raise InvalidInput(f"--{field.replace('_', '-')}: only with --executor ray")

@@ -238,9 +238,11 @@ class Search:
 
     def _give_up(self, failed: int) -> NoReturn:
         first = next(r for r in self.proposer.records if r.outcome is Outcome.FAILED)
+        what = "the first training has" if failed == 1 else f"the first {failed} trainings have all"
         raise WorkFailed(
-            f"the first {failed} trainings have all failed; trial {first.number}: {first.note} "
-            f"(see {self.run.trial(first.number).error})"
+            f"{what} failed; trial {first.number}: {first.note} (see "
+            f"{self.run.trial(first.number).error}); when that is mended, others are trained by: nas "
+            f"search --resume {self.config.name} --trials {self.config.trials + failed}"
         )
 
     def _front(self) -> Front:

@@ -14,7 +14,7 @@ from nas.data import load_data
 from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
-from nas.search.config import SearchConfig
+from nas.search.config import SearchConfig, check_cluster_options
 from nas.search.executors import make_executor
 from nas.search.samplers import derive_seed
 from nas.search.study import check_unused, open_study, read_records
@@ -77,10 +77,10 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
         WorkFailed: The first trainings have all failed.
     """
     config = read_config(run, changes)
+    check_cluster_options(config, changes)
     space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
-        write_text(run.config, dump_yaml(config))
         return _search(config, run, space, candidates, view)
 
 
@@ -142,6 +142,9 @@ def _search(
     from nas.search.strategy import make_strategy
 
     study = open_study(config, run, create=False)
+    executor = make_executor(config)
+    # Not before: changes that are refused there change nothing.
+    write_text(run.config, dump_yaml(config))
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
         view.event(
@@ -157,7 +160,7 @@ def _search(
             config=config,
             run=run,
             proposer=Proposer(study, config, space, candidates, strategy.dealer),
-            executor=make_executor(config),
+            executor=executor,
             view=view,
             reference=config.box,
             rule=strategy.rule,

@@ -10,7 +10,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from typing import Any
@@ -34,15 +35,26 @@ def start_server() -> None:
     before = os.environ.get(SAFE_PATH)
     # A file in the user's folder must not stand in for a module of the program.
     os.environ[SAFE_PATH] = "1"
-    resource_tracker.ensure_running()  # else the first server starts it, and that unblocks signals
-    # Ctrl-C in a terminal goes to the server too, which is importing and would print where.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
-        forkserver.ensure_running()
+        with deaf_to_interrupts():
+            forkserver.ensure_running()
     finally:
         del os.environ[SAFE_PATH]
         if before is not None:
             os.environ[SAFE_PATH] = before
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear Ctrl-C, which a terminal sends to them too.
+
+    They would be importing, and print where. Their parent hears it, and ends them.
+    """
+    resource_tracker.ensure_running()  # else the first of them starts it, and that unblocks signals
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from runtime import KIT, KIT_FORMAT, LOADERS, Artifact, Refused
+from runtime import KIT, KIT_FORMAT, LOADERS, Artifact, Refused, why
 
 MOST_NUMBERS = 10**8
 """Of an input."""
@@ -47,9 +47,8 @@ def read_kit(folder: Path) -> list[Piece]:
             raise ValueError(f"target {kit['target']} or precision {kit['precision']}")
         pieces = [_piece(folder, kit["target"], kit["precision"], one) for one in kit["pieces"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}".replace(str(path), "it")
         raise Refused(
-            f"{path}: missing or broken ({reason}); allowed: a folder that nas latency kit wrote"
+            f"{path}: missing or broken ({why(error)}); allowed: a folder that nas latency kit wrote"
         ) from None
     if not pieces:
         raise Refused(f"{path}: no pieces")

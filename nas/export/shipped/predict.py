@@ -33,7 +33,9 @@ def main() -> int:
     try:
         for path in options.images:
             if not path.is_file():
-                raise Refused(f"{path}: no such file")
+                raise Refused(
+                    f"{path}: {'a folder, no image' if path.is_dir() else 'no such file'}"
+                )
         predict(Path(__file__).resolve().parent, options)
     except Refused as refused:
         print(f"predict.py: {refused}", file=sys.stderr)

@@ -82,11 +82,17 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
         manifest = dict(json.loads(path.read_text(encoding="utf-8")))
         _check(manifest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}".replace(str(path), "it")
         raise Refused(
-            f"{path}: missing or broken ({reason}); allowed: a folder that nas export wrote"
+            f"{path}: missing or broken ({why(error)}); allowed: a folder that nas export wrote"
         ) from None
     return manifest
+
+
+def why(error: Exception) -> str:
+    """The reason of an error about a file that is named beside it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}"
 
 
 def _check(manifest: dict[str, Any]) -> None:

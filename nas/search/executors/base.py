@@ -63,6 +63,8 @@ def hand_over(job: TrainJob, threads: int) -> TrialFolder:
     folder = TrialFolder(job.folder)
     job = job.model_copy(update={"threads": threads})
     folder.error.unlink(missing_ok=True)
+    for unfinished in folder.path.glob(".*.tmp"):  # of a process that was killed in the midst of it
+        unfinished.unlink()
     write_text(folder.job, job.model_dump_json(indent=2) + "\n")
     return folder
 

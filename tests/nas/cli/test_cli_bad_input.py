@@ -106,6 +106,12 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "limit 0": (nothing, [*SEARCH, "--limit", "0"], 2, "nas: --limit: "),
     "unknown sampler": (nothing, [*SEARCH, "--sampler", "cma"], 2, "allowed: tpe, nsga2"),
     "unknown recipe": (nothing, [*SEARCH, "--recipe", "x"], 2, "unknown recipe 'x'; allowed: proxy"),
+    "gpus without a cluster": (
+        nothing, [*SEARCH, "--gpus", "0.5"], 2, "nas: --gpus: only with --executor ray",
+    ),
+    "cluster without its executor": (
+        nothing, ["search", "--resume", "first", "--ray-address", "x:1"], 2, "--ray-address: only with",
+    ),
     "unknown executor": (nothing, [*SEARCH, "--executor", "slurm"], 2, "executor: "),
     "unknown objective": (
         nothing, [*SEARCH, "--objectives", "error,flops"], 2, "unknown objective 'flops'; allowed:",

@@ -43,3 +43,27 @@ def test_a_command_that_is_still_importing_ends_in_one_line(
     process.send_signal(end)
     out, error = process.communicate(timeout=120)
     assert (process.returncode, out, error) == (1, "", "nas: interrupted\n")
+
+
+ASKED = """
+import signal, sys, time
+from nas.__main__ import Interrupt
+signal.signal(signal.SIGTERM, Interrupt())
+try:
+    signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    print("asked")
+signal.raise_signal(signal.SIGTERM)  # by timeout, which asks the process and then its group
+print("clearing up", flush=True)
+time.sleep(1.1)
+signal.raise_signal(signal.SIGTERM)
+print("still there")
+"""
+
+
+def test_who_asks_again_a_second_later_need_not_wait() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", ASKED], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert answer.stdout == "asked\nclearing up\n"
+    assert (answer.returncode, answer.stderr) == (1, "nas: interrupted\n")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import sys
+from itertools import product
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from PIL import Image
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
+from nas.data.image_files import MODES
+from nas.export import shipped
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -228,8 +232,8 @@ def test_classes_that_differ(photographs: Path, here: str, there: str) -> None:
 
 
 def test_too_few_images_for_validation(tmp_path: Path) -> None:
-    for part in ("train", "val"):
-        write_image(tmp_path / part / "cat" / "0.png", (1, 2, 3), (20, 20))
+    for part, name in product(("train", "val"), ("cat", "dog")):
+        write_image(tmp_path / part / name / "0.png", (1, 2, 3), (20, 20))
     with pytest.raises(InvalidInput, match="validation needs at least two"):
         load(tmp_path)
 
@@ -258,3 +262,33 @@ def test_text_under_the_name_of_an_image_is_named(photographs: Path) -> None:
     (photographs / "val" / "emu" / "1.png").write_text("not an image")
     with pytest.raises(InvalidInput, match=r"emu/1\.png cannot be read"):
         epoch(load(photographs).test_batches(4, CPU))
+
+
+def test_pixels_of_more_than_8_bits_are_refused(photographs: Path) -> None:
+    """Pillow would make white of all of them."""
+    deep = Image.fromarray(np.full((20, 20), 30_000, np.uint16))
+    deep.save(photographs / "val" / "emu" / "1.png")
+    with pytest.raises(
+        InvalidInput, match=r"emu/1\.png cannot be read \(pixels of the kind I;16; all"
+    ):
+        epoch(load(photographs).test_batches(4, CPU))
+
+
+def test_the_kinds_of_pixels_are_those_that_leave_with_a_bundle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(Path(shipped.__file__).parent)
+    assert importlib.import_module("predict").MODES == MODES
+
+
+def test_hidden_files_are_no_images(photographs: Path) -> None:
+    (photographs / "train" / "dog" / "._7.png").write_text("what a system notes")
+    assert load(photographs).info.train_images == 33
+
+
+def test_one_class_is_refused(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        for number in range(3):
+            write_image(tmp_path / part / "cat" / f"{number}.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match=r"train has one class folder; allowed: two or more$"):
+        load(tmp_path)

@@ -16,6 +16,7 @@ from nas.search.history import shown_to_sampler
 from nas.search.inherit import plain_parent
 from nas.search.plateau import trainings_without_growth
 from nas.search.study import open_study, proposed_trials, read_records
+from nas.training import TrainJob
 
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9
@@ -73,6 +74,22 @@ def test_no_more_epochs_than_allowed_and_none_begun_in_vain(tmp_path: Path) -> N
         executor = FormulaExecutor()
         formula_search(tmp_path / rule, config_of(rule, total_epochs=31, trials=50), executor)
         assert 22 <= executor.epochs <= 31, rule
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_network_that_cannot_be_finished_is_not_begun(tmp_path: Path, rule: str) -> None:
+    spent = []
+
+    class Watched(FormulaExecutor):
+        def start(self, number: int, job: TrainJob) -> None:
+            if job.spec.key not in self.started:
+                spent.append(self.epochs)
+            super().start(number, job)
+
+    config = config_of(rule, total_epochs=31, trials=50)
+    formula_search(tmp_path, config, Watched())
+    assert len(spent) > 3
+    assert max(spent) <= 31 - config.epochs
 
 
 def test_a_plateau_ends_the_search_and_a_resumed_one_stays_ended(tmp_path: Path) -> None:

@@ -191,6 +191,20 @@ def test_the_rule_begins_some_before_any_goes_on_and_then_finishes_what_it_can(
     assert rule.promote(few, 8, closing=False) is not None
 
 
+def test_the_last_epochs_of_a_search_go_to_what_waits_however_little_they_bring(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    cheapest = min(costs, key=lambda key: (costs[key], key))
+    hopeless = max(costs, key=lambda key: (costs[key], key))
+    known = [key for key in sorted(specs)[:6] if key not in (cheapest, hopeless)]
+    standing = begun(specs, dict.fromkeys(known, 3))
+    standing.append(Contender(cheapest, costs[cheapest], (0.02, 0.011, 0.01)))
+    standing.append(Contender(hopeless, costs[hopeless], (0.9, 0.9)))
+    rule = ForecastRule(Prospector(specs, costs, RUNGS), RUNGS[-1])
+    assert rule.promote(standing, None, closing=True) is None
+    assert rule.promote(standing, 8, closing=False) == hopeless
+
+
 def test_a_dominating_newcomer_goes_on_under_a_forecast(
     specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
 ) -> None:

@@ -176,6 +176,7 @@ def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
 def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
     request_to_end: signal.Signals, tmp_path: Path
 ) -> None:
+    """Said twice, as ``timeout`` does."""
     parent = subprocess.Popen(
         command("first", "--trials", "4", "--workers", "2"),
         cwd=tmp_path,
@@ -191,6 +192,8 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     children = psutil.Process(parent.pid).children(recursive=True)
+    parent.send_signal(request_to_end)
+    time.sleep(0.1)
     parent.send_signal(request_to_end)
     _, err = parent.communicate(timeout=60)
     assert parent.returncode == 1
