@@ -109,6 +109,11 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "gpus without a cluster": (
         nothing, [*SEARCH, "--gpus", "0.5"], 2, "nas: --gpus: only with --executor ray",
     ),
+    "a cluster that is not there": (
+        nothing,
+        ["search", "--resume", "first", "--executor", "ray", "--ray-address", "127.0.0.1:1"],
+        2, "no cluster at 127.0.0.1:1",
+    ),
     "cluster without its executor": (
         nothing, ["search", "--resume", "first", "--ray-address", "x:1"], 2, "--ray-address: only with",
     ),

@@ -19,6 +19,7 @@ from blocks import ArchSpec, UnitSpec
 from nas.data import DataConfig
 from nas.runs import TrialFolder, write_text
 from nas.search.executors import LocalExecutor
+from nas.search.executors.base import hand_over
 from nas.training import RECIPES, TrainJob, read_metrics
 
 SPEC = ArchSpec(
@@ -154,6 +155,7 @@ def test_stop_leaves_no_process(executor: LocalExecutor) -> None:
 PARENT = """
 import sys, time
 from nas.search.executors import LocalExecutor
+from nas.search.executors.base import hand_over
 from nas.training import TrainJob
 executor = LocalExecutor(workers=1, threads=1)
 executor.start(0, TrainJob.model_validate_json(open(sys.argv[1]).read()))
@@ -203,3 +205,11 @@ def test_only_one_process_writes_to_a_trial(executor: LocalExecutor) -> None:
     executor.stop()
     assert second.returncode == 1
     assert "another process" in TrialFolder(job.folder).error.read_text()
+
+
+def test_what_a_killed_parent_left_half_written_goes(tmp_path: Path) -> None:
+    half = tmp_path / ".job.json.4711.tmp"
+    half.write_text('{"spec"')
+    folder = hand_over(make_job(tmp_path, epochs=1), threads=1)
+    assert not half.exists()
+    assert TrainJob.model_validate_json(folder.job.read_text()).threads == 1
