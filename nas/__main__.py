@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -39,6 +41,8 @@ def run() -> None:
     answered = [number for number in ENDS if signal.getsignal(number) in default]
     for number in answered:
         signal.signal(number, _end_at_once)
+    # Registered first, it runs last; after it Python would restore what ends a process by the signal.
+    atexit.register(_answer_no_more, answered)
     from nas.cli.console import flushed
     from nas.cli.main import main
 
@@ -59,6 +63,11 @@ def _end_at_once(number: int, frame: FrameType | None) -> None:
     with suppress(OSError):  # the terminal is closed
         os.write(2, b"nas: interrupted\n")
     os._exit(1)
+
+
+def _answer_no_more(numbers: Sequence[int]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _leave(code: int, number: int, frame: FrameType | None) -> None:
