@@ -14,7 +14,7 @@ search spaces:
 Seconds are the processor's, not the clock's: other programs on the machine do not count.
 
 Left out of the closed form's rate: drawing and validating the specs, which a search does anyway, and
-the first use of each geometry (backbone, width, image, classes), when the plain network is surveyed
+the first use of each geometry (backbone, width, image, classes), when the plain network is profiled
 once. The latter's time is reported as a figure of its own.
 
     python benchmarks/cost_model.py [--json]
@@ -36,7 +36,7 @@ import torch
 from machine import Machine, machine
 
 from blocks import ArchSpec
-from blocks.survey import survey
+from blocks.profile import profile
 from nas.cost import count
 from nas.cost.fvcore_trace import trace_count
 from search_spaces import SPACES, load_space
@@ -113,8 +113,8 @@ def seconds_of(work: Callable[[], object]) -> float:
 def measure(specs: list[ArchSpec], fvcore_specs: int, repeats: int) -> Result:
     """Count all of ``specs`` in closed form and some with fvcore."""
     geometries = {(spec.backbone, spec.geometry): spec for spec in specs}
-    survey.cache_clear()
-    first_uses = [seconds_of(partial(getattr, spec, "survey")) for spec in geometries.values()]
+    profile.cache_clear()
+    first_uses = [seconds_of(partial(getattr, spec, "profile")) for spec in geometries.values()]
     closed = [seconds_of(lambda: [count(spec) for spec in specs]) for _ in range(repeats)]
 
     trace_count(specs[0])  # loads fvcore

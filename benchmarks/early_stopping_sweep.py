@@ -174,7 +174,7 @@ def front_of(sampler: str, rule: str, seed: int) -> list[Network]:
     config, records = read_run(run)
     images = load_data(config.data).test_batches(BATCH, torch.device("cpu"))
     found = []
-    for point in make_front(records, config.objectives, config.box).points:
+    for point in make_front(records, config.objectives, config.reference_point).points:
         model = load_checkpoint(run.trial(point.trial).checkpoint).model
         wrong, count = 0, 0
         with torch.inference_mode():
@@ -199,7 +199,7 @@ def counted(one: Search) -> Sweep:
     return Sweep(
         *one,
         epochs=sum(record.epochs for record in records),
-        begun=sum(bool(record.reached) for record in records),
+        begun=sum(bool(record.rung_results) for record in records),
         whole=outcomes.count(Outcome.TRAINED),
         front=0,
         val_share=math.nan,

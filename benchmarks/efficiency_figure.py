@@ -31,7 +31,7 @@ COLOURS = {
     "random": ("random", "#777777"),
     "random_once": ("random without repetition", "#222222"),
     "moasha_on_losses": ("Syne Tune MOASHA, mended, shown losses", "#e76f51"),
-    "moasha_mended": ("Syne Tune MOASHA, mended", "#9c6644"),
+    "moasha_corrected": ("Syne Tune MOASHA, mended", "#9c6644"),
     "moasha": ("Syne Tune MOASHA, as shipped", "#ccb29b"),
 }
 

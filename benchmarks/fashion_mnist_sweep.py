@@ -55,7 +55,7 @@ def main() -> int:
     if not options.collect and (code := sweep(run, options)):
         return code
     config, records = read_run(run)
-    front = make_front(records, config.objectives, config.box)
+    front = make_front(records, config.objectives, config.reference_point)
     picks = {"knee": pick_knee(front), "least error": pick_within(front, config.budgets)}
     for point in picks.values():
         full = [

@@ -1,8 +1,8 @@
 r"""How well a device's table tells the latency of networks it has not seen.
 
-Claim: the sum of measured pieces orders the networks of a space as their measured latency does
+Claim: the sum of measured benchmarks orders the networks of a space as their measured latency does
 (Spearman at least 0.95) and is off by less than a tenth (median), where multiply-adds and activations
-are not. They are given the best line through the networks that calibrate the table. All pieces and
+are not. They are given the best line through the networks that calibrate the table. All benchmarks and
 networks of a runtime take turns in one process; the unseen ones are none of the calibrating ones.
 
 Left out: other processors than this one.
@@ -30,9 +30,9 @@ from scipy.stats import spearmanr
 
 from blocks import ArchSpec
 from nas.cost import COSTS, Budgets, LatencyTable
-from nas.cost.latency import Answer, make_table
+from nas.cost.latency import Measurements, make_table
 from nas.data import DataConfig, load_data
-from nas.export import Piece, bench, pieces_of, write_kit
+from nas.export import Benchmark, bench, benchmarks_of, write_suite
 from nas.search import find_candidates
 from search_spaces import load_space
 
@@ -67,48 +67,48 @@ class Summary:
     runtime: str
     means: str
     networks: int
-    pieces: int
+    benchmarks: int
     spearman: float
     median_error: float
     worst_error: float
 
 
-def kits(space: str, data: str) -> tuple[list[Piece], list[Piece]]:
-    """The pieces of a space, and networks that are neither among them nor calibrate them."""
+def suites(space: str, data: str) -> tuple[list[Benchmark], list[Benchmark]]:
+    """The benchmarks of a space, and networks that are neither among them nor calibrate them."""
     info = load_data(DataConfig(name=data)).info
     bound = load_space(space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
     specs = find_candidates(bound, Budgets(), seed=0).specs
-    pieces = pieces_of(specs.values(), seed=0)
-    seen = {piece.key for piece in pieces}
+    benchmarks = benchmarks_of(specs.values(), seed=0)
+    seen = {benchmark.key for benchmark in benchmarks}
     fresh = [spec for key, spec in specs.items() if key not in seen]
-    shape = pieces[0].shape
+    shape = benchmarks[0].shape
     drawn = random.Random(1).sample(fresh, UNSEEN)
-    return pieces, [Piece(spec.key, spec, "", shape) for spec in drawn]
+    return benchmarks, [Benchmark(spec.key, spec, "", shape) for spec in drawn]
 
 
-def build(network: str, parts: tuple[list[Piece], list[Piece]], workers: int) -> None:
+def build(network: str, parts: tuple[list[Benchmark], list[Benchmark]], workers: int) -> None:
     """Export what is not there yet."""
     target, precision = network.split("-")
-    for folder, pieces in zip(folders(network), parts, strict=True):
-        if not (folder / "kit.json").is_file():
-            print(f"{folder}: {len(pieces)} pieces", file=sys.stderr, flush=True)
-            write_kit(folder, pieces, target, precision, workers=workers)  # type: ignore[arg-type]
+    for folder, benchmarks in zip(folders(network), parts, strict=True):
+        if not (folder / "suite.json").is_file():
+            print(f"{folder}: {len(benchmarks)} benchmarks", file=sys.stderr, flush=True)
+            write_suite(folder, benchmarks, target, precision, workers=workers)  # type: ignore[arg-type]
 
 
 def folders(network: str) -> tuple[Path, Path]:
-    """The kit, and the unseen networks."""
+    """The suite, and the unseen networks."""
     return KITS / f"benchmark-{network}", KITS / f"benchmark-{network}-unseen"
 
 
 def measure(network: str, seconds: float) -> tuple[LatencyTable, list[ArchSpec], list[Row]]:
     """The table of this machine, its calibrating networks, and what it says of unseen ones."""
-    kit, unseen = folders(network)
-    found = bench(kit, [str(unseen), "--json", "--seconds", str(seconds)], timeout=TIMEOUT)
+    suite, unseen = folders(network)
+    found = bench(suite, [str(unseen), "--json", "--seconds", str(seconds)], timeout=TIMEOUT)
     apart = {one["key"] for one in found["latencies"] if one["folder"] == str(unseen)}
     latencies = found.pop("latencies")
-    seen = Answer.model_validate(
+    seen = Measurements.model_validate(
         {**found, "latencies": [one for one in latencies if one["key"] not in apart]}
     )
     table = make_table("this", [seen])
@@ -135,7 +135,7 @@ def line(specs: Sequence[ArchSpec], measured: Sequence[float], cost: str) -> np.
     return np.polyfit(costs, measured, 1, w=1 / np.array(measured))
 
 
-def summarise(rows: Sequence[Row], pieces: int) -> list[Summary]:
+def summarise(rows: Sequence[Row], benchmarks: int) -> list[Summary]:
     """The table beside multiply-adds and activations."""
     measured = np.array([row.measured for row in rows])
     found = []
@@ -145,7 +145,7 @@ def summarise(rows: Sequence[Row], pieces: int) -> list[Summary]:
         rank = spearmanr(told, measured).statistic
         found.append(
             Summary(
-                rows[0].runtime, means.removeprefix("by_"), len(rows), pieces, float(rank),
+                rows[0].runtime, means.removeprefix("by_"), len(rows), benchmarks, float(rank),
                 float(np.median(errors)), float(errors.max()),
             )
         )  # fmt: skip
@@ -160,13 +160,13 @@ def main() -> int:
     parser.add_argument("--data", default="fashion_mnist")
     parser.add_argument("--build", action="store_true", help="export, measure nothing")
     parser.add_argument("--workers", type=int, default=1, help="processes that export")
-    parser.add_argument("--seconds", type=float, default=0.2, help="a piece")
+    parser.add_argument("--seconds", type=float, default=0.2, help="a benchmark")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--write", action="store_true", help=f"into {OUT}")
     options = parser.parse_args()
     networks = options.networks.split(",")
     if options.build:
-        parts = kits(options.space, options.data)
+        parts = suites(options.space, options.data)
         for network in networks:
             build(network, parts, options.workers)
         return 0

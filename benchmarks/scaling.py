@@ -135,10 +135,10 @@ def turns(sampler: str, trials: int, minutes: float) -> list[dict[str, object]]:
     search = Search(
         config=config,
         run=run,
-        proposer=Proposer(study, config, space, candidates, strategy.dealer),
+        proposer=Proposer(study, config, space, candidates, strategy.searcher),
         executor=executor,
         view=Silent(),  # type: ignore[arg-type]
-        reference=config.box,
+        reference=config.reference_point,
         rule=strategy.rule,
     )
     with suppress(OutOfTime):

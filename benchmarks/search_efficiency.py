@@ -56,7 +56,7 @@ WHOLE = 1404
 BUDGETS = {
     **dict.fromkeys(("random", "tpe", "nsga2", "random_once", "tpe_once", "nsga2_once"), 2 * WHOLE),
     **dict.fromkeys(
-        ("median", "moasha", "moasha_ranked", "moasha_mended", "moasha_on_losses"), 900
+        ("median", "moasha", "moasha_ranked", "moasha_corrected", "moasha_on_losses"), 900
     ),
 }
 BUDGET = 450

@@ -47,11 +47,11 @@ def build(
     model = BACKBONES[spec.backbone].make(spec.geometry)
     if pretrained is not None:
         load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
-    plain = spec.survey
+    plain = spec.profile
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
-    for place, site in zip(plain.places, plain.sites, strict=True):
+    for place, point in zip(plain.places, plain.insertion_points, strict=True):
         unit = spec.unit_at(place)
         UNITS[unit.kind].install(
-            model, place, unit, site, "plain" if start == "plain" else fallback
+            model, place, unit, point, "plain" if start == "plain" else fallback
         )
     return model

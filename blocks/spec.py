@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from blocks.backbones import Geometry
 from blocks.backbones.base import Place
 from blocks.errors import InvalidInput
-from blocks.survey import Stage, Survey, survey
+from blocks.profile import BackboneProfile, Stage, profile
 from blocks.unit_spec import UnitSpec
 from blocks.units import UNITS
 from blocks.yaml_files import dump_yaml, parse, read_yaml
@@ -51,14 +51,14 @@ class ArchSpec(BaseModel):
 
     @model_validator(mode="after")
     def _check_against_backbone(self) -> ArchSpec:
-        channels = self.survey.channels
+        channels = self.profile.channels
         for number, _ in self.unit.stages:
             if number not in channels:
                 allowed = ", ".join(map(str, channels))
                 raise InvalidInput(
                     f"unit.stages.{number}: {self.backbone} has no such stage; allowed: {allowed}"
                 )
-        for stage in self.survey.stages:
+        for stage in self.profile.stages:
             try:
                 check_unit(self.unit.at(stage.number), stage)
             except InvalidInput as error:
@@ -73,21 +73,21 @@ class ArchSpec(BaseModel):
         )
 
     @property
-    def survey(self) -> Survey:
-        """The plain network's sites and counts."""
-        return survey(self.backbone, self.geometry)
+    def profile(self) -> BackboneProfile:
+        """The plain network's insertion_points and counts."""
+        return profile(self.backbone, self.geometry)
 
     @cached_property
     def key(self) -> str:
         """Canonical name, 16 hex digits: equal exactly when the same network is built.
 
         Fields without effect do not enter (r and L when d comes out the same, the order of the branches,
-        a unit's fields under ``kind: none``): the key is taken of what each site comes to.
+        a unit's fields under ``kind: none``): the key is taken of what each point comes to.
         """
-        plain = self.survey
+        plain = self.profile
         units = [
-            (site.stage, place.index, site.on_shortcut, UNITS[unit.kind].resolve(unit, site))
-            for place, site in zip(plain.places, plain.sites, strict=True)
+            (point.stage, place.index, point.on_shortcut, UNITS[unit.kind].resolve(unit, point))
+            for place, point in zip(plain.places, plain.insertion_points, strict=True)
             for unit in [self.unit_at(place)]
         ]
         whole = [self.backbone, plain.signature, self.input_size, units]
@@ -96,7 +96,7 @@ class ArchSpec(BaseModel):
     def unit_at(self, place: Place) -> UnitSpec:
         """The unit that stands at one place of the backbone, with its stage's overrides applied."""
         unit = self.unit.at(place.stage)
-        stands = unit.stands_at(place.index, self.survey.depth(place.stage))
+        stands = unit.stands_at(place.index, self.profile.depth(place.stage))
         return unit if stands else NO_UNIT
 
     @property
@@ -147,6 +147,6 @@ def check_unit(unit: UnitSpec, stage: Stage) -> None:
                 f"blocks: {block}: the stage has {stage.depth} blocks; allowed: {-stage.depth} to "
                 f"{stage.depth - 1}"
             )
-    for site, _ in stage.groups:
-        kind.check(unit, site.channels)
-        kind.check_site(unit, site)
+    for point, _ in stage.groups:
+        kind.check(unit, point.channels)
+        kind.check_point(unit, point)

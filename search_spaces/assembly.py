@@ -7,12 +7,12 @@ from typing import Any
 
 from blocks import BACKBONES, ArchSpec, InvalidInput, UnitOverride, UnitSpec
 from blocks.backbones import SMALL_INPUT, Geometry
+from blocks.profile import profile
 from blocks.spec import check_unit
-from blocks.survey import survey
 from blocks.yaml_files import parse
 from search_spaces.assignments import upstream, walk
 from search_spaces.fields import DATA_FIELDS, Value, Values, field_at
-from search_spaces.mending import mend
+from search_spaces.rounding import mend
 from search_spaces.variables import Variable
 
 CHECKED_TOGETHER = (
@@ -75,7 +75,7 @@ def assemble(values: Values) -> ArchSpec:
         else:
             unit[field.name] = value
     overrides = tuple((stage, UnitOverride(**own)) for stage, own in sorted(stages.items()))
-    channels = survey(network["backbone"], _geometry(network)).channels
+    channels = profile(network["backbone"], _geometry(network)).channels
     mended = mend(UnitSpec(**unit, stages=overrides), channels)
     return parse(ArchSpec, {**network, "unit": mended}, "network")
 
@@ -101,7 +101,7 @@ def check_buildable(variables: Sequence[Variable], base: Values) -> None:
     for path in (path for path in base if field_at(path).stage is not None):
         deciding = upstream(variables, ["backbone", "width", path])
         for values in walk(deciding, base, Variable.probes):
-            stages = survey(str(values["backbone"]), _geometry(values)).channels
+            stages = profile(str(values["backbone"]), _geometry(values)).channels
             if values[path] is not None and field_at(path).stage not in stages:
                 part = "vary" if path in varied else "fixed"
                 allowed = ", ".join(map(str, stages))
@@ -151,7 +151,7 @@ def _check_units(
         if isinstance(groups := fields.get("groups"), tuple):
             fields["groups"] = (1,) * len(groups)  # mended, so that only their number matters
         unit = UnitSpec.model_validate(fields)
-        for stage in survey(str(values["backbone"]), _geometry(values)).stages:
+        for stage in profile(str(values["backbone"]), _geometry(values)).stages:
             if stage.number in own if number is None else stage.number != number:
                 continue
             try:

@@ -9,7 +9,7 @@ from search_spaces.assembly import assemble
 from search_spaces.assignments import count, walk, watched
 from search_spaces.domains import Domain
 from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
-from search_spaces.mending import all_lowered, common_divisor, is_mended
+from search_spaces.rounding import all_lowered, common_divisor, is_rounded
 from search_spaces.variables import Variable
 
 SCAN_LIMIT = 50_000
@@ -60,10 +60,10 @@ def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value
     if alternative is None:
         return (values[variable.path],)
     exact = [wanted] if _holds(alternative.domain, wanted) else []
-    if not is_mended(variable.field.name) or wanted is None:
+    if not is_rounded(variable.field.name) or wanted is None:
         return exact
     divisor = common_divisor(
-        spec.unit, spec.survey.channels, variable.field.name, variable.field.stage
+        spec.unit, spec.profile.channels, variable.field.name, variable.field.stage
     )
     mended = [
         option

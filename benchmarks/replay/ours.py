@@ -147,10 +147,10 @@ def run(
         search = Search(
             config=config,
             run=RunFolder(Path(folder)),
-            proposer=Proposer(study, config, space, candidates, strategy.dealer),
+            proposer=Proposer(study, config, space, candidates, strategy.searcher),
             executor=executor,
             view=_Silent(),
-            reference=config.box,
+            reference=config.reference_point,
             rule=strategy.rule,
         )
         search()

@@ -50,7 +50,7 @@ class RankedPriority(NonDominatedPriority):  # type: ignore[misc]
         return places
 
 
-class MendedPriority(NonDominatedPriority):  # type: ignore[misc]
+class CorrectedPriority(NonDominatedPriority):  # type: ignore[misc]
     """RankedPriority, with the order inside a Pareto layer mended alike.
 
     ``compute_epsilon_net`` gives places, and ``nondominated_sort`` takes them for an order.
@@ -153,7 +153,7 @@ def run(
 SYNE_TUNE: dict[str, Searcher] = {
     "moasha": partial(run, "moasha", NonDominatedPriority),
     "moasha_ranked": partial(run, "moasha_ranked", RankedPriority),
-    "moasha_mended": partial(run, "moasha_mended", MendedPriority),
+    "moasha_corrected": partial(run, "moasha_corrected", CorrectedPriority),
     # Shown what our rules are shown: what is left of the difference is the rule's.
-    "moasha_on_losses": partial(run, "moasha_on_losses", MendedPriority, on_losses=True),
+    "moasha_on_losses": partial(run, "moasha_on_losses", CorrectedPriority, on_losses=True),
 }

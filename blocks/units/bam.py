@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from blocks.counting import Counts
-from blocks.survey import Shape
+from blocks.profile import Shape
 from blocks.unit_spec import Fusion, UnitSpec
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive

@@ -11,7 +11,7 @@ from torch import nn
 from blocks.backbones.base import Place
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
-from blocks.survey import Site
+from blocks.profile import InsertionPoint
 from blocks.unit_spec import UnitSpec
 
 Start: TypeAlias = Literal["fresh", "inherit", "plain"]
@@ -22,7 +22,7 @@ plain: as inherit, and scaled so that the whole computes what the plain network 
 """
 
 Resolved: TypeAlias = tuple[object, ...]
-"""What a unit comes to at one site: equal exactly when the same modules are built there."""
+"""What a unit comes to at one point: equal exactly when the same modules are built there."""
 
 PLAIN: Resolved = ("none",)
 """The block stays as it is."""
@@ -35,8 +35,8 @@ class Unit(ABC):
         """Raise InvalidInput when ``unit`` cannot be built for a convolution of so many channels."""
         return
 
-    def check_site(self, unit: UnitSpec, site: Site) -> None:
-        """Raise InvalidInput when ``unit`` cannot stand at ``site`` for another reason."""
+    def check_point(self, unit: UnitSpec, point: InsertionPoint) -> None:
+        """Raise InvalidInput when ``unit`` cannot stand at ``point`` for another reason."""
         return
 
     @abstractmethod
@@ -44,24 +44,24 @@ class Unit(ABC):
         """The fields that have an effect, in a few words for tables."""
 
     @abstractmethod
-    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:
-        """Name what is built at ``site``, without the fields that have no effect there."""
+    def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:
+        """Name what is built at ``point``, without the fields that have no effect there."""
 
     @abstractmethod
-    def count(self, unit: UnitSpec, site: Site) -> Counts:
-        """Closed-form counts, for one image, of the unit and what is left of the site's convolution."""
+    def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:
+        """Closed-form counts, for one image, of the unit and what is left of the point's convolution."""
 
-    def summands(self, unit: UnitSpec) -> Counter[UnitSpec]:
+    def latency_terms(self, unit: UnitSpec) -> Counter[UnitSpec]:
         """Units whose latencies at one place add up to nearly that of ``unit``, each so many times.
 
-        A table of latencies holds summands alone, so a kind with many fields names few of them; a
+        A table of latencies holds latency_terms alone, so a kind with many fields names few of them; a
         negative count takes away what the others have in common. Default: the unit itself.
         """
         return Counter({unit: 1})
 
     @abstractmethod
     def install(
-        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
     ) -> None:
         """Put the unit at ``place`` in ``model``.
 
@@ -76,23 +76,23 @@ class Plain(Unit):
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
         return []
 
-    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
+    def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         return PLAIN
 
-    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
-        return site.plain
+    def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:  # noqa: D102
+        return point.plain
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
     ) -> None:
         return
 
 
-def refuse_plain(site: Site, reason: str) -> InvalidInput:
-    """The error of a unit that has no function-preserving start at ``site``."""
-    kinds = {1: "depthwise", site.channels: "dense"}
-    kind = kinds.get(site.group_width, "grouped")
+def refuse_plain(point: InsertionPoint, reason: str) -> InvalidInput:
+    """The error of a unit that has no function-preserving start at ``point``."""
+    kinds = {1: "depthwise", point.channels: "dense"}
+    kind = kinds.get(point.group_width, "grouped")
     return InvalidInput(
-        f"start: plain is impossible in stage {site.stage} ({site.kernel}x{site.kernel} {kind}, "
-        f"{site.channels} channels): {reason}"
+        f"start: plain is impossible in stage {point.stage} ({point.kernel}x{point.kernel} {kind}, "
+        f"{point.channels} channels): {reason}"
     )

@@ -10,7 +10,7 @@ from torch import nn
 from blocks.backbones.base import Place
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
-from blocks.survey import Shape, Site
+from blocks.profile import InsertionPoint, Shape
 from blocks.unit_spec import Placement, UnitSpec
 from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
 from blocks.units.surgery import insert
@@ -48,9 +48,9 @@ class FeatureUnit(Unit):
         """``gate``, for the kinds of which some forms have another one."""
         return self.gate
 
-    def check_site(self, unit: UnitSpec, site: Site) -> None:  # noqa: D102
+    def check_point(self, unit: UnitSpec, point: InsertionPoint) -> None:  # noqa: D102
         placement = self.placement(unit)
-        if not site.on_shortcut and getattr(site, placement) is None:
+        if not point.on_shortcut and getattr(point, placement) is None:
             raise InvalidInput(
                 f"placement: {placement}: the shortcuts of this backbone have no place for a module; "
                 "allowed: conv, standard, pre, post"
@@ -59,27 +59,27 @@ class FeatureUnit(Unit):
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
         return [] if unit.placement in (None, self.default) else [unit.placement]
 
-    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
-        shape = self._shape(unit, site)
+    def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
+        shape = self._shape(unit, point)
         if shape is None:
             return PLAIN
         return (self.name, self.placement(unit), *self.fields(unit, shape.channels))
 
-    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
-        shape = self._shape(unit, site)
+    def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:  # noqa: D102
+        shape = self._shape(unit, point)
         if shape is None:
-            return site.plain
+            return point.plain
         cost = self.cost(unit, shape)
         if not isinstance(cost, Counts) or min(cost.params, cost.macs, cost.activations) < 0:
             raise InvalidInput(
                 f"unit {self.name}: cost gives {cost!r:.80}; allowed: Counts from 0 on"
             )
-        return site.plain + cost
+        return point.plain + cost
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
     ) -> None:
-        shape = self._shape(unit, site)
+        shape = self._shape(unit, point)
         if shape is None:
             return
         module = self.make(unit, shape.channels)
@@ -89,7 +89,7 @@ class FeatureUnit(Unit):
                 self.make_plain(module)
                 gate = self.plain_gate(unit)
                 if gate is not None:
-                    self._undo_gate(model, place, placement, site, gate)
+                    self._undo_gate(model, place, placement, point, gate)
         paths = {
             "conv": place.norm,
             "standard": place.exit,
@@ -105,22 +105,27 @@ class FeatureUnit(Unit):
         """Where the unit stands."""
         return self.default if unit.placement is None else unit.placement
 
-    def _shape(self, unit: UnitSpec, site: Site) -> Shape | None:
+    def _shape(self, unit: UnitSpec, point: InsertionPoint) -> Shape | None:
         """What the module would work on; None where there is nothing of the kind."""
         placement = self.placement(unit)
-        if site.on_shortcut and placement != "conv":
+        if point.on_shortcut and placement != "conv":
             return None
-        shape: Shape | None = getattr(site, placement)
+        shape: Shape | None = getattr(point, placement)
         return shape
 
     def _undo_gate(
-        self, model: nn.Module, place: Place, placement: Placement, site: Site, gate: float
+        self,
+        model: nn.Module,
+        place: Place,
+        placement: Placement,
+        point: InsertionPoint,
+        gate: float,
     ) -> None:
         """Scale the BatchNorm before the module, so that gate and scale cancel out."""
         norms = {"conv": place.norm, "standard": place.exit_norm}
         if placement not in norms:
             raise refuse_plain(
-                site,
+                point,
                 f"nothing before the gate can be scaled at placement {placement}; allowed: conv, "
                 "standard",
             )

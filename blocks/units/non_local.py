@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from blocks.counting import Counts
-from blocks.survey import Shape
+from blocks.profile import Shape
 from blocks.unit_spec import Pairwise, UnitSpec
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive

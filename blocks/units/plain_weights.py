@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from blocks.survey import Site
+from blocks.profile import InsertionPoint
 from blocks.unit_spec import UnitSpec
 from blocks.units.base import refuse_plain
 from blocks.units.selective_kernel import SelectiveKernel, kernel_shape
@@ -51,7 +51,7 @@ def _resize_kernel(weight: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
+def compute_plain(module: SelectiveKernel, unit: UnitSpec, point: InsertionPoint) -> None:
     """Scale an inherited unit so that it computes what the plain convolution computed.
 
     One branch holds the plain kernel; its BatchNorm is scaled by M, the others' by zero, and zero select
@@ -61,19 +61,19 @@ def compute_plain(module: SelectiveKernel, unit: UnitSpec, site: Site) -> None:
         # Even where a ReLU follows anyway, a branch that starts at zero behind its own ReLU would never
         # get a gradient: the start would be exact and the unit dead.
         raise refuse_plain(
-            site, "the ReLU inside the branches changes the function; allowed: branch_act: false"
+            point, "the ReLU inside the branches changes the function; allowed: branch_act: false"
         )
-    branches = [(*kernel_shape(d, unit.kernel), w) for d, w in unit.branches(site.channels)]
+    branches = [(*kernel_shape(d, unit.kernel), w) for d, w in unit.branches(point.channels)]
     holders = [
         i
         for i, (size, spread, width) in enumerate(branches)
-        if spread == 1 and size >= site.kernel and width % site.group_width == 0
+        if spread == 1 and size >= point.kernel and width % point.group_width == 0
     ]
     if not holders:
         raise refuse_plain(
-            site,
-            f"no branch holds an undilated {site.kernel}x{site.kernel} kernel in groups of "
-            f"{site.group_width} channels or more; add one to dilations",
+            point,
+            f"no branch holds an undilated {point.kernel}x{point.kernel} kernel in groups of "
+            f"{point.group_width} channels or more; add one to dilations",
         )
     for index, branch in enumerate(module.branches):
         assert isinstance(branch, nn.Sequential)

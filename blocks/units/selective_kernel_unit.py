@@ -9,7 +9,7 @@ from torch import nn
 
 from blocks.backbones.base import Place
 from blocks.counting import Counts
-from blocks.survey import Site
+from blocks.profile import InsertionPoint
 from blocks.unit_spec import Kernel, UnitSpec
 from blocks.units.base import PLAIN, Resolved, Start, Unit
 from blocks.units.plain_weights import compute_plain, inherit, keep_norm_settings
@@ -48,27 +48,27 @@ class SelectiveKernelUnit(Unit):
         words.append("act" if unit.branch_act else "no act")
         return words if unit.shortcut else [*words, "no shortcut"]
 
-    def resolve(self, unit: UnitSpec, site: Site) -> Resolved:  # noqa: D102
-        if site.on_shortcut and not unit.shortcut:
+    def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
+        if point.on_shortcut and not unit.shortcut:
             return PLAIN
         branches = [
             (*kernel_shape(dilation, unit.kernel), width)
-            for dilation, width in unit.branches(site.channels)
+            for dilation, width in unit.branches(point.channels)
         ]
-        if branches == [(site.kernel, 1, site.group_width)] and not unit.branch_act:
+        if branches == [(point.kernel, 1, point.group_width)] and not unit.branch_act:
             return PLAIN
         several = len(branches) > 1
         select = unit.select if several else None
         attends = several and select != "sum"
-        hidden = fuse_dim(site.channels, unit.reduction, unit.min_dim) if attends else None
+        hidden = fuse_dim(point.channels, unit.reduction, unit.min_dim) if attends else None
         return ("sk", tuple(branches), hidden, unit.branch_act, select)
 
-    def count(self, unit: UnitSpec, site: Site) -> Counts:  # noqa: D102
-        if site.on_shortcut and not unit.shortcut:
-            return site.plain
+    def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:  # noqa: D102
+        if point.on_shortcut and not unit.shortcut:
+            return point.plain
         # One sum in plain numbers: the search counts tens of thousands of units a second.
-        channels, branches = site.channels, len(unit.dilations)
-        pixels = site.side * site.side
+        channels, branches = point.channels, len(unit.dilations)
+        pixels = point.side * point.side
         if unit.groups:
             taps = [_taps((d,), unit.kernel) for d in sorted(unit.dilations)]
             widths = unit.branch_widths(channels)
@@ -88,7 +88,7 @@ class SelectiveKernelUnit(Unit):
             maps + hidden + selected,
         )
 
-    def summands(self, unit: UnitSpec) -> Counter[UnitSpec]:
+    def latency_terms(self, unit: UnitSpec) -> Counter[UnitSpec]:
         """So many branches of the plainest kind, and what each field changes on its own.
 
         The plainest branch is 3x3, depthwise, without ReLU. A branch adds what its convolution takes
@@ -125,20 +125,20 @@ class SelectiveKernelUnit(Unit):
         return Counter({one: times for one, times in found.items() if times})
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, site: Site, start: Start
+        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
     ) -> None:
-        if self.resolve(unit, site) == PLAIN:
+        if self.resolve(unit, point) == PLAIN:
             return
-        branches = unit.branches(site.channels)
+        branches = unit.branches(point.channels)
         module = SelectiveKernel(
-            site.channels,
+            point.channels,
             [dilation for dilation, _ in branches],
             kernel=unit.kernel,
             group_width=[width for _, width in branches],
             reduction=unit.reduction,
             min_dim=unit.min_dim,
             branch_act=unit.branch_act,
-            stride=site.stride,
+            stride=point.stride,
             select=unit.select,
         )
         conv, norm = model.get_submodule(place.conv), model.get_submodule(place.norm)
@@ -148,7 +148,7 @@ class SelectiveKernelUnit(Unit):
         if start != "fresh":
             inherit(module, conv, norm)
         if start == "plain":
-            compute_plain(module, unit, site)
+            compute_plain(module, unit, point)
         replace(model, place.conv, module)
         replace(model, place.norm, None)
 

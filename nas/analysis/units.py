@@ -56,7 +56,7 @@ def sk_units(model: nn.Module, spec: ArchSpec) -> tuple[SkUnit, ...]:
         InvalidInput: There is no unit left.
     """
     units = []
-    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
         module = model.get_submodule(place.conv)
         if not isinstance(module, SelectiveKernel) or not module.attends:
             continue
@@ -66,9 +66,9 @@ def sk_units(model: nn.Module, spec: ArchSpec) -> tuple[SkUnit, ...]:
                 SkUnit(
                     place.stage,
                     place.index + 1,
-                    site.on_shortcut,
+                    point.on_shortcut,
                     place.conv,
-                    site.channels,
+                    point.channels,
                     kernels,
                 )
             )

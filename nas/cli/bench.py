@@ -12,7 +12,7 @@ import typer
 from blocks.errors import InvalidInput
 from nas.cli.console import AsJson
 from nas.export import SHIPPED
-from nas.export.kit import UNFINISHED
+from nas.export.suite import UNFINISHED
 
 
 def bench(

@@ -29,11 +29,11 @@ def count(
     spec = ArchSpec.from_yaml(arch)
     table = None if device is None else load_table(device)
     milliseconds = None if table is None else table.predict(spec)
-    ours, referee = count_closed_form(spec), fvcore_count(spec)
+    ours, reference_counter = count_closed_form(spec), fvcore_count(spec)
     figures = {
-        "params": (ours.params, referee.params),
-        "mflops": (ours.mflops, referee.mflops),
-        "activations": (ours.activations, referee.activations),
+        "params": (ours.params, reference_counter.params),
+        "mflops": (ours.mflops, reference_counter.mflops),
+        "activations": (ours.activations, reference_counter.activations),
     }
     if as_json:
         print_json(
@@ -42,8 +42,8 @@ def count(
                 "closed_form": {name: pair[0] for name, pair in figures.items()},
                 "fvcore": {name: pair[1] for name, pair in figures.items()},
                 "latency_ms": milliseconds,
-                "fvcore_mflops_with_norm": referee.mflops_with_norm,
-                "fvcore_uncounted": dict(referee.uncounted),
+                "fvcore_mflops_with_norm": reference_counter.mflops_with_norm,
+                "fvcore_uncounted": dict(reference_counter.uncounted),
             }
         )
     else:
@@ -51,8 +51,8 @@ def count(
         for name, (mine, theirs) in figures.items():
             columns.add_row(name, f"{mine:,}", f"{theirs:,}")
         console.print(columns)
-        say(f"fvcore with BatchNorm and pooling: {referee.mflops_with_norm:,} mflops")
-        listed = ", ".join(f"{name} ({times})" for name, times in referee.uncounted)
+        say(f"fvcore with BatchNorm and pooling: {reference_counter.mflops_with_norm:,} mflops")
+        listed = ", ".join(f"{name} ({times})" for name, times in reference_counter.uncounted)
         say(f"fvcore did not count: {listed or 'nothing'}")
         if table is not None:
             say(f"on {table.name}: {milliseconds:.3g} ms ({table.network}, from measured pieces)")

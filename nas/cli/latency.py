@@ -13,10 +13,10 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cost import Budgets
-from nas.cost.latency import DEVICES, make_table, read_answer
+from nas.cost.latency import DEVICES, make_table, read_measurements
 from nas.data import DataConfig, load_data
 from nas.errors import WorkFailed
-from nas.export import TARGETS, Precision, pieces_of, write_kit
+from nas.export import TARGETS, Precision, benchmarks_of, write_suite
 from nas.runs import write_text
 from nas.runs.folder import NAME, RUNS
 from nas.search import find_candidates
@@ -32,7 +32,7 @@ latency = typer.Typer(
 
 
 @latency.command()
-def kit(
+def suite(
     space: Annotated[str, typer.Option(help="Shipped search space, or a YAML file.")],
     data: Annotated[
         str, typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH.")
@@ -48,15 +48,15 @@ def kit(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that export.")] = 1,
 ) -> None:
-    """Write the folder that is measured on the device: the pieces of all networks of a space.
+    """Write the folder that is measured on the device: the benchmarks of all networks of a space.
 
-    Stopped and started again with the same options, it goes on. About a second a piece.
+    Stopped and started again with the same options, it goes on. About a second a benchmark.
 
-    Example: nas latency kit --space shufflenet_v2_sk --data fashion_mnist --target onnx
+    Example: nas latency suite --space shufflenet_v2_sk --data fashion_mnist --target onnx
     """
     fields = {"name": data, "data_dir": data_dir, "input_size": input_size}
     typed = {"input_size": "--input-size"}
-    images = parse(DataConfig, fields, "nas latency kit", typed)
+    images = parse(DataConfig, fields, "nas latency suite", typed)
     info = load_data(images).info
     bound = load_space(space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
@@ -64,33 +64,34 @@ def kit(
     candidates = find_candidates(bound, Budgets(), seed=0)
     if not candidates.complete:
         raise InvalidInput(
-            f"{space}: has too many networks to list their pieces; allowed: a space of up to "
+            f"{space}: has too many networks to list their benchmarks; allowed: a space of up to "
             f"{ENUMERATE_UP_TO:,}, without ranges of endless values"
         )
     networks = candidates.specs
-    pieces = pieces_of(networks.values(), seed=0)
+    benchmarks = benchmarks_of(networks.values(), seed=0)
     precision: Precision = "int8" if int8 else "fp32"
     folder = out or default_folder(bound.definition.name, data, target, precision)
-    columns = (TextColumn("pieces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("benchmarks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("", total=len(pieces))
-            write_kit(
-                folder, pieces, target, precision, workers=workers,
+            task = progress.add_task("", total=len(benchmarks))
+            write_suite(
+                folder, benchmarks, target, precision, workers=workers,
                 progress=lambda done: progress.update(task, completed=done),
             )  # fmt: skip
     except KeyboardInterrupt:
         raise WorkFailed(f"interrupted; the same command goes on in {folder}") from None
-    say(f"{len(pieces):,} pieces of {len(networks):,} networks: {folder}")
-    say(f"next, here:      nas bench {folder} --json > answer.json")
-    say("or on a device:  copy the folder there; python bench.py --json > answer.json")
-    say("then:            nas latency import answer.json --device NAME")
+    say(f"{len(benchmarks):,} benchmarks of {len(networks):,} networks: {folder}")
+    say(f"next, here:      nas bench {folder} --json > measurements.json")
+    say("or on a device:  copy the folder there; python bench.py --json > measurements.json")
+    say("then:            nas latency import measurements.json --device NAME")
 
 
 @latency.command("import")
 def import_(
-    answers: Annotated[
-        list[Path], typer.Argument(metavar="ANSWER.json...", help="What bench.py --json printed.")
+    measurement_files: Annotated[
+        list[Path],
+        typer.Argument(metavar="MEASUREMENTS.json...", help="What bench.py --json printed."),
     ],
     device: Annotated[str, typer.Option(help="What you call it: its table is devices/NAME.json.")],
     network: Annotated[
@@ -103,20 +104,20 @@ def import_(
 ) -> None:
     """Make the table of a device from what was measured there.
 
-    Example: nas latency import answer.json --device pi4
+    Example: nas latency import measurements.json --device pi4
     """
     if not NAME.fullmatch(device) or device.endswith(".json"):
         raise InvalidInput(
             f"--device {device}: allowed: up to 100 letters, digits, dots, - and _, no .json at the end"
         )
-    found = [read_answer(path) for path in answers]
+    found = [read_measurements(path) for path in measurement_files]
     table = make_table(device, found, network=network, allow_busy=allow_busy)
     path = DEVICES / f"{device}.json"
     write_text(path, table.model_dump_json(indent=1) + "\n")
     if as_json:
         print_json(table.model_dump(mode="json", exclude={"blocks"}) | {"path": str(path)})
         return
-    say(f"{path}: {len(table.blocks):,} pieces of {table.network} on {table.device.cpu}")
+    say(f"{path}: {len(table.blocks):,} benchmarks of {table.network} on {table.device.cpu}")
     fit = table.fit
     if fit.median_error is not None and fit.worst_error is not None:
         say(

@@ -19,7 +19,7 @@ from nas.front import pick_knee
 from nas.report import write_report
 from nas.runs import RunFolder
 from nas.search import resume_search, start_search
-from nas.search.samplers import DEALT, SAMPLERS
+from nas.search.samplers import SAMPLERS, SEARCHERS
 from nas.search.view import PlainView, make_view
 from nas.search.zero_cost import SCORES
 from nas.training import RECIPES
@@ -69,7 +69,7 @@ def search(
         str | None,
         typer.Option(
             help=f"Zero-cost score that chooses the first networks: {', '.join(SCORES)}; with sampler "
-            f"{', '.join(DEALT)}."
+            f"{', '.join(SEARCHERS)}."
         ),
     ] = None,
     total_epochs: Annotated[

@@ -1,10 +1,10 @@
-"""What a network costs before it is trained: closed form first, fvcore as its referee."""
+"""What a network costs before it is trained: closed form first, fvcore as its reference_counter."""
 
 from __future__ import annotations
 
 from blocks.counting import Counts
 from nas.cost.closed_form import count
-from nas.cost.fvcore_referee import FvcoreReferee, RefereeError, fvcore_count
+from nas.cost.fvcore_counter import FvcoreCounter, ReferenceCounterError, fvcore_count
 from nas.cost.fvcore_trace import FvcoreCount
 from nas.cost.latency import LatencyTable, load_table
 from nas.cost.measures import COSTS, LATENCY, Budgets, Cost, Violation, costs_on
@@ -17,9 +17,9 @@ __all__ = [
     "Cost",
     "Counts",
     "FvcoreCount",
-    "FvcoreReferee",
+    "FvcoreCounter",
     "LatencyTable",
-    "RefereeError",
+    "ReferenceCounterError",
     "Violation",
     "costs_on",
     "count",

@@ -12,7 +12,7 @@ PLAIN = UNITS["none"]
 def count(spec: ArchSpec) -> Counts:
     """Count the network that ``spec`` names, for one image, without building it.
 
-    The plain network around the units is surveyed once for each backbone and geometry (about 0.1 s) and
+    The plain network around the units is profiled once for each backbone and geometry (about 0.1 s) and
     remembered; everything that a unit adds is computed anew for each spec, in tens of microseconds.
 
     Args:
@@ -20,21 +20,21 @@ def count(spec: ArchSpec) -> Counts:
 
     Returns:
         Learnable numbers, multiply-adds of convolutions and linear layers, and the numbers these write.
-        fvcore counts exactly the same (see :func:`nas.cost.fvcore_referee.fvcore_count`).
+        fvcore counts exactly the same (see :func:`nas.cost.fvcore_counter.fvcore_count`).
     """
-    plain = spec.survey
+    plain = spec.profile
     params, macs, activations = plain.rest.params, plain.rest.macs, plain.rest.activations
     for stage in plain.stages:
         unit = spec.unit.at(stage.number)
         unit_kind = UNITS[unit.kind]
-        for site, blocks in stage.groups:
+        for point, blocks in stage.groups:
             with_unit = len(blocks)
             if unit.blocks:
                 with_unit = sum(unit.stands_at(block, stage.depth) for block in blocks)
             # Sums of numbers: adding up Counts would take longer than all the counting.
             for kind, times in ((unit_kind, with_unit), (PLAIN, len(blocks) - with_unit)):
                 if times:
-                    one = kind.count(unit, site)
+                    one = kind.count(unit, point)
                     params += times * one.params
                     macs += times * one.macs
                     activations += times * one.activations

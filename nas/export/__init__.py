@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nas.export.bundle import SHIPPED, bench, export_bundle, installed
 from nas.export.int8 import MOST_LOST
-from nas.export.kit import Piece, pieces_of, write_kit
 from nas.export.manifest import Artifact, File, Latency, Manifest, Parity
+from nas.export.suite import Benchmark, benchmarks_of, write_suite
 from nas.export.targets import TARGETS, Precision
 
 __all__ = [
@@ -13,15 +13,15 @@ __all__ = [
     "SHIPPED",
     "TARGETS",
     "Artifact",
+    "Benchmark",
     "File",
     "Latency",
     "Manifest",
     "Parity",
-    "Piece",
     "Precision",
     "bench",
+    "benchmarks_of",
     "export_bundle",
     "installed",
-    "pieces_of",
-    "write_kit",
+    "write_suite",
 ]

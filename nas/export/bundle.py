@@ -47,7 +47,7 @@ PICKING_IMAGES = 2000
 """Training images on which the layers that stay in float32 are chosen."""
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
 SHIPPED = Path(__file__).with_name("shipped")
-BENCH = ("bench.py", "kit.py", "runtime.py", "device.py")
+BENCH = ("bench.py", "suite.py", "runtime.py", "device.py")
 PROGRAMS = ("predict.py", *BENCH)
 
 

@@ -46,7 +46,7 @@ class Material:
     @cached_property
     def front(self) -> Front:
         """The front as it stands."""
-        return make_front(self.records, self.config.objectives, self.config.box)
+        return make_front(self.records, self.config.objectives, self.config.reference_point)
 
     @cached_property
     def knee(self) -> FrontPoint | None:
@@ -81,7 +81,7 @@ def _read_curves(
 ) -> Mapping[int, tuple[float, ...]]:
     curves: dict[int, tuple[float, ...]] = {}
     for one in records:
-        if one.outcome in (Outcome.REFUSED, Outcome.REPLAYED):
+        if one.outcome in (Outcome.INFEASIBLE, Outcome.DUPLICATE):
             continue  # never trained under this number
         epochs = read_metrics(run.trial(one.number))
         errors = tuple(epoch.val_error for epoch in epochs if epoch.val_error is not None)

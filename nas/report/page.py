@@ -80,6 +80,6 @@ def _course(material: Material) -> dict[str, Any]:
         "curves": figures.curves_figure(material) if material.curves else None,
         "failures": tables.failures(material),
         "failed": material.count(Outcome.FAILED),
-        "refused": material.count(Outcome.REFUSED),
+        "refused": material.count(Outcome.INFEASIBLE),
         "budgets": summary.budgets(material),
     }

@@ -65,7 +65,13 @@ def facts(material: Material) -> tuple[Fact, ...]:
 
 def outcomes(material: Material) -> str:
     """How many trials have come to what."""
-    order = [Outcome.TRAINED, Outcome.REFUSED, Outcome.REPLAYED, Outcome.FAILED, Outcome.RUNNING]
+    order = [
+        Outcome.TRAINED,
+        Outcome.INFEASIBLE,
+        Outcome.DUPLICATE,
+        Outcome.FAILED,
+        Outcome.RUNNING,
+    ]
     if material.config.early_stopping != "none":
         order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
@@ -89,7 +95,7 @@ def box(material: Material) -> str:
 
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits there are, with what they have refused."""
-    refused = [one.spec for one in material.records if one.outcome is Outcome.REFUSED]
+    refused = [one.spec for one in material.records if one.outcome is Outcome.INFEASIBLE]
     limits, costs = material.config.budgets, material.config.costs
     broken = [violation.cost for spec in refused for violation in limits.violations(spec, costs)]
     return tuple(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nas.runs.atomic import check_folders_above, replace_file, write_text
 from nas.runs.folder import RunFolder, TrialFolder, checked_name
-from nas.runs.records import ERROR, Outcome, Reached, TrialRecord
+from nas.runs.records import ERROR, Outcome, RungResult, TrialRecord
 from nas.runs.store import Store
 
 __all__ = [
     "ERROR",
     "Outcome",
-    "Reached",
     "RunFolder",
+    "RungResult",
     "Store",
     "TrialFolder",
     "TrialRecord",

@@ -18,13 +18,13 @@ class Outcome(Enum):
     PAUSED = "paused"
     TRAINED = "trained"
     STOPPED = "stopped"
-    REPLAYED = "replayed"
-    REFUSED = "refused"
+    DUPLICATE = "replayed"
+    INFEASIBLE = "refused"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
-class Reached:
+class RungResult:
     """A point at which a training paused or ended.
 
     Attributes:
@@ -51,8 +51,8 @@ class TrialRecord:
         outcome: What has become of it.
         values: One figure per objective; empty unless trained or replayed.
         note: Why it was refused or has failed, or which trial it repeats.
-        reached: Where its training has paused or ended so far, in order.
-        until: Epochs that it was last set to train to; 0: it was not begun.
+        rung_results: Where its training has paused or ended so far, in order.
+        target_epoch: Epochs that it was last set to train to; 0: it was not begun.
     """
 
     number: int
@@ -61,10 +61,10 @@ class TrialRecord:
     outcome: Outcome
     values: tuple[float, ...] = ()
     note: str = ""
-    reached: tuple[Reached, ...] = ()
-    until: int = 0
+    rung_results: tuple[RungResult, ...] = ()
+    target_epoch: int = 0
 
     @property
     def epochs(self) -> int:
         """Epochs trained so far, as far as the study knows."""
-        return self.reached[-1].epochs if self.reached else 0
+        return self.rung_results[-1].epochs if self.rung_results else 0

@@ -65,7 +65,7 @@ def find_candidates(
 
 
 def _sample(space: SearchSpace, rng: random.Random) -> Iterator[ArchSpec]:
-    """Up to SAMPLES networks, of at most GEOMETRIES geometries: each new one is surveyed, slowly."""
+    """Up to SAMPLES networks, of at most GEOMETRIES geometries: each new one is profiled, slowly."""
     geometries = set()
     for _ in range(SAMPLES):
         spec = space.sample(rng)

@@ -15,8 +15,8 @@ from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
 from nas.data import DataConfig
 from nas.runs import ERROR, checked_name
 from nas.search.database import database_url
-from nas.search.early_stopping.contender import ETA, rungs_of
-from nas.search.samplers import DEALT, SAMPLERS, TAKE_PAUSED
+from nas.search.early_stopping.snapshot import ETA, rungs_of
+from nas.search.samplers import SAMPLERS, SEARCHERS, TAKE_PAUSED
 from nas.search.zero_cost import SCORES
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
@@ -101,7 +101,7 @@ class SearchConfig(BaseModel):
     device: LatencyTable | None = None
 
     @property
-    def box(self) -> tuple[float, ...]:
+    def reference_point(self) -> tuple[float, ...]:
         """The reference of a search that has begun."""
         if self.reference is None:
             raise RuntimeError("the reference is found when the search starts")
@@ -231,10 +231,10 @@ class SearchConfig(BaseModel):
             raise InvalidInput(
                 f"warm_start: unknown score {self.warm_start!r}; allowed: {', '.join(SCORES)}"
             )
-        if self.sampler not in DEALT:
+        if self.sampler not in SEARCHERS:
             raise InvalidInput(
                 f"warm_start: sampler {self.sampler!r} chooses its first networks by itself; allowed "
-                f"with sampler {', '.join(DEALT)}"
+                f"with sampler {', '.join(SEARCHERS)}"
             )
         return self
 

@@ -108,10 +108,10 @@ class Search:
         if self.rule is None:
             return None
         closing = self._open() <= 0 or self._exhausted
-        key = self.rule.promote(self.proposer.contenders, self._epochs_left(), closing=closing)
+        key = self.rule.promote(self.proposer.snapshots, self._epochs_left(), closing=closing)
         if key is None:
             return None
-        return next(r for r in self.proposer.records if r.key == key and r.until)
+        return next(r for r in self.proposer.records if r.key == key and r.target_epoch)
 
     def _new(self) -> TrialRecord | None:
         """A network that was never trained; None when no more are wanted, or none is left."""
@@ -139,7 +139,7 @@ class Search:
         """Networks still to be begun; failed trainings count as spent."""
         begun = (Outcome.TRAINED, Outcome.FAILED, Outcome.STOPPED, Outcome.PAUSED)
         records = self.proposer.records
-        return self.config.trials - sum(bool(r.until) or r.outcome in begun for r in records)
+        return self.config.trials - sum(bool(r.target_epoch) or r.outcome in begun for r in records)
 
     def _epochs_left(self) -> int | None:
         total = self.config.total_epochs
@@ -159,15 +159,15 @@ class Search:
         return self._on_plateau
 
     def _start(self, record: TrialRecord) -> None:
-        until = record.until
-        if record.outcome is not Outcome.RUNNING or not until:
-            until = next(rung for rung in self.config.rungs if rung > record.epochs)
-            self.proposer.begin(record.number, until)
+        target_epoch = record.target_epoch
+        if record.outcome is not Outcome.RUNNING or not target_epoch:
+            target_epoch = next(rung for rung in self.config.rungs if rung > record.epochs)
+            self.proposer.begin(record.number, target_epoch)
         job = TrainJob(
             spec=record.spec,
             data=self.config.data,
             recipe=self.config.recipe,
-            stop_epoch=until,
+            stop_epoch=target_epoch,
             seed=derive_seed(self.config.seed, "training"),
             folder=self.run.trial(record.number).path,
             log_name=self.config.name,
@@ -228,12 +228,12 @@ class Search:
 
     def _give_up_if_hopeless(self) -> None:
         failed = sum(r.outcome is Outcome.FAILED for r in self.proposer.records)
-        if failed >= HOPELESS and not any(r.reached for r in self.proposer.records):
+        if failed >= HOPELESS and not any(r.rung_results for r in self.proposer.records):
             self._give_up(failed)
 
     def _fail_if_nothing_was_trained(self) -> None:
         failed = sum(r.outcome is Outcome.FAILED for r in self.proposer.records)
-        if failed and not any(r.reached for r in self.proposer.records):
+        if failed and not any(r.rung_results for r in self.proposer.records):
             self._give_up(failed)
 
     def _give_up(self, failed: int) -> NoReturn:
@@ -256,8 +256,8 @@ class Search:
             trained=outcomes.count(Outcome.TRAINED),
             paused=outcomes.count(Outcome.PAUSED),
             running=self.executor.running,
-            refused=outcomes.count(Outcome.REFUSED),
-            replayed=outcomes.count(Outcome.REPLAYED),
+            refused=outcomes.count(Outcome.INFEASIBLE),
+            replayed=outcomes.count(Outcome.DUPLICATE),
             failed=outcomes.count(Outcome.FAILED),
             front_size=len(front.points),
             hypervolume=front.hypervolume,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.front import hypervolume
-from nas.runs import Outcome, Reached, TrialRecord
+from nas.runs import Outcome, RungResult, TrialRecord
 
 GROWTH = 1e-3
 """A hypervolume that grows by a smaller share does not count as growing."""
@@ -23,15 +23,15 @@ def trainings_without_growth(records: Sequence[TrialRecord], reference: Sequence
     Returns:
         0 before the first network is trained in full.
     """
-    ends: list[tuple[Reached, TrialRecord]] = [
-        (reached, one) for one in records for reached in one.reached
+    ends: list[tuple[RungResult, TrialRecord]] = [
+        (reached, one) for one in records for reached in one.rung_results
     ]
     ends.sort(key=lambda end: end[0].order)
     front: list[tuple[float, ...]] = []
     best, idle = 0.0, 0
     for reached, one in ends:
         idle += 1
-        if one.outcome is Outcome.TRAINED and reached is one.reached[-1]:
+        if one.outcome is Outcome.TRAINED and reached is one.rung_results[-1]:
             front.append(one.values)
             volume = hypervolume(front, reference)
             if volume > best * (1 + GROWTH):

@@ -10,22 +10,22 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from blocks import InvalidInput
-from nas.runs import Outcome, Reached, TrialRecord
+from nas.runs import Outcome, RungResult, TrialRecord
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
-from nas.search.dealers import Dealer
-from nas.search.early_stopping import Contender
+from nas.search.early_stopping import TrialSnapshot
 from nas.search.history import shown_to_sampler
 from nas.search.inherit import plain_parent
-from nas.search.samplers import DEALT, SAMPLERS, TAKE_PAUSED, derive_seed
+from nas.search.samplers import SAMPLERS, SEARCHERS, TAKE_PAUSED, derive_seed
+from nas.search.searchers import Searcher
 from nas.search.study import (
+    DUPLICATE_OF,
     FAILURE,
+    INFEASIBLE,
     PROPOSAL,
-    REFUSED,
-    REPLAY_OF,
     RUNGS,
     STOPPED,
-    UNTIL,
+    TARGET_EPOCH,
     proposal,
     proposed_trials,
     record,
@@ -38,7 +38,7 @@ PATIENCE = 25
 In a small space a sampler that has converged proposes what is known again and again."""
 
 
-CONTENDING = (Outcome.RUNNING, Outcome.PAUSED, Outcome.STOPPED, Outcome.TRAINED)
+IN_COMPETITION = (Outcome.RUNNING, Outcome.PAUSED, Outcome.STOPPED, Outcome.TRAINED)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Proposer:
         config: Of the search.
         space: Bound to the data.
         candidates: Networks within the budgets.
-        dealer: Deals out new networks where no sampler of Optuna's does, or where that one has nothing
+        searcher: Deals out new networks where no sampler of Optuna's does, or where that one has nothing
             new to propose.
     """
 
@@ -58,7 +58,7 @@ class Proposer:
     config: SearchConfig
     space: SearchSpace
     candidates: Candidates
-    dealer: Dealer
+    searcher: Searcher
     _trials: dict[int, FrozenTrial] = field(default_factory=dict)
     _records: dict[int, TrialRecord] = field(default_factory=dict)
     _idle: int = 0
@@ -67,7 +67,7 @@ class Proposer:
         self._trials = {trial.number: trial for trial in proposed_trials(self.study)}
         self._records = {number: record(trial) for number, trial in self._trials.items()}
         for known in reversed(self._records.values()):
-            if known.outcome not in (Outcome.REPLAYED, Outcome.REFUSED):
+            if known.outcome not in (Outcome.DUPLICATE, Outcome.INFEASIBLE):
                 break
             self._idle += 1
 
@@ -80,8 +80,8 @@ class Proposer:
     def epochs_spent(self) -> int:
         """Epochs trained, and those that trainings now under way will have trained; parents' too."""
         ended = (Outcome.PAUSED, Outcome.STOPPED, Outcome.TRAINED)
-        begun = [one for one in self._records.values() if one.until or one.reached]
-        spent = sum(one.epochs if one.outcome in ended else one.until for one in begun)
+        begun = [one for one in self._records.values() if one.target_epoch or one.rung_results]
+        spent = sum(one.epochs if one.outcome in ended else one.target_epoch for one in begun)
         if self.config.inherit is None:
             return spent
         parents = {plain_parent(one.spec).key for one in begun}
@@ -92,7 +92,7 @@ class Proposer:
         """Epochs of a parent that the next network may need first; 0 when all are trained."""
         if self.config.inherit is None:
             return 0
-        known = {plain_parent(one.spec).key for one in self._records.values() if one.until}
+        known = {plain_parent(one.spec).key for one in self._records.values() if one.target_epoch}
         return 0 if self._parents <= known else self.config.recipe.epochs
 
     @cached_property
@@ -100,19 +100,20 @@ class Proposer:
         return {plain_parent(spec).key for spec in self.candidates.specs.values()}
 
     @property
-    def contenders(self) -> list[Contender]:
-        """What rules and dealers see: every network whose training was begun and has not failed."""
+    def snapshots(self) -> list[TrialSnapshot]:
+        """What rules and searchers see: every network whose training was begun and has not failed."""
         return [
-            Contender(
+            TrialSnapshot(
                 one.key,
                 self.config.costs_of(one.spec),
-                tuple(reached.error for reached in one.reached),
-                tuple(reached.loss for reached in one.reached),
+                tuple(reached.error for reached in one.rung_results),
+                tuple(reached.loss for reached in one.rung_results),
                 running=one.outcome is Outcome.RUNNING,
                 stopped=one.outcome is Outcome.STOPPED,
             )
             for one in self._records.values()
-            if one.outcome in CONTENDING and (one.until or one.outcome is not Outcome.RUNNING)
+            if one.outcome in IN_COMPETITION
+            and (one.target_epoch or one.outcome is not Outcome.RUNNING)
         ]
 
     def recover(self) -> list[TrialRecord]:
@@ -163,17 +164,17 @@ class Proposer:
             self._idle += 1
         return None
 
-    def begin(self, number: int, until: int) -> None:
+    def begin(self, number: int, target_epoch: int) -> None:
         """Note that a trial is now trained until so many epochs."""
-        self._note(number, UNTIL, until)
+        self._note(number, TARGET_EPOCH, target_epoch)
         self._refresh(number)
 
     def reach(self, number: int, epochs: int, error: float, loss: float) -> None:
         """Note what a trial has come to at a rung, where it waits from now on, or at its end."""
-        order = sum(len(one.reached) for one in self._records.values())
-        reached = self._records[number].reached
+        order = sum(len(one.rung_results) for one in self._records.values())
+        reached = self._records[number].rung_results
         if epochs not in [known.epochs for known in reached]:  # noted before a crash
-            noted = [astuple(one) for one in (*reached, Reached(epochs, error, loss, order))]
+            noted = [astuple(one) for one in (*reached, RungResult(epochs, error, loss, order))]
             self._note(number, RUNGS, noted)
             self._refresh(number)
 
@@ -200,7 +201,7 @@ class Proposer:
 
     def _propose(self) -> TrialRecord | None:
         params = None
-        if self.config.sampler in DEALT or self._idle >= PATIENCE:
+        if self.config.sampler in SEARCHERS or self._idle >= PATIENCE:
             params = self._unseen()
             if params is None:
                 return None
@@ -238,7 +239,7 @@ class Proposer:
 
     def _last_values(self, one: TrialRecord) -> tuple[float, ...]:
         """The objectives of a network by the last rung it has reached."""
-        return self.config.values(one.spec, one.reached[-1].error)
+        return self.config.values(one.spec, one.rung_results[-1].error)
 
     def _judge(self, proposed: TrialRecord) -> bool:
         """Refuse or replay ``proposed``; True when it has to be trained.
@@ -254,14 +255,16 @@ class Proposer:
                 if f"max_{violation.cost}" not in told:
                     trial.set_constraint(f"max_{violation.cost}", violation.excess)
             worst = max(violations, key=lambda violation: violation.excess)
-            self._note(proposed.number, REFUSED, f"{worst.cost} {worst.value:g} > {worst.limit:g}")
+            self._note(
+                proposed.number, INFEASIBLE, f"{worst.cost} {worst.value:g} > {worst.limit:g}"
+            )
             self.study.tell(trial, state=TrialState.PRUNED)
             self._refresh(proposed.number)
             return False
         known = self._first_of(proposed.key)
         if known.number == proposed.number:
             return True
-        self._note(proposed.number, REPLAY_OF, known.number)
+        self._note(proposed.number, DUPLICATE_OF, known.number)
         # While the training of the first one has not ended this trial waits for its result.
         if known.outcome not in (Outcome.RUNNING, Outcome.PAUSED):
             self._replay(proposed.number, known)
@@ -290,7 +293,7 @@ class Proposer:
         """Parameters of a candidate that was never proposed; None when none is left."""
         seen = {one.key for one in self._records.values()}
         left = [key for key in self.candidates.specs if key not in seen]
-        for key in self.dealer.deal(left, self.contenders):
+        for key in self.searcher.suggest(left, self.snapshots):
             try:
                 return self.space.to_params(self.candidates.specs[key])
             except InvalidInput:

@@ -113,7 +113,7 @@ def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
 def read_front(run: RunFolder) -> Front:
     """The front of a run as it stands, finished or not."""
     config, records = read_run(run)
-    return make_front(records, config.objectives, config.box)
+    return make_front(records, config.objectives, config.reference_point)
 
 
 def bound_space(config: SearchConfig) -> SearchSpace:
@@ -159,10 +159,10 @@ def _search(
         search = Search(
             config=config,
             run=run,
-            proposer=Proposer(study, config, space, candidates, strategy.dealer),
+            proposer=Proposer(study, config, space, candidates, strategy.searcher),
             executor=executor,
             view=view,
-            reference=config.box,
+            reference=config.reference_point,
             rule=strategy.rule,
         )
         front = search()

@@ -30,11 +30,11 @@ SAMPLERS.register("nsga2", lambda seed: NSGAIISampler(seed=seed, population_size
 SAMPLERS.register("nsga3", lambda seed: NSGAIIISampler(seed=seed, population_size=20))
 SAMPLERS.register("gp", lambda seed: GPSampler(seed=seed))
 SAMPLERS.register("random", lambda seed: RandomSampler(seed=seed))
-# Networks dealt out of the candidates (nas.search.dealers), none twice; Optuna's sampler is idle.
-DEALT = ("grid", "density", "forecast")
-for _name in DEALT:
+# Networks dealt out of the candidates (nas.search.searchers), none twice; Optuna's sampler is idle.
+SEARCHERS = ("grid", "density", "forecast")
+for _name in SEARCHERS:
     SAMPLERS.register(_name, lambda seed: RandomSampler(seed=seed))
-TAKE_PAUSED = ("tpe", "gp", "random", *DEALT)
+TAKE_PAUSED = ("tpe", "gp", "random", *SEARCHERS)
 """Those that can learn from trainings that wait at a rung; the genetic ones need whole generations."""
 
 

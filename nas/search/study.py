@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.runs import Outcome, Reached, RunFolder, TrialRecord
+from nas.runs import Outcome, RunFolder, RungResult, TrialRecord
 from nas.search.config import SearchConfig
 from nas.search.database import (
     check_can_be_made,
@@ -29,11 +29,11 @@ from nas.search.database import (
 
 # Trial attributes. The proposal is written in one piece: a trial has it whole or was not proposed.
 PROPOSAL = "proposal"
-REPLAY_OF = "replay_of"
-REFUSED = "refused"
+DUPLICATE_OF = "replay_of"
+INFEASIBLE = "refused"
 FAILURE = "failure"
 RUNGS = "rungs"
-UNTIL = "until"
+TARGET_EPOCH = "until"
 STOPPED = "stopped"
 
 
@@ -163,24 +163,24 @@ def record(trial: FrozenTrial) -> TrialRecord:
     """One of Optuna's trials as a record; it must have been proposed."""
     attributes: dict[str, Any] = trial.user_attrs
     proposed = attributes[PROPOSAL]
-    replayed = attributes.get(REPLAY_OF)
-    reached = tuple(Reached(*one) for one in attributes.get(RUNGS, ()))
-    until = attributes.get(UNTIL, 0)
+    replayed = attributes.get(DUPLICATE_OF)
+    rung_results = tuple(RungResult(*one) for one in attributes.get(RUNGS, ()))
+    target_epoch = attributes.get(TARGET_EPOCH, 0)
     if trial.state == TrialState.COMPLETE:
-        outcome = Outcome.TRAINED if replayed is None else Outcome.REPLAYED
+        outcome = Outcome.TRAINED if replayed is None else Outcome.DUPLICATE
     elif trial.state == TrialState.PRUNED:
-        stopped = Outcome.STOPPED if STOPPED in attributes else Outcome.REFUSED
-        outcome = stopped if replayed is None else Outcome.REPLAYED
+        stopped = Outcome.STOPPED if STOPPED in attributes else Outcome.INFEASIBLE
+        outcome = stopped if replayed is None else Outcome.DUPLICATE
     elif trial.state == TrialState.FAIL:
-        outcome = Outcome.FAILED if replayed is None else Outcome.REPLAYED
+        outcome = Outcome.FAILED if replayed is None else Outcome.DUPLICATE
     else:
-        waits = reached and reached[-1].epochs == until and replayed is None
+        waits = rung_results and rung_results[-1].epochs == target_epoch and replayed is None
         outcome = Outcome.PAUSED if waits else Outcome.RUNNING
     notes = {
         Outcome.STOPPED: attributes.get(STOPPED, ""),
-        Outcome.REFUSED: attributes.get(REFUSED, ""),
+        Outcome.INFEASIBLE: attributes.get(INFEASIBLE, ""),
         Outcome.FAILED: attributes.get(FAILURE, ""),
-        Outcome.REPLAYED: f"same network as trial {replayed}",
+        Outcome.DUPLICATE: f"same network as trial {replayed}",
     }
     return TrialRecord(
         number=trial.number,
@@ -189,6 +189,6 @@ def record(trial: FrozenTrial) -> TrialRecord:
         outcome=outcome,
         values=tuple(trial.values or ()),
         note=notes.get(outcome, ""),
-        reached=reached,
-        until=until,
+        rung_results=rung_results,
+        target_epoch=target_epoch,
     )

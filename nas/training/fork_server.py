@@ -36,7 +36,7 @@ def start_server() -> None:
     # A file in the user's folder must not stand in for a module of the program.
     os.environ[SAFE_PATH] = "1"
     try:
-        with deaf_to_interrupts():
+        with block_sigint():
             forkserver.ensure_running()
     finally:
         del os.environ[SAFE_PATH]
@@ -45,7 +45,7 @@ def start_server() -> None:
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
+def block_sigint() -> Iterator[None]:
     """Processes that are started meanwhile do not hear Ctrl-C, which a terminal sends to them too.
 
     They would be importing, and print where. Their parent hears it, and ends them.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from blocks import ArchSpec, UnitOverride, UnitSpec, build
 from blocks.backbones import Geometry
-from blocks.survey import survey
+from blocks.profile import profile
 from blocks.unit_spec import Kernel, Placement, Pool, Select
 
 WIDTHS = {
@@ -91,7 +91,7 @@ def arch_specs(draw: st.DrawFn, backbones: Sequence[str] = CHEAP) -> ArchSpec:
         input_size=draw(st.sampled_from([15, 32, 65] if backbone in MOBILE else [15, 32])),
         stem_stride=draw(st.sampled_from([1, 2])),
     )
-    stages = survey(backbone, figures).stages
+    stages = profile(backbone, figures).stages
     shape = draw(dilations)
     each = st.lists(st.sampled_from([1, 2]), min_size=len(shape), max_size=len(shape)).map(tuple)
     unit = UnitSpec(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
-from nas.cost import Counts, FvcoreReferee, count
+from nas.cost import Counts, FvcoreCounter, count
 
 BACKBONES = ("shufflenet_v2", "mobilenet_v2", "resnext26")
 
@@ -66,8 +66,8 @@ def same_with_gradients(module: nn.Module, x: Tensor, wanted: Tensor) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
 
 
-def counts_agree(spec: ArchSpec, referee: FvcoreReferee) -> None:
-    theirs = referee.count(spec)
+def counts_agree(spec: ArchSpec, reference_counter: FvcoreCounter) -> None:
+    theirs = reference_counter.count(spec)
     assert Counts(theirs.params, theirs.macs, theirs.activations) == count(spec)
 
 

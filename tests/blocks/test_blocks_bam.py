@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from blocks import BottleneckAttention, InvalidInput
 from blocks.unit_spec import Fusion
-from nas.cost import FvcoreReferee
+from nas.cost import FvcoreCounter
 
 FUSIONS: tuple[Fusion, ...] = ("sum", "product")
 
 
 @pytest.fixture(scope="module")
-def referee() -> Iterator[FvcoreReferee]:
-    with FvcoreReferee() as referee:
-        yield referee
+def reference_counter() -> Iterator[FvcoreCounter]:
+    with FvcoreCounter() as reference_counter:
+        yield reference_counter
 
 
 def convolved(conv: nn.Module, x: Tensor) -> Tensor:
@@ -118,11 +118,13 @@ def test_cannot_train_on_one_image(fusion: Fusion) -> None:
 
 
 @pytest.mark.parametrize(("reduction", "fusion"), [(3, None), (16, "sum"), (3, "product")])
-def test_fvcore_agrees(reduction: int, fusion: str | None, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees(
+    reduction: int, fusion: str | None, reference_counter: FvcoreCounter
+) -> None:
     unit = {"kind": "bam", "reduction": reduction, "fusion": fusion}
-    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), referee)
+    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), reference_counter)
     ends = {**unit, "blocks": [-1], "placement": "pre"}
-    checks.counts_agree(checks.spec_of("resnext26", ends, input_size=17), referee)
+    checks.counts_agree(checks.spec_of("resnext26", ends, input_size=17), reference_counter)
 
 
 # At the end of stages 2 to 4. ResNeXt: as SKNet's Table 2 prints it. The same there for 101 layers,

@@ -12,7 +12,7 @@ from torchvision import models
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from blocks import BACKBONES, ArchSpec, SelectiveKernel, UnitSpec, build
-from blocks.survey import survey
+from blocks.profile import profile
 from blocks.units.surgery import insert
 
 
@@ -174,7 +174,7 @@ def test_untouched_layers_keep_name_and_shape(backbone: str, kind: str) -> None:
     state = skeleton(spec).state_dict()
     shapes = {name: weight.shape for name, weight in state.items()}
     replaced = set()
-    for place in spec.survey.places:
+    for place in spec.profile.places:
         for path in (place.conv, place.norm) if kind == "sk" else ():
             replaced |= {n for n in plain if n.startswith(f"{path}.")}
         if kind == "se" and backbone not in MOBILE:
@@ -197,12 +197,12 @@ def test_every_convolution_that_sees_neighbours_is_a_site(backbone: str) -> None
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1)
     }
-    assert {place.conv for place in spec.survey.places} == wide - {BACKBONES[backbone].stem()}
+    assert {place.conv for place in spec.profile.places} == wide - {BACKBONES[backbone].stem()}
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_blocks_are_numbered_in_each_stage(backbone: str) -> None:
-    plain = ArchSpec(backbone=backbone).survey
+    plain = ArchSpec(backbone=backbone).profile
     for stage in plain.stages:
         places = [place for place in plain.places if place.stage == stage.number]
         inside = [place.index for place in places if place.block is not None]
@@ -226,7 +226,7 @@ def test_the_survey_sees_what_passes_by(backbone: str) -> None:
     model = skeleton(spec)
     spies: list[tuple[Any, Any]] = []
     missing = set()
-    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
         paths = {
             "conv": place.norm,
             "standard": place.exit,
@@ -235,7 +235,7 @@ def test_the_survey_sees_what_passes_by(backbone: str) -> None:
             "identity": place.shortcut,
         }
         for placement, path in paths.items():
-            shape = getattr(site, placement)
+            shape = getattr(point, placement)
             assert (shape is None) == (not path)
             if path:
                 spies.append((Spy(), shape))
@@ -252,9 +252,9 @@ def test_published_stages_are_resolutions(backbone: str) -> None:
     cifar = backbone in CIFAR
     figures: dict[str, Any] = {"input_size": 32, "stem_stride": 1} if cifar else {}
     spec = ArchSpec(backbone=backbone, **figures)
-    sides: dict[int, set[int]] = {site.stage: set() for site in spec.survey.sites}
-    for site in spec.survey.sites:
-        sides[site.stage].add(site.side)
+    sides: dict[int, set[int]] = {point.stage: set() for point in spec.profile.insertion_points}
+    for point in spec.profile.insertion_points:
+        sides[point.stage].add(point.side)
     if cifar:
         assert sides == {2: {32}, 3: {16}, 4: {8}}
         return
@@ -276,10 +276,10 @@ def test_override_reaches_its_stage_only() -> None:
 def test_units_take_stride_and_norm_settings_of_what_they_replace() -> None:
     spec = ArchSpec(backbone="mobilenet_v3_large")
     model = build(spec)
-    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
         unit = model.get_submodule(place.conv)
         convs = [m for m in unit.branches.modules() if isinstance(m, nn.Conv2d)]  # type: ignore[union-attr]
-        assert {conv.stride for conv in convs} == {(site.stride, site.stride)}
+        assert {conv.stride for conv in convs} == {(point.stride, point.stride)}
         norms = [m for m in unit.modules() if isinstance(m, nn.BatchNorm2d)]
         assert {(norm.eps, norm.momentum) for norm in norms} == {(0.001, 0.01)}
 
@@ -319,7 +319,9 @@ def test_the_shortcut_of_shufflenet_may_keep_its_convolutions() -> None:
 def test_small_images_keep_their_resolution() -> None:
     for backbone in ("shufflenet_v2", "resnext26"):
         spec = ArchSpec(backbone=backbone, input_size=64, stem_stride=1)
-        assert [site.side for site in spec.survey.sites][1] == {"resnext26": 64}.get(backbone, 32)
+        assert [point.side for point in spec.profile.insertion_points][1] == {"resnext26": 64}.get(
+            backbone, 32
+        )
         assert isinstance(skeleton(spec).get_submodule("maxpool"), nn.Identity)
         large = spec.model_copy(update={"input_size": 65})
         assert isinstance(skeleton(large).get_submodule("maxpool"), nn.MaxPool2d)
@@ -328,6 +330,6 @@ def test_small_images_keep_their_resolution() -> None:
 def test_a_survey_draws_no_random_numbers() -> None:
     spec = ArchSpec(backbone="mobilenet_v2", input_size=32)
     before = torch.get_rng_state()
-    survey.cache_clear()
-    assert spec.survey.sites
+    profile.cache_clear()
+    assert spec.profile.insertion_points
     assert torch.equal(torch.get_rng_state(), before)

@@ -13,13 +13,13 @@ from timm.layers.cbam import CbamModule
 from torch import Tensor
 
 from blocks import ConvBlockAttention, InvalidInput
-from nas.cost import FvcoreReferee
+from nas.cost import FvcoreCounter
 
 
 @pytest.fixture(scope="module")
-def referee() -> Iterator[FvcoreReferee]:
-    with FvcoreReferee() as referee:
-        yield referee
+def reference_counter() -> Iterator[FvcoreCounter]:
+    with FvcoreCounter() as reference_counter:
+        yield reference_counter
 
 
 def transcribed(unit: ConvBlockAttention, x: Tensor) -> Tensor:
@@ -87,11 +87,13 @@ def test_trains_on_one_image() -> None:
 
 @pytest.mark.parametrize("placement", [None, "conv", "pre", "post", "identity"])
 @pytest.mark.parametrize("reduction", [3, 16])
-def test_fvcore_agrees(placement: str | None, reduction: int, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees(
+    placement: str | None, reduction: int, reference_counter: FvcoreCounter
+) -> None:
     unit = {"kind": "cbam", "reduction": reduction, "placement": placement}
-    checks.counts_agree(checks.spec_of("resnext26", unit), referee)
+    checks.counts_agree(checks.spec_of("resnext26", unit), reference_counter)
     if placement != "identity":
-        checks.counts_agree(checks.spec_of("shufflenet_v2", unit, input_size=17), referee)
+        checks.counts_agree(checks.spec_of("shufflenet_v2", unit, input_size=17), reference_counter)
 
 
 @pytest.mark.parametrize(("backbone", "printed"), [("resnet50", 28.09), ("resnext50", 27.56)])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from blocks import GlobalContext, InvalidInput, SimplifiedNonLocal
 from blocks.unit_spec import Fusion, Pool
 from blocks.units.global_context import ContextPool
-from nas.cost import FvcoreReferee
+from nas.cost import FvcoreCounter
 
 POOLS: tuple[Pool, ...] = ("att", "avg")
 FUSIONS: tuple[Fusion, ...] = ("add", "scale")
@@ -31,9 +31,9 @@ SHIPPED = [{"kind": "snl"}, {"kind": "gc"}, {"kind": "gc", "fusion": "scale"}]
 
 
 @pytest.fixture(scope="module")
-def referee() -> Iterator[FvcoreReferee]:
-    with FvcoreReferee() as referee:
-        yield referee
+def reference_counter() -> Iterator[FvcoreCounter]:
+    with FvcoreCounter() as reference_counter:
+        yield reference_counter
 
 
 def context(pool: ContextPool, x: Tensor) -> Tensor:
@@ -135,15 +135,17 @@ def test_trains_on_one_image() -> None:
 
 
 @pytest.mark.parametrize("unit", [*UNITS, *SHIPPED])
-def test_fvcore_agrees(unit: dict[str, Any], referee: FvcoreReferee) -> None:
-    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), referee)
+def test_fvcore_agrees(unit: dict[str, Any], reference_counter: FvcoreCounter) -> None:
+    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), reference_counter)
 
 
 @pytest.mark.parametrize("placement", ["conv", "standard", "pre", "post", "identity"])
 @pytest.mark.parametrize("kind", ["snl", "gc"])
-def test_fvcore_agrees_at_each_placement(kind: str, placement: str, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees_at_each_placement(
+    kind: str, placement: str, reference_counter: FvcoreCounter
+) -> None:
     unit = {"kind": kind, "placement": placement, "blocks": [0]}
-    checks.counts_agree(checks.spec_of("resnext26", unit), referee)
+    checks.counts_agree(checks.spec_of("resnext26", unit), reference_counter)
 
 
 # Cao et al., Table 4, ResNet-50; one block stands right before the last block of res4, all of them in

@@ -72,7 +72,7 @@ def random_spec(backbone: str, rng: random.Random) -> ArchSpec:
         figures["width"] = rng.choice([1.0, 1.001])
     places = [*PLACEMENTS, *(["identity"] if backbone in RESNETS else [])]
     native = {"resnext29_16x32d": 32}.get(backbone, 1)  # channels per group of its own in stage 2
-    stages = ArchSpec(**figures).survey.stages
+    stages = ArchSpec(**figures).profile.stages
     least = min(stage.depth for stage in stages)
     own = {k: v for k, v in unit().items() if v is not None and rng.random() < 0.3}
     overrides = {stages[0].number: own}
@@ -98,7 +98,7 @@ def changed_spec(spec: ArchSpec, random: Any) -> ArchSpec:
     unit = spec.unit
     order = list(unit.dilations)
     random.shuffle(order)
-    stage = random.choice(list(spec.survey.channels))
+    stage = random.choice(list(spec.profile.channels))
     same = unit.at(stage).model_dump(exclude={"stages"})
     other = {number: override for number, override in unit.stages if number != stage}
     changes: list[dict[str, Any]] = [

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from blocks import InvalidInput, NonLocal
 from blocks.unit_spec import Pairwise
-from nas.cost import FvcoreReferee
+from nas.cost import FvcoreCounter
 
 PAIRWISE = list(get_args(Pairwise))
 UNITS = [
@@ -25,9 +25,9 @@ UNITS = [
 
 
 @pytest.fixture(scope="module")
-def referee() -> Iterator[FvcoreReferee]:
-    with FvcoreReferee() as referee:
-        yield referee
+def reference_counter() -> Iterator[FvcoreCounter]:
+    with FvcoreCounter() as reference_counter:
+        yield reference_counter
 
 
 def pooled(positions: Tensor, height: int, width: int) -> Tensor:
@@ -129,15 +129,15 @@ def test_trains_on_one_image(pairwise: Pairwise) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_fvcore_agrees(unit: dict[str, Any], referee: FvcoreReferee) -> None:
-    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), referee)
+def test_fvcore_agrees(unit: dict[str, Any], reference_counter: FvcoreCounter) -> None:
+    checks.counts_agree(checks.spec_of("shufflenet_v2", unit), reference_counter)
 
 
 @pytest.mark.parametrize("placement", ["conv", "standard", "pre", "post"])
-def test_fvcore_agrees_at_each_placement(placement: str, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees_at_each_placement(placement: str, reference_counter: FvcoreCounter) -> None:
     unit = {"kind": "nl", "subsample": True, "placement": placement, "blocks": [0]}
     # 17 pixels: odd sides, down to one.
-    checks.counts_agree(checks.spec_of("mobilenet_v2", unit, input_size=17), referee)
+    checks.counts_agree(checks.spec_of("mobilenet_v2", unit, input_size=17), reference_counter)
 
 
 def test_one_block_costs_what_gcnet_prints() -> None:

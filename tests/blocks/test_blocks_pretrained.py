@@ -40,7 +40,7 @@ def test_every_untouched_layer_loads(backbone: str, kind: str, tmp_path: Path) -
     state = build(spec, pretrained=tmp_path / "plain.pt").state_dict()
     if kind == "se" and backbone not in MOBILE:
         # There a layer and the unit behind it become a list of two.
-        exits = tuple(f"{place.exit}." for place in spec.survey.places)
+        exits = tuple(f"{place.exit}." for place in spec.profile.places)
         beside = {".".join([*n.split(".")[:-1], "0", n.split(".")[-1]]): n for n in plain}
         moved = {new: old for new, old in beside.items() if old.startswith(exits)}
         assert not moved.values() & state.keys()
@@ -48,8 +48,10 @@ def test_every_untouched_layer_loads(backbone: str, kind: str, tmp_path: Path) -
             new: plain[old] for new, old in moved.items()
         }
     kept = [name for name in plain if name in state]
-    sites = len(spec.survey.sites) if kind == "sk" else 0
-    assert len(plain) - len(kept) == sites * 6  # a convolution's and a BatchNorm's tensors
+    insertion_points = len(spec.profile.insertion_points) if kind == "sk" else 0
+    assert (
+        len(plain) - len(kept) == insertion_points * 6
+    )  # a convolution's and a BatchNorm's tensors
     assert all(torch.equal(state[name], plain[name]) for name in kept)
 
 
@@ -60,19 +62,19 @@ def test_branches_start_from_the_depthwise_weights(kernel: str, tmp_path: Path) 
     plain = save_plain(spec, tmp_path / "plain.pt")
     model = build(spec, pretrained=tmp_path / "plain.pt")
     kernels = set()
-    for place, site in zip(spec.survey.places, spec.survey.sites, strict=True):
+    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
         module = model.get_submodule(place.conv)
         assert isinstance(module, SelectiveKernel)
         source = plain[f"{place.conv}.weight"]
-        kernels.add(site.kernel)
+        kernels.add(point.kernel)
         for branch in module.branches:
             weight = branch[0].weight  # type: ignore[index]
-            middle, reach = weight.shape[-1] // 2, min(weight.shape[-1], site.kernel) // 2
+            middle, reach = weight.shape[-1] // 2, min(weight.shape[-1], point.kernel) // 2
             inner = slice(middle - reach, middle + reach + 1)
-            centre = site.kernel // 2
+            centre = point.kernel // 2
             outer = slice(centre - reach, centre + reach + 1)
             wanted = torch.zeros_like(weight)
-            for channel in range(site.channels):
+            for channel in range(point.channels):
                 wanted[channel, channel % 2, inner, inner] = source[channel, 0, outer, outer]
             assert torch.equal(weight, wanted)
             for name, value in branch[1].state_dict().items():  # type: ignore[index]
@@ -105,7 +107,7 @@ def test_branches_start_from_the_grouped_weights_they_can_hold(
     )
     plain = save_plain(spec, tmp_path / "plain.pt")
     model = build(spec, pretrained=tmp_path / "plain.pt")
-    place = spec.survey.places[0]
+    place = spec.profile.places[0]
     source = dense(plain[f"{place.conv}.weight"])
     for groups, branch in zip(unit.groups, model.get_submodule(place.conv).branches, strict=True):  # type: ignore[arg-type]
         weight = branch[0].weight

@@ -154,7 +154,7 @@ def test_stands_where_it_says(
     *others, unit = units
     assert len(others) == ((backbone, placement, index) == ("shufflenet_v2", "conv", 0))
 
-    places = [place for place in spec.survey.places if (place.stage, place.index) == (3, index)]
+    places = [place for place in spec.profile.places if (place.stage, place.index) == (3, index)]
     (path,) = {place.block for place in places if place.block is not None}
     block = plain.double().eval().get_submodule(path)
     read: list[Tensor] = []

@@ -51,7 +51,7 @@ def test_the_backbone_has_the_figures_of_its_paper() -> None:
 def test_units_take_the_places_of_all_its_depthwise_convolutions() -> None:
     model = build(eca(unit=UnitSpec(kind="sk"), input_size=16))
     assert sum(isinstance(one, SelectiveKernel) for one in model.modules()) == 13
-    stages = eca().survey.stages
+    stages = eca().profile.stages
     assert [(stage.number, stage.depth) for stage in stages] == [
         (1, 1),
         (2, 2),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from nas.cost.latency.answer import Answer, read_answer
+from nas.cost.latency.blocks import Block, blocks_of, plain_of
 from nas.cost.latency.calibrate import make_table
-from nas.cost.latency.pieces import Block, blocks_of, plain_of
+from nas.cost.latency.measurements import Measurements, read_measurements
 from nas.cost.latency.table import DEVICES, Fit, LatencyTable, load_table
 
 __all__ = [
     "DEVICES",
-    "Answer",
     "Block",
     "Fit",
     "LatencyTable",
+    "Measurements",
     "blocks_of",
     "load_table",
     "make_table",
     "plain_of",
-    "read_answer",
+    "read_measurements",
 ]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.cost.latency.answer import Answer, Measured
-from nas.cost.latency.pieces import plain_of
+from nas.cost.latency.blocks import plain_of
+from nas.cost.latency.measurements import Measured, Measurements
 from nas.cost.latency.table import Fit, LatencyTable
 
 Column: TypeAlias = NDArray[np.float64]
@@ -24,7 +24,7 @@ MOST_ERROR = 0.2
 
 def make_table(
     name: str,
-    answers: Sequence[Answer],
+    measurement_files: Sequence[Measurements],
     *,
     network: str | None = None,
     allow_busy: bool = False,
@@ -33,29 +33,34 @@ def make_table(
 
     Args:
         name: What the person calls the device.
-        answers: All of that device. Of what was measured twice the last counts.
+        measurement_files: All of that device. Of what was measured twice the last counts.
         network: Runtime and precision, such as onnx-fp32; None: the only one there is.
         allow_busy: Take figures whose spread says that the device did something else as well, and a
             table that tells little.
 
     Raises:
-        InvalidInput: The answers are of several devices, settings or networks, hold no whole
-            kit; the device was busy; the table tells nothing.
+        InvalidInput: The measurement_files are of several devices, settings or networks, hold no whole
+            suite; the device was busy; the table tells nothing.
     """
-    first = answers[0]
-    for answer in answers[1:]:
-        if (answer.device, answer.setting) != (first.device, first.setting):
+    first = measurement_files[0]
+    for measurements in measurement_files[1:]:
+        if (measurements.device, measurements.setting) != (first.device, first.setting):
             raise InvalidInput(
                 "the files are of several devices or settings; allowed: one device, runtime versions "
                 "and number of threads"
             )
-    network = network or _only_network(answers)
-    found = [one for answer in answers for one in answer.latencies if one.network == network]
-    pieces = {one.key: one.p50 for one in found if one.arch is None}
-    if not pieces:
+    network = network or _only_network(measurement_files)
+    found = [
+        one
+        for measurements in measurement_files
+        for one in measurements.latencies
+        if one.network == network
+    ]
+    benchmarks = {one.key: one.p50 for one in found if one.arch is None}
+    if not benchmarks:
         raise InvalidInput(
-            f"no pieces of networks for {network}; allowed: the answer of bench.py on a kit that "
-            "nas latency kit wrote"
+            f"no benchmarks of networks for {network}; allowed: the measurements of bench.py on a "
+            "folder that nas latency suite wrote"
         )
     _check_idle(found, allow_busy)
     wholes = {one.key: (one.arch, one.p50) for one in found if one.arch is not None}
@@ -68,26 +73,28 @@ def make_table(
         scale=1.0,
         fit=Fit(networks=0, median_error=None, worst_error=None),
         plains=plains,
-        blocks=pieces,
+        blocks=benchmarks,
     )
     if not plains:
         raise InvalidInput(
-            f"no plain network was measured for {network}; allowed: the answer for a whole kit"
+            f"no plain network was measured for {network}; allowed: the measurements for a whole suite"
         )
     others = [(spec, ms) for key, (spec, ms) in wholes.items() if key not in plains]
     table = _calibrated(table, others)
     error = table.fit.median_error
     if error is not None and error > MOST_ERROR and not allow_busy:
         raise InvalidInput(
-            f"the pieces tell the networks that were measured whole with a median error of "
+            f"the benchmarks tell the networks that were measured whole with a median error of "
             f"{100 * error:.0f} %; allowed: at most {100 * MOST_ERROR:.0f} %: measure again when the "
             "device is idle, or --allow-busy"
         )
     return table
 
 
-def _only_network(answers: Sequence[Answer]) -> str:
-    there = sorted({one.network for answer in answers for one in answer.latencies})
+def _only_network(measurement_files: Sequence[Measurements]) -> str:
+    there = sorted(
+        {one.network for measurements in measurement_files for one in measurements.latencies}
+    )
     if len(there) > 1:
         raise InvalidInput(f"--network is missing; allowed: {', '.join(there)}")
     return there[0]

@@ -1,4 +1,4 @@
-"""What networks take on one device, from a table of its measured pieces."""
+"""What networks take on one device, from a table of its measured benchmarks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from blocks.backbones import Geometry
 from blocks.errors import InvalidInput
 from blocks.unit_spec import UnitSpec
 from blocks.yaml_files import parse
-from nas.cost.latency.answer import Device, Milliseconds
-from nas.cost.latency.pieces import Block, blocks_of, plain_of
+from nas.cost.latency.blocks import Block, blocks_of, plain_of
+from nas.cost.latency.measurements import Device, Milliseconds
 
 DEVICES = Path("devices")
 
@@ -37,7 +37,7 @@ class Fit(BaseModel):
 
 
 class LatencyTable(BaseModel):
-    """The measured pieces of one device, runtime and precision.
+    """The measured benchmarks of one device, runtime and precision.
 
     A network takes what its plain network takes, measured whole, and ``scale`` times what its units
     change in each block. The sum takes a fraction of a millisecond of this machine's time.
@@ -68,7 +68,7 @@ class LatencyTable(BaseModel):
         """Milliseconds of one image.
 
         Raises:
-            InvalidInput: A piece of the network was not measured on this device.
+            InvalidInput: A benchmark of the network was not measured on this device.
         """
         told = self.plain(spec) + self.scale * self.added(spec)
         if not told > 0:
@@ -83,7 +83,7 @@ class LatencyTable(BaseModel):
         return self._plain_of[place]
 
     def added(self, spec: ArchSpec) -> float:
-        """Milliseconds that the units add, as the pieces sum up to, without the scale."""
+        """Milliseconds that the units add, as the benchmarks sum up to, without the scale."""
         total = 0.0
         for blocks in _equal_blocks(spec.backbone, spec.geometry):
             unit = spec.unit.at(blocks[0].stage)
@@ -97,7 +97,8 @@ class LatencyTable(BaseModel):
         if known is None:
             terms = block.terms(unit)
             known = sum(
-                times * self._find(self.blocks, piece, spec) for piece, times in terms.items()
+                times * self._find(self.blocks, benchmark, spec)
+                for benchmark, times in terms.items()
             )
             self._by_unit[block.digest, unit] = known
         return known
@@ -107,7 +108,7 @@ class LatencyTable(BaseModel):
             raise InvalidInput(
                 f"device {self.name}: nothing was measured there for {spec.backbone} x{spec.width:g} "
                 f"at {spec.input_size} pixels with {spec.label}; allowed: networks of the space whose "
-                "kit (nas latency kit) was measured"
+                "suite (nas latency suite) was measured"
             )
         return table[name]
 

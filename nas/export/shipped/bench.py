@@ -1,6 +1,6 @@
 """Latency of the networks of this folder on this device: python bench.py [FOLDER...]
 
-A folder is a bundle of nas export, or a kit of nas latency kit.
+A folder is a bundle of nas export, or a suite of nas latency suite.
 
 One image at a time. The networks take turns in random order, so that what else the device does hits all
 alike; the first call of a turn, which finds the caches full of the others, is not timed. p50, p90 and
@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 from device import cpu_name, device
-from kit import is_kit, read_kit
 from runtime import MODULES, Refused, Run, artifacts_of, read_manifest
+from suite import is_suite, read_suite
 
 FORMAT = 2
 BUSY = 1.25
 """A p90 above this multiple of the p50 says that something else is running."""
 FEWEST_TURNS = 10
-SECONDS, SECONDS_OF_A_PIECE = 2.0, 0.2
-"""Of a network of a bundle, and of a kit, which has hundreds."""
+SECONDS, SECONDS_IN_A_SUITE = 2.0, 0.2
+"""Of a network of a bundle, and of a suite, which has hundreds."""
 MOST_SECONDS = 3600
 
 
@@ -37,7 +37,7 @@ MOST_SECONDS = 3600
 class Setting:
     """How to measure: ``warmup`` untimed calls, then turns for ``seconds``, of ``runs`` calls each.
 
-    Without ``seconds``: SECONDS_OF_A_PIECE when there is a kit, else SECONDS.
+    Without ``seconds``: SECONDS_IN_A_SUITE when there is a suite, else SECONDS.
     """
 
     threads: int
@@ -52,8 +52,8 @@ class Latency:
 
     Attributes:
         folder: Of the bundle, as it was given.
-        key: Of the network, or of the piece of a kit.
-        arch: The network; None for a piece of one.
+        key: Of the network, or of the benchmark of a suite.
+        arch: The network; None for a benchmark of one.
         network: Runtime and precision, such as onnx-int8.
         n: Calls timed.
         p50: Median.
@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10, help="calls a turn, default 10")
     parser.add_argument(
         "--seconds", type=float, help=f"a network, at least; default {SECONDS:g}, "
-        f"with a kit {SECONDS_OF_A_PIECE:g}"
+        f"with a suite {SECONDS_IN_A_SUITE:g}"
     )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit code 1 when the device is busy")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -114,7 +114,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
     """Latencies of the networks in ``folders`` whose runtimes are installed."""
     if not (1 <= setting.runs <= 10**6 and 0 <= setting.warmup <= 10**6):
         raise Refused("--runs: allowed: 1 to a million; --warmup: 0 to a million")
-    usual = SECONDS_OF_A_PIECE if any(map(is_kit, folders)) else SECONDS
+    usual = SECONDS_IN_A_SUITE if any(map(is_suite, folders)) else SECONDS
     seconds = usual if setting.seconds is None else setting.seconds
     if not 0 < seconds <= MOST_SECONDS:
         raise Refused(f"--seconds {seconds}: allowed: above 0, at most {MOST_SECONDS}")
@@ -169,15 +169,15 @@ class _Work:
 
 def _works(folder: Path, only: str | None, threads: int) -> Iterator[_Work]:
     generator = np.random.default_rng(0)
-    if is_kit(folder):
-        pieces = read_kit(folder)
-        names = {pieces[0].artifact.name, pieces[0].artifact.target}
+    if is_suite(folder):
+        benchmarks = read_suite(folder)
+        names = {benchmarks[0].artifact.name, benchmarks[0].artifact.target}
         if only is not None and not names.intersection(map(str.strip, only.split(","))):
             raise Refused(f"{only}: no such network in {folder}; allowed: {max(names)}")
-        for piece in pieces:
-            image = generator.standard_normal(piece.shape, dtype=np.float32)
-            name, run = piece.artifact.name, piece.artifact.open(threads)
-            yield _Work(str(folder), piece.key, piece.arch, name, run, image)
+        for benchmark in benchmarks:
+            image = generator.standard_normal(benchmark.shape, dtype=np.float32)
+            name, run = benchmark.artifact.name, benchmark.artifact.open(threads)
+            yield _Work(str(folder), benchmark.key, benchmark.arch, name, run, image)
         return
     manifest = read_manifest(folder)
     how = manifest["preprocessing"]
@@ -201,8 +201,8 @@ def table(found: list[Latency]) -> str:
         lines.append(
             f"{name:<32}{one.n:>7}{one.p50:>10.3f}{one.p90:>10.3f}{one.least:>10.3f}{busy}"
         )
-    pieces = sum(one.arch is None for one in found)
-    lines += [f"and {pieces} pieces of networks: see --json"] * bool(pieces)
+    benchmarks = sum(one.arch is None for one in found)
+    lines += [f"and {benchmarks} benchmarks of networks: see --json"] * bool(benchmarks)
     return "\n".join([*lines, f"{cpu_name()}, one image at a time"])
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MANIFEST, FORMAT = "manifest.json", 3
-KIT, KIT_FORMAT = "kit.json", 1
+SUITE, SUITE_FORMAT = "suite.json", 1
 MOST_THREADS = 256
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]

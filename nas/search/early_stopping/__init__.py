@@ -5,7 +5,7 @@ A new rule is one file and one line in ``nas.search.strategy``.
 
 from __future__ import annotations
 
-from nas.search.early_stopping.contender import Contender, rungs_of
 from nas.search.early_stopping.rule import Rule, SuccessiveHalving
+from nas.search.early_stopping.snapshot import TrialSnapshot, rungs_of
 
-__all__ = ["Contender", "Rule", "SuccessiveHalving", "rungs_of"]
+__all__ = ["Rule", "SuccessiveHalving", "TrialSnapshot", "rungs_of"]

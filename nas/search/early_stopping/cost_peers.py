@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nas.search.early_stopping.contender import ETA, Contender
+from nas.search.early_stopping.snapshot import ETA, TrialSnapshot
 
 PEERS = 2 * ETA
 """A network is compared with so many, itself among them: the nearest in cost."""
@@ -21,26 +21,26 @@ class CostPeerOrdering:
     Distance in cost is Euclidean between the logarithms of the costs.
     """
 
-    def best(self, members: Sequence[Contender], rung: int) -> list[str]:
+    def best(self, members: Sequence[TrialSnapshot], rung: int) -> list[str]:
         """Those ahead of their peers, by how many are better and then by their lead."""
         ranked = []
         for one in members:
             peers = _nearest(one, members)
-            better = sum(peer.shown(rung) < one.shown(rung) for peer in peers)
+            better = sum(peer.rung_metric(rung) < one.rung_metric(rung) for peer in peers)
             if better < max(1, len(peers) // ETA):
-                lead = _median([peer.shown(rung) for peer in peers]) - one.shown(rung)
+                lead = _median([peer.rung_metric(rung) for peer in peers]) - one.rung_metric(rung)
                 # Two that are infinitely bad: no lead, and no nan that would not sort.
                 ranked.append((better, -lead if math.isfinite(lead) else 0.0, one.key))
         return [key for *_, key in sorted(ranked)]
 
 
-def _nearest(one: Contender, members: Sequence[Contender]) -> list[Contender]:
+def _nearest(one: TrialSnapshot, members: Sequence[TrialSnapshot]) -> list[TrialSnapshot]:
     """``one`` and its peers; of equally near ones those of the lower key."""
     by_distance = sorted(members, key=lambda other: (_distance(one, other), other.key))
     return by_distance[:PEERS]
 
 
-def _distance(one: Contender, other: Contender) -> float:
+def _distance(one: TrialSnapshot, other: TrialSnapshot) -> float:
     if one.key == other.key:
         return -1.0  # itself first, also before others of the same cost
     return math.dist([math.log1p(c) for c in one.costs], [math.log1p(c) for c in other.costs])

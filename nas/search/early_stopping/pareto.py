@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optuna.study._multi_objective import _is_pareto_front
 
 from nas.front import hypervolume
-from nas.search.early_stopping.contender import ETA, Contender
+from nas.search.early_stopping.snapshot import ETA, TrialSnapshot
 
 
 class ParetoOrdering:
@@ -29,12 +29,12 @@ class ParetoOrdering:
         self._classes = classes
         self._reference = reference
 
-    def best(self, members: Sequence[Contender], rung: int) -> list[str]:
+    def best(self, members: Sequence[TrialSnapshot], rung: int) -> list[str]:
         """A third of the members, at least one."""
         wanted = max(1, len(members) // ETA)
         by_key = sorted(members, key=lambda one: one.key)
-        learning = [one for one in by_key if one.shown(rung) < self._guessing(one)]
-        guessing = [one for one in by_key if not one.shown(rung) < self._guessing(one)]
+        learning = [one for one in by_key if one.rung_metric(rung) < self._guessing(one)]
+        guessing = [one for one in by_key if not one.rung_metric(rung) < self._guessing(one)]
         chosen: list[str] = []
         for group in (learning, guessing):
             rest = group
@@ -45,15 +45,15 @@ class ParetoOrdering:
                 rest = [one for one in rest if one.key not in taken]
         return chosen[:wanted]
 
-    def _front(self, members: Sequence[Contender], rung: int) -> list[Contender]:
+    def _front(self, members: Sequence[TrialSnapshot], rung: int) -> list[TrialSnapshot]:
         values = _values(members, rung)
         on_front = _is_pareto_front(values, assume_unique_lexsorted=False)
         return [one for one, is_on in zip(members, on_front, strict=True) if is_on]
 
-    def _by_contribution(self, front: list[Contender], rung: int) -> list[Contender]:
+    def _by_contribution(self, front: list[TrialSnapshot], rung: int) -> list[TrialSnapshot]:
         """Sorted by what the hypervolume of the front would lose without each; of equals by key."""
         box = (max(map(self._guessing, front)), *self._reference)
-        points = [(min(one.shown(rung), 1e9), *one.costs) for one in front]
+        points = [(min(one.rung_metric(rung), 1e9), *one.costs) for one in front]
         whole = hypervolume(points, box)
 
         def contribution(index: int) -> float:
@@ -64,13 +64,13 @@ class ParetoOrdering:
         order = sorted(range(len(front)), key=lambda i: (-contribution(i), front[i].key))
         return [front[index] for index in order]
 
-    def _guessing(self, one: Contender) -> float:
+    def _guessing(self, one: TrialSnapshot) -> float:
         """What a network shows that gives every class the same chance."""
         return chance_loss(self._classes) if one.losses else chance_error(self._classes)
 
 
-def _values(members: Sequence[Contender], rung: int) -> NDArray[np.float64]:
-    rows = [(one.shown(rung), *one.costs) for one in members]
+def _values(members: Sequence[TrialSnapshot], rung: int) -> NDArray[np.float64]:
+    rows = [(one.rung_metric(rung), *one.costs) for one in members]
     return np.asarray(rows, dtype=float)
 
 

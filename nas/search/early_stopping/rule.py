@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nas.search.early_stopping.contender import Contender, at_rung, waiting_at
+from nas.search.early_stopping.snapshot import TrialSnapshot, at_rung, waiting_at
 
 
 class Rule(Protocol):
     """Says which waiting training goes on. A pure function: no state, no clock, no order of arrival."""
 
     def promote(
-        self, contenders: Sequence[Contender], epochs_left: int | None, *, closing: bool
+        self, snapshots: Sequence[TrialSnapshot], epochs_left: int | None, *, closing: bool
     ) -> str | None:
         """The key of the network to train on to its next rung.
 
         Args:
-            contenders: Every network whose training has begun and has not failed.
+            snapshots: Every network whose training has begun and has not failed.
             epochs_left: How many more epochs may be trained; None: any number.
             closing: Whether no new network will be begun.
 
@@ -30,7 +30,7 @@ class Rule(Protocol):
 class Ordering(Protocol):
     """Which of the networks at a rung are good enough to go on."""
 
-    def best(self, members: Sequence[Contender], rung: int) -> list[str]:
+    def best(self, members: Sequence[TrialSnapshot], rung: int) -> list[str]:
         """Keys of those that may go on, the best first, of all ``members`` with an error there."""
         ...
 
@@ -52,15 +52,15 @@ class SuccessiveHalving:
         self._ordering = ordering
 
     def promote(
-        self, contenders: Sequence[Contender], epochs_left: int | None, *, closing: bool
+        self, snapshots: Sequence[TrialSnapshot], epochs_left: int | None, *, closing: bool
     ) -> str | None:
         """See `Rule.promote`; ``closing`` makes no difference here."""
         for rung in reversed(range(len(self._rungs) - 1)):
             step = self._rungs[rung + 1] - self._rungs[rung]
-            waiting = {one.key for one in waiting_at(contenders, rung)}
+            waiting = {one.key for one in waiting_at(snapshots, rung)}
             if not waiting or (epochs_left is not None and step > epochs_left):
                 continue
-            for key in self._ordering.best(at_rung(contenders, rung), rung):
+            for key in self._ordering.best(at_rung(snapshots, rung), rung):
                 if key in waiting:
                     return key
         return None

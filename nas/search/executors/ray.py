@@ -19,8 +19,8 @@ from blocks.plugins import VARIABLE
 from nas.runs import Store, TrialFolder
 from nas.search.executors.base import Finished, ended, ended_badly, hand_over
 from nas.training import TrainJob
-from nas.training.away import fetch, meet, send, train_away
 from nas.training.begin import print_into
+from nas.training.remote import pull, push, sync, train_remotely
 from nas.training.worker import main
 
 STOP_SECONDS = 30
@@ -61,7 +61,7 @@ class RayExecutor:
         as_a_task = self._ray.remote(
             num_cpus=self._threads, num_gpus=gpus, max_retries=0, max_calls=1
         )
-        self._train, self._train_away = as_a_task(_train), as_a_task(_train_away)
+        self._train, self._train_remotely = as_a_task(_train), as_a_task(_train_remotely)
         self._tasks: dict[Any, tuple[int, TrialFolder]] = {}
 
     @property
@@ -82,9 +82,9 @@ class RayExecutor:
             task = self._train.remote(Path.cwd(), folder.job, folder.output, plugins)
         else:
             attempt = uuid4().hex
-            send(job, self._store, attempt)
+            push(job, self._store, attempt)
             job = _anywhere(job, self._threads)
-            task = self._train_away.remote(job, self._store, attempt, plugins)
+            task = self._train_remotely.remote(job, self._store, attempt, plugins)
         self._tasks[task] = number, folder
 
     def wait(self, seconds: float) -> list[Finished]:
@@ -103,13 +103,13 @@ class RayExecutor:
             self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=STOP_SECONDS)
         if self._store is not None:
             for _, folder in self._tasks.values():
-                meet(folder, self._store)
+                sync(folder, self._store)
         self._tasks.clear()
 
     def _finish(self, task: Any) -> Finished:
         number, folder = self._tasks.pop(task)
         if self._store is not None:
-            fetch(folder, self._store)
+            pull(folder, self._store)
         errors = self._ray.exceptions
         try:
             code = self._ray.get(task)
@@ -179,10 +179,10 @@ def _everywhere(plugins: str) -> str:
     )
 
 
-def _train_away(job: TrainJob, store: Store, attempt: str, plugins: str) -> int:
+def _train_remotely(job: TrainJob, store: Store, attempt: str, plugins: str) -> int:
     """In a process of the cluster that does not see the parent's folder."""
     os.environ[VARIABLE] = plugins
-    return train_away(job, store, attempt)
+    return train_remotely(job, store, attempt)
 
 
 def _train(folder: Path, job_file: Path, output: Path, plugins: str) -> int:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from nas.search.forecast.prospector import Prospect, Prospector
+from nas.search.forecast.candidate_ranker import CandidateRanker, ScoredCandidate
 
-__all__ = ["Prospect", "Prospector"]
+__all__ = ["CandidateRanker", "ScoredCandidate"]

@@ -23,7 +23,7 @@ CHUNK = 1_000
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ExpectedImprovement:
     """The least error known at each of many points of the box of costs.
 
     Costs are exact, so only the error of a network is uncertain, and its contribution to the hypervolume
@@ -40,8 +40,10 @@ class Outlook:
     least: Vector
 
     @classmethod
-    def over(cls, costs: Matrix, known: Sequence[int], errors: Vector, worst: float) -> Outlook:
-        """The outlook once the networks ``known`` have come to ``errors``.
+    def over(
+        cls, costs: Matrix, known: Sequence[int], errors: Vector, worst: float
+    ) -> ExpectedImprovement:
+        """The expected_improvement once the networks ``known`` have come to ``errors``.
 
         Args:
             costs: (N, C), of all networks, scaled to [0, 1].
@@ -62,19 +64,19 @@ class Outlook:
             least[reaches] = np.minimum(least[reaches], error)
         return cls(points, least)
 
-    def improvement(self, costs: Matrix, foretold: Forecast) -> Vector:
+    def improvement(self, costs: Matrix, predicted: Forecast) -> Vector:
         """Expected growth of the hypervolume by each of the networks, (N,), in units of the error.
 
         Args:
             costs: (N, C), scaled to [0, 1].
-            foretold: Their final errors.
+            predicted: Their final errors.
         """
         growth = np.empty(len(costs))
         for start in range(0, len(costs), CHUNK):
             part = slice(start, start + CHUNK)
             reaches = (costs[part, None, :] <= self.points[None]).all(2)
-            sd = foretold.sd[part, None]
-            gap = self.least[None] - foretold.mean[part, None]
+            sd = predicted.sd[part, None]
+            gap = self.least[None] - predicted.mean[part, None]
             gain = gap * ndtr(gap / sd) + sd * np.exp(-0.5 * (gap / sd) ** 2) / math.sqrt(
                 2 * math.pi
             )

@@ -1,4 +1,4 @@
-"""The final error of every network, foretold from the trainings so far.
+"""The final error of every network, predicted from the trainings so far.
 
 Two regressions, one on the other. The first moves what a training has shown at a rung to the end of
 training: by how much the logarithm of the error still falls, learnt from the trainings that have gone on
@@ -24,7 +24,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Ma
 from sklearn.linear_model import BayesianRidge
 from threadpoolctl import threadpool_limits
 
-from nas.search.early_stopping.contender import Contender, as_loss
+from nas.search.early_stopping.snapshot import TrialSnapshot, as_loss
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -54,18 +54,18 @@ class Forecast:
 
 
 def forecast(
-    features: Matrix, rows: Mapping[str, int], contenders: Sequence[Contender], rungs: int
+    features: Matrix, rows: Mapping[str, int], snapshots: Sequence[TrialSnapshot], rungs: int
 ) -> Forecast:
-    """Foretell the final error of every network.
+    """Predict the final error of every network.
 
     Args:
         features: (N, F), of all networks.
         rows: Key of a network -> its row.
-        contenders: Those begun; at least one has an error. Their order does not matter.
+        snapshots: Those begun; at least one has an error. Their order does not matter.
         rungs: How many there are.
     """
     # A fixed order: sums in another one differ in their last digits.
-    begun = sorted((c for c in contenders if c.errors and c.key in rows), key=lambda c: c.key)
+    begun = sorted((c for c in snapshots if c.errors and c.key in rows), key=lambda c: c.key)
     at = np.array([rows[one.key] for one in begun])
     level, own_doubt, doubt = _moved_to_the_end(features, at, begun, rungs)
     centre, scale = float(level.mean()), float(level.std()) or 1.0
@@ -93,7 +93,7 @@ def _kernel(width: int) -> object:
 
 
 def _overconfidence(regression: GaussianProcessRegressor, ended: NDArray[np.bool_]) -> float:
-    """How much farther than foretold from the others those that have ended are, 1 or more.
+    """How much farther than predicted from the others those that have ended are, 1 or more.
 
     The likeliest scales of a kernel, found with few points, make a process too sure of itself, and a
     search that believes it never looks at the network that is better than those like it. In closed form:
@@ -107,7 +107,7 @@ def _overconfidence(regression: GaussianProcessRegressor, ended: NDArray[np.bool
 
 
 def _moved_to_the_end(
-    features: Matrix, at: NDArray[np.int64], begun: Sequence[Contender], rungs: int
+    features: Matrix, at: NDArray[np.int64], begun: Sequence[TrialSnapshot], rungs: int
 ) -> tuple[Vector, Vector, Vector]:
     """Log error at the last rung as it is expected of each, its doubt, and the doubt at each rung."""
     shown = [_shown(one) for one in begun]
@@ -120,9 +120,9 @@ def _moved_to_the_end(
         here = np.array([one[min(rung, len(one) - 1)] for one in shown])
         here[still] = now[still]
         there = np.array([one[rung + 1] for one in shown if len(one) > rung + 1])
-        fall = _Fall.learn(features[at], here, passed, there.reshape(-1, here.shape[1]))
+        fall = _CurveIncrement.learn(features[at], here, passed, there.reshape(-1, here.shape[1]))
         now[still] += fall.mean[still]
-        # An error that is itself foretold is as much in doubt further on as its slope says.
+        # An error that is itself predicted is as much in doubt further on as its slope says.
         onward = (np.eye(here.shape[1]) + fall.slope) ** 2
         variance[still] = variance[still] @ onward.T + fall.sd[still] ** 2
         steps[rung] = np.inf if passed.sum() < FEW else np.mean(fall.sd[:, 0] ** 2)
@@ -131,7 +131,7 @@ def _moved_to_the_end(
     return now[:, 0], doubt, np.sqrt(np.cumsum(steps[::-1])[::-1])
 
 
-def _shown(one: Contender) -> Matrix:
+def _shown(one: TrialSnapshot) -> Matrix:
     """(rungs reached, 2) logarithms of its errors and losses; losses that are not known are all 1."""
     losses = one.losses or (1.0,) * len(one.errors)
     errors = np.clip([min(as_loss(error), 1.0) for error in one.errors], 1e-4, 1.0)
@@ -140,7 +140,7 @@ def _shown(one: Contender) -> Matrix:
 
 
 @dataclass(frozen=True)
-class _Fall:
+class _CurveIncrement:
     """How far what is shown (S figures) falls from one rung to the next.
 
     Attributes:
@@ -156,7 +156,7 @@ class _Fall:
     @classmethod
     def learn(
         cls, features: Matrix, here: Matrix, passed: NDArray[np.bool_], there: Matrix
-    ) -> _Fall:
+    ) -> _CurveIncrement:
         """Learnt from those that went on.
 
         Args:
@@ -184,7 +184,7 @@ class _Fall:
 
 
 def _left_out_error(ridge: BayesianRidge, seen: Matrix, falls: Vector) -> float:
-    """Root mean square error of each fall foretold from the others.
+    """Root mean square error of each fall predicted from the others.
 
     The regression's own doubt is too small where there are as many figures as trainings.
     """

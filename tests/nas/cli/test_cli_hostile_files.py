@@ -168,7 +168,7 @@ def test_programs_in_a_bundle_are_not_run(
     bundle = Path("bundle")
     bundle.mkdir()
     (bundle / "manifest.json").write_text("{}")
-    for name in ("bench.py", "runtime.py", "device.py", "kit.py", "numpy.py"):
+    for name in ("bench.py", "runtime.py", "device.py", "suite.py", "numpy.py"):
         (bundle / name).write_text(f"open({TRAP!r}, 'w')\n")
     assert "manifest.json: missing or broken" in refused(["bench", "bundle"], capfd)
 

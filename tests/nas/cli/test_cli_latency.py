@@ -1,4 +1,4 @@
-"""From a kit that is measured to a search that keeps a limit of latency."""
+"""From a suite that is measured to a search that keeps a limit of latency."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ vary:
   unit.group_width: {choice: [1, 2]}
   unit.branch_act: {choice: [false, true]}
 """
-KIT = ["latency", "kit", "--space", "small.yaml", "--data", "digits", "--target", "ncnn"]
+SUITE = ["latency", "suite", "--space", "small.yaml", "--data", "digits", "--target", "ncnn"]
 SEARCH = [
     "search", "--space", "small.yaml", "--data", "digits", "--recipe", "tiny", "--epochs", "1",
     "--seed", "0", "--workers", "2", "--device", "here",
@@ -37,15 +37,17 @@ SEARCH = [
 
 @pytest.fixture(scope="session")
 def measured(made_once: Callable[..., Path]) -> Path:
-    """A folder with a kit, what was measured of it, and the table of this machine; for reading."""
+    """A folder with a suite, what was measured of it, and the table of this machine; for reading."""
 
     def make() -> None:
         Path("small.yaml").write_text(SPACE)
-        assert main([*KIT, "--out", "kit"]) == 0
-        command = [sys.executable, "kit/bench.py", "--seconds", "0.02", "--json"]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-        Path("answer.json").write_text(answer.stdout)
-        words = ["latency", "import", "answer.json", "--device", "here", "--allow-busy"]
+        assert main([*SUITE, "--out", "suite"]) == 0
+        command = [sys.executable, "suite/bench.py", "--seconds", "0.02", "--json"]
+        measurements = subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=300
+        )
+        Path("measurements.json").write_text(measurements.stdout)
+        words = ["latency", "import", "measurements.json", "--device", "here", "--allow-busy"]
         assert main(words) == 0
 
     return made_once("measured", make)
@@ -54,7 +56,7 @@ def measured(made_once: Callable[..., Path]) -> Path:
 @pytest.fixture
 def here(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with copies that a test may damage."""
-    for name in ("small.yaml", "answer.json"):
+    for name in ("small.yaml", "measurements.json"):
         shutil.copy(measured / name, tmp_path)
     shutil.copytree(measured / "devices", tmp_path / "devices")
     monkeypatch.chdir(tmp_path)
@@ -88,7 +90,7 @@ def test_a_search_keeps_the_limit_and_minimises_what_the_device_takes(
     for one in trained:
         assert one.values[1] == pytest.approx(milliseconds[one.key])
         assert one.values[1] <= limit
-    assert config.box[1] == pytest.approx(limit)
+    assert config.reference_point[1] == pytest.approx(limit)
     assert main(["search", "--resume", "first", "--trials", "4"]) == 0
     capfd.readouterr()
     front = json.loads(Path("runs/first/pareto.json").read_text())["front"]
@@ -152,8 +154,11 @@ def test_count_tells_the_latency(here: Path, capfd: pytest.CaptureFixture[str]) 
     [
         (["none.json", "--device", "x"], "none.json: no such file"),
         (["small.yaml", "--device", "x"], "small.yaml: not JSON"),
-        (["answer.json", "--device", "../x"], "--device ../x: allowed: "),
-        (["answer.json", "--device", "x", "--network", "onnx-int8"], "no pieces of networks for"),
+        (["measurements.json", "--device", "../x"], "--device ../x: allowed: "),
+        (
+            ["measurements.json", "--device", "x", "--network", "onnx-int8"],
+            "no benchmarks of networks for",
+        ),
     ],
 )
 def test_answers_that_are_none_leave_no_table(
@@ -177,7 +182,7 @@ def test_a_kit_is_not_written_over(
     measured: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(measured)
-    assert main([*KIT, "--out", "kit"]) == 2
-    assert "kit: a kit is there" in refusal(capfd)
-    assert main([*KIT, "--out", "devices"]) == 2
+    assert main([*SUITE, "--out", "suite"]) == 2
+    assert "suite: a suite is there" in refusal(capfd)
+    assert main([*SUITE, "--out", "devices"]) == 2
     assert "devices: holds something else" in refusal(capfd)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blocks import BACKBONES, UNITS, plugins
-from blocks.survey import survey
+from blocks.profile import profile
 from nas.cli.main import main
 
 UNIT = """
@@ -53,7 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(plugins, "_files", [])
     for registry in (UNITS, BACKBONES):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
-    survey.cache_clear()
+    profile.cache_clear()
     return tmp_path
 
 
@@ -91,7 +91,7 @@ def test_the_example_is_counted(what: str, place: Path) -> None:
             "unit",
             '"standard"',
             '"nowhere"',
-            "AttributeError: 'Site' object has no attribute 'nowhere'",
+            "AttributeError: 'InsertionPoint' object has no attribute 'nowhere'",
         ),
         ("unit", "    def cost", "    def costs", "own.py, line 14: TypeError: Can't instantiate"),
         (

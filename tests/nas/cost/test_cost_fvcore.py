@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from blocks import ArchSpec, UnitSpec
-from nas.cost import Counts, FvcoreCount, FvcoreReferee, count, fvcore_count
+from nas.cost import Counts, FvcoreCount, FvcoreCounter, count, fvcore_count
 from search_spaces import SPACES, load_space
 
 UNITS = {
@@ -39,9 +39,9 @@ PARTS = 12  # so that no worker of the suite has them all
 
 
 @pytest.fixture(scope="module")
-def referee() -> Iterator[FvcoreReferee]:
-    with FvcoreReferee() as referee:
-        yield referee
+def reference_counter() -> Iterator[FvcoreCounter]:
+    with FvcoreCounter() as reference_counter:
+        yield reference_counter
 
 
 def counts(theirs: FvcoreCount) -> Counts:
@@ -50,23 +50,25 @@ def counts(theirs: FvcoreCount) -> Counts:
 
 @pytest.mark.parametrize(("backbone", "unit"), CASES)
 def test_fvcore_agrees_on_every_kind_of_block(
-    backbone: str, unit: UnitSpec, referee: FvcoreReferee
+    backbone: str, unit: UnitSpec, reference_counter: FvcoreCounter
 ) -> None:
     spec = ArchSpec(backbone=backbone, input_size=32, num_classes=10, unit=unit)
-    assert counts(referee.count(spec)) == count(spec)
+    assert counts(reference_counter.count(spec)) == count(spec)
 
 
 @pytest.mark.parametrize("backbone", [*MOBILE, "resnext50"])
-def test_fvcore_agrees_on_full_images(backbone: str, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees_on_full_images(backbone: str, reference_counter: FvcoreCounter) -> None:
     spec = ArchSpec(backbone=backbone, input_size=224)
-    assert counts(referee.count(spec)) == count(spec)
+    assert counts(reference_counter.count(spec)) == count(spec)
 
 
 @pytest.mark.parametrize("size", [17, 65])
 @pytest.mark.parametrize("backbone", [*MOBILE, "resnext26"])
-def test_fvcore_agrees_on_odd_grey_images(backbone: str, size: int, referee: FvcoreReferee) -> None:
+def test_fvcore_agrees_on_odd_grey_images(
+    backbone: str, size: int, reference_counter: FvcoreCounter
+) -> None:
     spec = ArchSpec(backbone=backbone, input_size=size, in_channels=1, stem_stride=1)
-    assert counts(referee.count(spec)) == count(spec)
+    assert counts(reference_counter.count(spec)) == count(spec)
 
 
 def random_specs() -> list[ArchSpec]:
@@ -93,10 +95,10 @@ def random_specs() -> list[ArchSpec]:
     "part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, PARTS))]
 )
 def test_fvcore_agrees_on_random_specs_of_all_shipped_spaces(
-    part: int, referee: FvcoreReferee
+    part: int, reference_counter: FvcoreCounter
 ) -> None:
     for spec in random_specs()[part::PARTS]:
-        assert counts(referee.count(spec)) == count(spec), spec.to_yaml()
+        assert counts(reference_counter.count(spec)) == count(spec), spec.to_yaml()
 
 
 def test_totals_and_what_was_not_counted() -> None:

@@ -1,4 +1,4 @@
-"""The latency of networks as a sum over measured pieces."""
+"""The latency of networks as a sum over measured benchmarks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec
 from blocks.units import UNITS
 from nas.cost import COSTS, LATENCY, Budgets, costs_on, count
-from nas.cost.latency import Answer, LatencyTable, blocks_of, load_table, make_table, read_answer
-from nas.export import Piece, pieces_of
+from nas.cost.latency import (
+    LatencyTable,
+    Measurements,
+    blocks_of,
+    load_table,
+    make_table,
+    read_measurements,
+)
+from nas.export import Benchmark, benchmarks_of
 
 DEVICE = {
     "cpu": "a cpu", "architecture": "x", "cores": 1, "system": "x", "python": "3", "runtimes": {},
@@ -48,36 +55,36 @@ def networks(draw: st.DrawFn) -> ArchSpec:
     )
 
 
-def macs_of(piece: Piece) -> float:
-    """What a piece would take on a device that does one multiply-add a millisecond."""
-    if not piece.path:
-        return count(piece.spec).macs
-    blocks = blocks_of(piece.spec.backbone, piece.spec.geometry)
-    (block,) = [one for one in blocks if one.path == piece.path]
-    unit = piece.spec.unit.at(block.stage)
+def macs_of(benchmark: Benchmark) -> float:
+    """What a benchmark would take on a device that does one multiply-add a millisecond."""
+    if not benchmark.path:
+        return count(benchmark.spec).macs
+    blocks = blocks_of(benchmark.spec.backbone, benchmark.spec.geometry)
+    (block,) = [one for one in blocks if one.path == benchmark.path]
+    unit = benchmark.spec.unit.at(block.stage)
     # Every call of the runtime takes a while of its own.
-    return 7 + sum(UNITS[unit.kind].count(unit, site).macs for site in block.sites)
+    return 7 + sum(UNITS[unit.kind].count(unit, point).macs for point in block.insertion_points)
 
 
-def answer_of(pieces: list[Piece], **changes: Any) -> Answer:
+def measurements_of(benchmarks: list[Benchmark], **changes: Any) -> Measurements:
     latencies = [
         {
-            "key": piece.key,
-            "arch": None if piece.path else piece.spec,
+            "key": benchmark.key,
+            "arch": None if benchmark.path else benchmark.spec,
             "network": "onnx-fp32",
-            "p50": macs_of(piece),
+            "p50": macs_of(benchmark),
             "busy": False,
         }
-        for piece in pieces
+        for benchmark in benchmarks
     ]
     whole = {"format": 2, "device": DEVICE, "setting": {"threads": 1}, "latencies": latencies}
-    return Answer.model_validate(whole | changes)
+    return Measurements.model_validate(whole | changes)
 
 
 @settings(deadline=None, max_examples=60)
 @given(networks())
 def test_where_time_is_additive_the_table_is_exact(spec: ArchSpec) -> None:
-    table = make_table("it", [answer_of(pieces_of([spec], seed=0, whole=0))])
+    table = make_table("it", [measurements_of(benchmarks_of([spec], seed=0, whole=0))])
     assert table.predict(spec) == pytest.approx(count(spec).macs, rel=1e-12)
     assert table.predict(spec) == table.predict(spec)  # the second from what it remembers
 
@@ -85,15 +92,15 @@ def test_where_time_is_additive_the_table_is_exact(spec: ArchSpec) -> None:
 @settings(deadline=None)
 @given(sk_units)
 def test_summands_are_one_unit_in_the_end(unit: UnitSpec) -> None:
-    summands = UNITS["sk"].summands(unit)
-    assert sum(summands.values()) == 1
-    assert all(len(set(one.dilations)) == 1 or one == unit for one in summands)
+    latency_terms = UNITS["sk"].latency_terms(unit)
+    assert sum(latency_terms.values()) == 1
+    assert all(len(set(one.dilations)) == 1 or one == unit for one in latency_terms)
 
 
 def test_branches_of_other_groups_are_summands_of_their_own() -> None:
     unit = UnitSpec(dilations=(3, 1), groups=(2, 4), select="sum", branch_act=True)
-    summands = {one: n for one, n in UNITS["sk"].summands(unit).items() if n > 0}
-    found = {(one.dilations, one.groups, one.branch_act, one.select) for one in summands}
+    latency_terms = {one: n for one, n in UNITS["sk"].latency_terms(unit).items() if n > 0}
+    found = {(one.dilations, one.groups, one.branch_act, one.select) for one in latency_terms}
     assert found == {
         ((1, 1), (), True, "sum"),  # the frame
         ((1,), (2,), False, "full"),  # the first figure belongs to the least dilation
@@ -112,7 +119,7 @@ def test_few_pieces_tell_many_networks() -> None:
         for a in (False, True)
         for r in (2, 4, 8)
     ]  # fmt: skip
-    blocks = [piece for piece in pieces_of(specs, seed=0, whole=0) if piece.path]
+    blocks = [benchmark for benchmark in benchmarks_of(specs, seed=0, whole=0) if benchmark.path]
     # Six kinds of block: 9 branches, 3 frames, and 3 other widths of the attention.
     assert len({spec.key for spec in specs}) == 18 + 18 * 3
     assert len(blocks) <= 6 * (9 + 3 + 3)
@@ -125,27 +132,29 @@ def test_a_network_that_takes_twice_its_sum_sets_the_scale() -> None:
         for d in (1, 2, 3)
         for g in (1, 2)
     ]
-    pieces = pieces_of(specs, seed=0, whole=6)
-    answer = answer_of(pieces)
-    plain = next(one.p50 for one in answer.latencies if one.arch and one.arch.unit.kind == "none")
+    benchmarks = benchmarks_of(specs, seed=0, whole=6)
+    measurements = measurements_of(benchmarks)
+    plain = next(
+        one.p50 for one in measurements.latencies if one.arch and one.arch.unit.kind == "none"
+    )
     slow = [
         one.model_copy(update={"p50": plain + 2 * (one.p50 - plain)}) if one.arch else one
-        for one in answer.latencies
+        for one in measurements.latencies
     ]
-    table = make_table("it", [answer.model_copy(update={"latencies": tuple(slow)})])
+    table = make_table("it", [measurements.model_copy(update={"latencies": tuple(slow)})])
     assert table.scale == pytest.approx(2)
     assert table.fit.networks == 6
     assert table.fit.median_error == pytest.approx(0, abs=1e-9)
-    exact = make_table("it", [answer])
+    exact = make_table("it", [measurements])
     assert exact.scale == pytest.approx(1)
 
 
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
-ANSWER = answer_of(pieces_of([SPEC], seed=0))
+MEASURED = measurements_of(benchmarks_of([SPEC], seed=0))
 
 
 def test_a_network_of_another_space_is_refused_by_name() -> None:
-    table = make_table("pi4", [ANSWER])
+    table = make_table("pi4", [MEASURED])
     for other in (
         SPEC.model_copy(update={"input_size": 64}),
         SPEC.model_copy(update={"unit": UnitSpec(dilations=(1, 4))}),
@@ -157,54 +166,77 @@ def test_a_network_of_another_space_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "message"),
+    ("measurement_files", "message"),
     [
-        ([answer_of(pieces_of([SPEC], seed=0)[:1])], "no pieces of networks for onnx-fp32"),
-        ([ANSWER, answer_of([], setting={"threads": 2}, latencies=ANSWER.latencies)], "several devi"),
         (
-            [ANSWER.model_copy(update={"latencies": tuple(
-                one.model_copy(update={"busy": i % 10 == 0})
-                for i, one in enumerate(ANSWER.latencies))})],
+            [measurements_of(benchmarks_of([SPEC], seed=0)[:1])],
+            "no benchmarks of networks for onnx-fp32",
+        ),
+        (
+            [MEASURED, measurements_of([], setting={"threads": 2}, latencies=MEASURED.latencies)],
+            "several devi",
+        ),
+        (
+            [
+                MEASURED.model_copy(
+                    update={
+                        "latencies": tuple(
+                            one.model_copy(update={"busy": i % 10 == 0})
+                            for i, one in enumerate(MEASURED.latencies)
+                        )
+                    }
+                )
+            ],
             "the device was busy",
         ),
         (
-            [ANSWER.model_copy(update={"latencies": (
-                *ANSWER.latencies, ANSWER.latencies[0].model_copy(update={"network": "ncnn-fp32"}))})],
+            [
+                MEASURED.model_copy(
+                    update={
+                        "latencies": (
+                            *MEASURED.latencies,
+                            MEASURED.latencies[0].model_copy(update={"network": "ncnn-fp32"}),
+                        )
+                    }
+                )
+            ],
             "--network is missing; allowed: ncnn-fp32, onnx-fp32",
         ),
     ],
-    ids=["no pieces", "two devices", "busy", "two networks"],
-)  # fmt: skip
-def test_figures_that_make_no_table_are_refused(answers: list[Answer], message: str) -> None:
+    ids=["no benchmarks", "two devices", "busy", "two networks"],
+)
+def test_figures_that_make_no_table_are_refused(
+    measurement_files: list[Measurements], message: str
+) -> None:
     with pytest.raises(InvalidInput, match=message):
-        make_table("it", answers)
+        make_table("it", measurement_files)
 
 
 def test_a_table_that_tells_nothing_is_refused() -> None:
-    wholes = [one for one in ANSWER.latencies if one.arch is not None]
+    wholes = [one for one in MEASURED.latencies if one.arch is not None]
     wrong = [
         one.model_copy(update={"p50": one.p50 * 9}) if one in wholes[:1] else one
-        for one in ANSWER.latencies
+        for one in MEASURED.latencies
     ]
-    answer = ANSWER.model_copy(update={"latencies": tuple(wrong)})
+    measurements = MEASURED.model_copy(update={"latencies": tuple(wrong)})
     assert wholes[0].arch is not None
     assert wholes[0].arch.unit.kind == "none"
     with pytest.raises(InvalidInput, match="with a median error of"):
-        make_table("it", [answer])
-    assert make_table("it", [answer], allow_busy=True).fit.networks == 1
-    without = [one for one in ANSWER.latencies if one is not wholes[0]]
+        make_table("it", [measurements])
+    assert make_table("it", [measurements], allow_busy=True).fit.networks == 1
+    without = [one for one in MEASURED.latencies if one is not wholes[0]]
     with pytest.raises(InvalidInput, match="no plain network was measured"):
-        make_table("it", [ANSWER.model_copy(update={"latencies": tuple(without)})])
+        make_table("it", [MEASURED.model_copy(update={"latencies": tuple(without)})])
 
 
 def test_figures_of_a_busy_device_are_taken_when_asked_for() -> None:
-    busy = [one.model_copy(update={"busy": True}) for one in ANSWER.latencies]
-    answer = ANSWER.model_copy(update={"latencies": tuple(busy)})
-    assert make_table("it", [answer], allow_busy=True) == make_table("it", [ANSWER])
+    busy = [one.model_copy(update={"busy": True}) for one in MEASURED.latencies]
+    measurements = MEASURED.model_copy(update={"latencies": tuple(busy)})
+    assert make_table("it", [measurements], allow_busy=True) == make_table("it", [MEASURED])
 
 
 def test_a_limit_of_latency_needs_a_device() -> None:
-    table = make_table("it", [ANSWER])
+    table = make_table("it", [MEASURED])
     value = table.predict(SPEC)
     with pytest.raises(InvalidInput, match=r"max_latency_ms: only with --device"):
         Budgets(max_latency_ms=1).fits(SPEC, COSTS)
@@ -215,7 +247,7 @@ def test_a_limit_of_latency_needs_a_device() -> None:
 
 def test_a_table_comes_back_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    table = make_table("pi4", [ANSWER])
+    table = make_table("pi4", [MEASURED])
     Path("devices").mkdir()
     Path("devices/pi4.json").write_text(table.model_dump_json())
     assert load_table("pi4") == table == load_table("devices/pi4.json")
@@ -228,7 +260,7 @@ def test_a_table_comes_back_from_its_file(tmp_path: Path, monkeypatch: pytest.Mo
 def test_damaged_files_are_refused_in_one_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "damaged.json"
     path.write_text(text, encoding="latin-1")
-    for read in (read_answer, lambda path: load_table(str(path))):
+    for read in (read_measurements, lambda path: load_table(str(path))):
         with pytest.raises(InvalidInput, match=r"damaged\.json: ") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -238,7 +270,7 @@ def test_damaged_files_are_refused_in_one_line(text: str, tmp_path: Path) -> Non
     "change", [{"scale": 0}, {"blocks": {"x": -1.0}}, {"plains": {"x": float("nan")}}]
 )
 def test_impossible_figures_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
-    fields = make_table("it", [ANSWER]).model_dump(mode="json") | change
+    fields = make_table("it", [MEASURED]).model_dump(mode="json") | change
     (tmp_path / "it.json").write_text(json.dumps(fields))
     with pytest.raises(InvalidInput, match=r"it\.json: "):
         load_table(str(tmp_path / "it.json"))

@@ -61,9 +61,9 @@ def test_only_trained_trials_with_finite_figures_count() -> None:
     extra = [
         TrialRecord(0, "a", SPEC, Outcome.TRAINED, (0.9, 0.9)),
         TrialRecord(1, "b", SPEC, Outcome.TRAINED, (math.nan, 0.1)),
-        TrialRecord(2, "a", SPEC, Outcome.REPLAYED, (0.9, 0.9)),
+        TrialRecord(2, "a", SPEC, Outcome.DUPLICATE, (0.9, 0.9)),
         TrialRecord(3, "c", SPEC, Outcome.FAILED),
-        TrialRecord(4, "d", SPEC, Outcome.REFUSED),
+        TrialRecord(4, "d", SPEC, Outcome.INFEASIBLE),
         TrialRecord(5, "e", SPEC, Outcome.RUNNING),
     ]
     front = make_front(extra, ("error", "mflops"), (1.0, 1.0))

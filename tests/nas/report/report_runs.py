@@ -15,7 +15,7 @@ from blocks.yaml_files import dump_yaml
 from nas.cost import COSTS
 from nas.runs import RunFolder, write_text
 from nas.search import SearchConfig
-from nas.search.study import FAILURE, PROPOSAL, REFUSED, REPLAY_OF, open_study
+from nas.search.study import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL, open_study
 from nas.training.job import EpochMetrics
 from nas.training.metrics import write_metrics
 from search_spaces import SearchSpace, load_space
@@ -97,14 +97,14 @@ class FakeSearch:
     def refuse(self, note: str) -> int:
         """A proposal over a budget."""
         trial, _ = self.propose()
-        trial.set_user_attr(REFUSED, note)
+        trial.set_user_attr(INFEASIBLE, note)
         self.study.tell(trial, state=TrialState.PRUNED)
         return trial.number
 
     def replay(self, of: int) -> int:
         """A proposal of a network known already."""
         trial, _ = self.propose()
-        trial.set_user_attr(REPLAY_OF, of)
+        trial.set_user_attr(DUPLICATE_OF, of)
         self.study.tell(trial, self.study.trials[of].values)
         return trial.number
 

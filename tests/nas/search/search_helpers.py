@@ -177,14 +177,14 @@ def formula_search(
     candidates = find_candidates(space, config.budgets, config.seed)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
     strategy = make_strategy(config, candidates)
-    proposer = Proposer(study, config, space, candidates, strategy.dealer)
+    proposer = Proposer(study, config, space, candidates, strategy.searcher)
     search = Search(
         config=config,
         run=run,
         proposer=proposer,
         executor=executor or FormulaExecutor(config.workers),
         view=view or SilentView(),
-        reference=config.box,
+        reference=config.reference_point,
         rule=strategy.rule,
     )
     front = search()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.search.early_stopping import Contender, SuccessiveHalving, rungs_of
-from nas.search.early_stopping.contender import ETA
+from nas.search.early_stopping import SuccessiveHalving, TrialSnapshot, rungs_of
 from nas.search.early_stopping.cost_peers import PEERS, CostPeerOrdering
 from nas.search.early_stopping.pareto import ParetoOrdering, chance_error, chance_loss
 from nas.search.early_stopping.rule import Ordering
+from nas.search.early_stopping.snapshot import ETA
 
 RUNGS = (1, 3, 9)
 LARGEST = 10.0
@@ -28,22 +28,22 @@ costs = st.floats(0.1, LARGEST) | st.sampled_from([1.0, 2.0])
 
 
 @st.composite
-def fields_of_contenders(draw: st.DrawFn, most: int = 14) -> list[Contender]:
+def fields_of_snapshots(draw: st.DrawFn, most: int = 14) -> list[TrialSnapshot]:
     """Any standing of a search: ties, nan, one network, all equal; losses known of all or of none."""
     with_losses = draw(st.booleans())
 
-    def contender(index: int) -> Contender:
+    def snapshot(index: int) -> TrialSnapshot:
         seen = tuple(draw(st.lists(errors, max_size=len(RUNGS))))
         shown = tuple(draw(losses) for _ in seen) if with_losses else ()
         running = draw(st.booleans())
         given_up = not running and len(seen) < len(RUNGS) and draw(st.booleans())
-        return Contender(f"{index:04x}", (draw(costs),), seen, shown, running, given_up)
+        return TrialSnapshot(f"{index:04x}", (draw(costs),), seen, shown, running, given_up)
 
-    return [contender(index) for index in range(draw(st.integers(1, most)))]
+    return [snapshot(index) for index in range(draw(st.integers(1, most)))]
 
 
-def promote(name: str, contenders: Sequence[Contender], left: int | None = None) -> str | None:
-    return SuccessiveHalving(RUNGS, ORDERINGS[name]).promote(contenders, left, closing=False)
+def promote(name: str, snapshots: Sequence[TrialSnapshot], left: int | None = None) -> str | None:
+    return SuccessiveHalving(RUNGS, ORDERINGS[name]).promote(snapshots, left, closing=False)
 
 
 @pytest.mark.parametrize(
@@ -54,50 +54,50 @@ def test_rungs_are_thirds(epochs: int, rungs: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
-@given(contenders=fields_of_contenders(), seed=st.integers(0, 99))
+@given(snapshots=fields_of_snapshots(), seed=st.integers(0, 99))
 def test_the_order_of_arrival_decides_nothing(
-    name: str, contenders: list[Contender], seed: int
+    name: str, snapshots: list[TrialSnapshot], seed: int
 ) -> None:
-    shuffled = contenders.copy()
+    shuffled = snapshots.copy()
     random.Random(seed).shuffle(shuffled)
-    assert promote(name, shuffled) == promote(name, contenders)
+    assert promote(name, shuffled) == promote(name, snapshots)
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
-@given(contenders=fields_of_contenders())
-def test_only_waiting_networks_go_on(name: str, contenders: list[Contender]) -> None:
-    key = promote(name, contenders)
+@given(snapshots=fields_of_snapshots())
+def test_only_waiting_networks_go_on(name: str, snapshots: list[TrialSnapshot]) -> None:
+    key = promote(name, snapshots)
     if key is not None:
-        (chosen,) = [one for one in contenders if one.key == key]
+        (chosen,) = [one for one in snapshots if one.key == key]
         assert not chosen.running
         assert not chosen.stopped
         assert 0 < len(chosen.errors) < len(RUNGS)
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
-@given(contenders=fields_of_contenders(), cheaper=st.floats(0.5, 1))
+@given(snapshots=fields_of_snapshots(), cheaper=st.floats(0.5, 1))
 def test_a_newcomer_that_dominates_its_rung_goes_on(
-    name: str, contenders: list[Contender], cheaper: float
+    name: str, snapshots: list[TrialSnapshot], cheaper: float
 ) -> None:
     """However many wait beside it: it goes on next, or after better ones of higher rungs."""
-    members = [one for one in contenders if one.errors]
-    least = min((s for one in members if math.isfinite(s := one.shown(0))), default=0.5)
+    members = [one for one in snapshots if one.errors]
+    least = min((s for one in members if math.isfinite(s := one.rung_metric(0))), default=0.5)
     better = (least / 2 - 0.01,)
     # By what is compared: its error may be the worst of all where losses are known.
     with_losses = any(one.losses for one in members)
     newcomer = (
-        Contender("ffff", (0.1 * cheaper,), (0.99,), better)
+        TrialSnapshot("ffff", (0.1 * cheaper,), (0.99,), better)
         if with_losses
-        else Contender("ffff", (0.1 * cheaper,), better)
+        else TrialSnapshot("ffff", (0.1 * cheaper,), better)
     )
-    standing = [*contenders, newcomer]
+    standing = [*snapshots, newcomer]
     for _ in range(3 * len(standing)):
         key = promote(name, standing)
         assert key is not None, "the newcomer is left waiting"
         if key == newcomer.key:
             return
         standing = [
-            Contender(
+            TrialSnapshot(
                 one.key, one.costs, (*one.errors, 0.5), (*one.losses, 0.5) if one.losses else ()
             )
             if one.key == key
@@ -109,25 +109,25 @@ def test_a_newcomer_that_dominates_its_rung_goes_on(
 
 @pytest.mark.parametrize("name", ORDERINGS)
 def test_one_network_goes_on_alone(name: str) -> None:
-    assert promote(name, [Contender("a", (1.0,), (0.4,))]) == "a"
+    assert promote(name, [TrialSnapshot("a", (1.0,), (0.4,))]) == "a"
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
 def test_of_equal_networks_one_in_three_goes_on(name: str) -> None:
-    equal = [Contender(f"{index}", (1.0,), (0.4,)) for index in range(6)]
+    equal = [TrialSnapshot(f"{index}", (1.0,), (0.4,)) for index in range(6)]
     chosen = ORDERINGS[name].best(equal, 0)
     assert chosen[: 6 // ETA] == ["0", "1"]
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
 def test_what_is_not_a_number_comes_last(name: str) -> None:
-    members = [Contender("a", (1.0,), (math.nan,)), Contender("b", (1.0,), (0.8,))]
+    members = [TrialSnapshot("a", (1.0,), (math.nan,)), TrialSnapshot("b", (1.0,), (0.8,))]
     assert promote(name, members) == "b"
 
 
 @pytest.mark.parametrize("name", ORDERINGS)
 def test_a_step_that_the_epochs_left_do_not_allow_is_not_taken(name: str) -> None:
-    waiting = [Contender("a", (1.0,), (0.4, 0.3)), Contender("b", (1.0,), (0.5,))]
+    waiting = [TrialSnapshot("a", (1.0,), (0.4, 0.3)), TrialSnapshot("b", (1.0,), (0.5,))]
     assert promote(name, waiting, left=6) == "a"
     assert promote(name, [waiting[1]], left=2) == "b"
     assert promote(name, [waiting[0]], left=5) is None
@@ -135,20 +135,20 @@ def test_a_step_that_the_epochs_left_do_not_allow_is_not_taken(name: str) -> Non
 
 def test_the_cheapest_of_all_is_paused_when_it_only_guesses() -> None:
     """A plain Pareto rank never stops it: nothing is as cheap."""
-    guesses = Contender("cheap", (0.1,), (0.9,))
-    others = [Contender(f"{i}", (1.0 + i,), (0.5 - 0.02 * i,)) for i in range(5)]
+    guesses = TrialSnapshot("cheap", (0.1,), (0.9,))
+    others = [TrialSnapshot(f"{i}", (1.0 + i,), (0.5 - 0.02 * i,)) for i in range(5)]
     assert "cheap" not in PARETO.best([guesses, *others], 0)
 
 
-def brute_force(members: Sequence[Contender], rung: int) -> list[str]:
+def brute_force(members: Sequence[TrialSnapshot], rung: int) -> list[str]:
     """Peel fronts by definition; inside one, by the area that only this point dominates."""
     left = list(members)
     chance = chance_loss(CLASSES) if members[0].losses else chance_error(CLASSES)
     wanted = max(1, len(members) // ETA)
     order: list[str] = []
     groups = [
-        [one for one in left if one.shown(rung) < chance],
-        [one for one in left if not one.shown(rung) < chance],
+        [one for one in left if one.rung_metric(rung) < chance],
+        [one for one in left if not one.rung_metric(rung) < chance],
     ]
     for group in groups:
         while group:
@@ -156,9 +156,9 @@ def brute_force(members: Sequence[Contender], rung: int) -> list[str]:
                 a
                 for a in group
                 if not any(
-                    b.shown(rung) <= a.shown(rung)
+                    b.rung_metric(rung) <= a.rung_metric(rung)
                     and b.costs <= a.costs
-                    and (b.shown(rung), b.costs) != (a.shown(rung), a.costs)
+                    and (b.rung_metric(rung), b.costs) != (a.rung_metric(rung), a.costs)
                     for b in group
                 )
             ]
@@ -170,13 +170,15 @@ def brute_force(members: Sequence[Contender], rung: int) -> list[str]:
     return order[:wanted]
 
 
-def _alone(one: Contender, front: Sequence[Contender], rung: int, chance: float) -> float:
+def _alone(one: TrialSnapshot, front: Sequence[TrialSnapshot], rung: int, chance: float) -> float:
     """Area dominated by ``one`` and no other of a front of two objectives, as a share of the box."""
-    twins = [b for b in front if b.shown(rung) == one.shown(rung) and b.costs == one.costs]
+    twins = [
+        b for b in front if b.rung_metric(rung) == one.rung_metric(rung) and b.costs == one.costs
+    ]
     if len(twins) > 1:
         return 0.0
-    shown, cost = min(one.shown(rung), chance), min(one.costs[0], LARGEST)
-    up = min([chance] + [b.shown(rung) for b in front if b.shown(rung) > shown])
+    shown, cost = min(one.rung_metric(rung), chance), min(one.costs[0], LARGEST)
+    up = min([chance] + [b.rung_metric(rung) for b in front if b.rung_metric(rung) > shown])
     right = min([LARGEST] + [b.costs[0] for b in front if b.costs[0] > cost])
     return round((min(up, chance) - shown) * (right - cost) / chance / LARGEST, 12)
 
@@ -186,7 +188,7 @@ def test_the_pareto_order_is_that_of_brute_force_on_2000_random_rungs() -> None:
     for trial in range(2000):
         coarse = trial % 2  # ties, every other time
         members = [
-            Contender(
+            TrialSnapshot(
                 f"{index}",
                 (round(rng.uniform(0.5, LARGEST), 1 if coarse else 9),),
                 (round(rng.uniform(0.05, 0.99), 1 if coarse else 9),),
@@ -200,8 +202,8 @@ def test_the_pareto_order_is_that_of_brute_force_on_2000_random_rungs() -> None:
 
 def test_a_costly_network_is_compared_with_costly_ones() -> None:
     """It is behind all cheap ones at first, and goes on because its like are further behind."""
-    cheap = [Contender(f"c{i}", (1.0 + 0.01 * i,), (0.3 + 0.01 * i,)) for i in range(PEERS)]
-    dear = [Contender(f"d{i}", (9.0 + 0.01 * i,), (0.6 + 0.01 * i,)) for i in range(PEERS)]
+    cheap = [TrialSnapshot(f"c{i}", (1.0 + 0.01 * i,), (0.3 + 0.01 * i,)) for i in range(PEERS)]
+    dear = [TrialSnapshot(f"d{i}", (9.0 + 0.01 * i,), (0.6 + 0.01 * i,)) for i in range(PEERS)]
     best = CostPeerOrdering().best([*cheap, *dear], 0)
     assert {"c0", "d0"} <= set(best)
     assert "d5" not in best
@@ -209,18 +211,18 @@ def test_a_costly_network_is_compared_with_costly_ones() -> None:
 
 
 @settings(max_examples=50)
-@given(contenders=fields_of_contenders(most=30))
-def test_cost_peers_agree_with_their_definition(contenders: list[Contender]) -> None:
-    members = [one for one in contenders if one.errors]
+@given(snapshots=fields_of_snapshots(most=30))
+def test_cost_peers_agree_with_their_definition(snapshots: list[TrialSnapshot]) -> None:
+    members = [one for one in snapshots if one.errors]
     best = set(CostPeerOrdering().best(members, 0))
 
-    def loss(one: Contender) -> float:
+    def loss(one: TrialSnapshot) -> float:
         figure = one.losses[0] if one.losses else one.errors[0]
         return math.inf if math.isnan(figure) else figure
 
     for one in members:
 
-        def distance(other: Contender, one: Contender = one) -> tuple[bool, float, str]:
+        def distance(other: TrialSnapshot, one: TrialSnapshot = one) -> tuple[bool, float, str]:
             gap = abs(math.log1p(other.costs[0]) - math.log1p(one.costs[0]))
             return (other.key != one.key, gap, other.key)
 

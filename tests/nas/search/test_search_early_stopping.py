@@ -29,7 +29,7 @@ def config_of(rule: str, sampler: str = "density", **fields: object) -> SearchCo
 
 
 def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
-    return [(r.number, r.key, r.outcome, r.values, r.reached) for r in records]
+    return [(r.number, r.key, r.outcome, r.values, r.rung_results) for r in records]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -40,7 +40,7 @@ def test_trainings_pause_at_rungs_and_few_end(tmp_path: Path, rule: str, workers
     assert len(records) == 12
     assert {r.outcome for r in records} == {Outcome.TRAINED, Outcome.STOPPED}
     for one in records:
-        epochs = [reached.epochs for reached in one.reached]
+        epochs = [reached.epochs for reached in one.rung_results]
         assert epochs == [1, 3, 9][: len(epochs)]
         assert (one.outcome is Outcome.TRAINED) == (epochs[-1] == EPOCHS)
     assert executor.epochs == sum(one.epochs for one in records) < 12 * EPOCHS
@@ -119,14 +119,14 @@ def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
     waiting = [one for one in records if one.outcome is Outcome.PAUSED]
     assert waiting
     proposals = zip(proposed_trials(study), records, strict=True)
-    shown = shown_to_sampler(proposals, 2, lambda one: (one.reached[-1].error, 1.0))
+    shown = shown_to_sampler(proposals, 2, lambda one: (one.rung_results[-1].error, 1.0))
     shown.sampler = TPESampler(seed=0, n_startup_trials=1)
     shown.ask()
     trials = shown.get_trials()
     assert len(trials) == len(records), "what is asked for is kept apart"
     for one in waiting:
         assert trials[one.number].state == TrialState.COMPLETE
-        assert trials[one.number].values == [one.reached[-1].error, 1.0]
+        assert trials[one.number].values == [one.rung_results[-1].error, 1.0]
     kept = open_study(config, RunFolder(tmp_path / "run"), create=False).get_trials()
     assert len(kept) == len(records)
     assert {kept[one.number].state for one in waiting} == {TrialState.RUNNING}
@@ -210,7 +210,7 @@ def test_a_search_says_how_far_it_came_and_counts_parents(tmp_path: Path) -> Non
     config = make_config(trials=50, recipe=recipe, inherit=1, total_epochs=9, sampler="density")
     view = SilentView()
     _, records = formula_search(tmp_path / "run", config, view=view)
-    begun = [one for one in records if one.until]
+    begun = [one for one in records if one.target_epoch]
     parents = {plain_parent(one.spec).key for one in begun}
     spent = len(begun) + 3 * len(parents)
     assert spent <= 9

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from blocks import ArchSpec, UnitSpec
 from nas.cost import count
 from nas.front import hypervolume
-from nas.search.dealers import DensityDealer, ForecastDealer
-from nas.search.early_stopping import Contender
+from nas.search.early_stopping import TrialSnapshot
 from nas.search.early_stopping.forecast import LEAST_BEGUN, ForecastRule
-from nas.search.forecast import Prospector
-from nas.search.forecast.acquisition import LEVELS, Outlook
+from nas.search.forecast import CandidateRanker
+from nas.search.forecast.acquisition import LEVELS, ExpectedImprovement
 from nas.search.forecast.features import features_of
 from nas.search.forecast.model import Forecast, forecast
+from nas.search.searchers import DensitySearcher, ForecastSearcher
 from search_spaces import load_space
 
 RUNGS = (1, 3, 9)
@@ -45,9 +45,11 @@ def truth(spec: ArchSpec, rung: int) -> float:
     return final - 0.05 * unit.branch_act + luck + late
 
 
-def begun(specs: dict[str, ArchSpec], reached: dict[str, int]) -> list[Contender]:
+def begun(specs: dict[str, ArchSpec], reached: dict[str, int]) -> list[TrialSnapshot]:
     return [
-        Contender(key, (count(specs[key]).mflops,), tuple(truth(specs[key], r) for r in range(n)))
+        TrialSnapshot(
+            key, (count(specs[key]).mflops,), tuple(truth(specs[key], r) for r in range(n))
+        )
         for key, n in reached.items()
     ]
 
@@ -82,18 +84,18 @@ def test_a_forecast_learns_who_is_late(
     reached = {key: 3 if index < 16 else 1 for index, key in enumerate(keys[:60])}
     rows = {key: row for row, key in enumerate(keys)}
     features = features_of([specs[key] for key in keys], [costs[key] for key in keys])
-    foretold = forecast(features, rows, begun(specs, reached), len(RUNGS))
+    predicted = forecast(features, rows, begun(specs, reached), len(RUNGS))
     final = np.array([truth(specs[key], 2) for key in keys])
     unseen = slice(60, None)
     waiting = slice(16, 60)
     first = np.array([truth(specs[key], 0) for key in keys])
-    same_fall_for_all = first * (final[:16] / first[:16]).mean()
+    same_increment_for_all = first * (final[:16] / first[:16]).mean()
     for part in (waiting, unseen):
-        off = np.abs(foretold.mean[part] - final[part]).mean()
+        off = np.abs(predicted.mean[part] - final[part]).mean()
         assert off < 0.015
-        assert off < 0.5 * np.abs(same_fall_for_all[part] - final[part]).mean()
-    assert (foretold.sd > 0).all()
-    assert foretold.sd[:16].mean() < foretold.sd[unseen].mean()
+        assert off < 0.5 * np.abs(same_increment_for_all[part] - final[part]).mean()
+    assert (predicted.sd > 0).all()
+    assert predicted.sd[:16].mean() < predicted.sd[unseen].mean()
 
 
 def test_a_forecast_listens_to_the_losses(
@@ -106,18 +108,18 @@ def test_a_forecast_listens_to_the_losses(
     final = {key: 0.3 * math.exp(0.4 * luck[key]) for key in keys}
     ended = set(keys[:14])
 
-    def contender(key: str, *, told: bool) -> Contender:
+    def snapshot(key: str, *, told: bool) -> TrialSnapshot:
         errors = (0.9, 0.6, final[key]) if key in ended else (0.9, 0.6)
         early = 2.0 * math.exp(0.2 * luck[key]) if told else 2.0
-        return Contender(key, costs[key], errors, (2.2, early, 1.5)[: len(errors)])
+        return TrialSnapshot(key, costs[key], errors, (2.2, early, 1.5)[: len(errors)])
 
     rows = {key: row for row, key in enumerate(keys)}
     features = features_of([specs[key] for key in keys], [costs[key] for key in keys])
     off = {}
     for told in (True, False):
-        begun = [contender(key, told=told) for key in keys[:50]]
-        foretold = forecast(features, rows, begun, len(RUNGS)).mean[14:50]
-        off[told] = np.abs(foretold - [final[key] for key in keys[14:50]]).mean()
+        begun = [snapshot(key, told=told) for key in keys[:50]]
+        predicted = forecast(features, rows, begun, len(RUNGS)).mean[14:50]
+        off[told] = np.abs(predicted - [final[key] for key in keys[14:50]]).mean()
     assert off[True] < 0.5 * off[False]
 
 
@@ -131,9 +133,9 @@ def test_the_improvement_of_a_certain_network_is_that_of_the_hypervolume(
 ) -> None:
     table = np.array([[c] for _, c in known] + [[cost]])
     errors = np.array([e for e, _ in known])
-    outlook = Outlook.over(table, range(len(known)), errors, worst=1.0)
+    expected_improvement = ExpectedImprovement.over(table, range(len(known)), errors, worst=1.0)
     certain = Forecast(np.array([error]), np.array([1e-9]), np.zeros(1))
-    growth = outlook.improvement(table[-1:], certain)[0]
+    growth = expected_improvement.improvement(table[-1:], certain)[0]
     before = hypervolume(known, (1.0, 1.0))
     after = hypervolume([*known, (error, cost)], (1.0, 1.0))
     assert growth == pytest.approx(after - before, abs=2 / LEVELS * (len(known) + 1))
@@ -142,29 +144,34 @@ def test_the_improvement_of_a_certain_network_is_that_of_the_hypervolume(
 def test_the_improvement_is_an_expectation() -> None:
     rng = np.random.default_rng(0)
     costs = np.array([[0.2, 0.3], [0.6, 0.1], [0.4, 0.4]])
-    outlook = Outlook.over(costs, [0, 1], np.array([0.5, 0.3]), worst=1.0)
+    expected_improvement = ExpectedImprovement.over(costs, [0, 1], np.array([0.5, 0.3]), worst=1.0)
     drawn = rng.normal(0.4, 0.1, 4000)
     mean = np.mean(
         [
-            outlook.improvement(costs[2:], Forecast(np.array([e]), np.array([1e-9]), np.zeros(1)))[
-                0
-            ]
+            expected_improvement.improvement(
+                costs[2:], Forecast(np.array([e]), np.array([1e-9]), np.zeros(1))
+            )[0]
             for e in drawn
         ]
     )
-    foretold = Forecast(np.array([0.4]), np.array([0.1]), np.zeros(1))
-    assert outlook.improvement(costs[2:], foretold)[0] == pytest.approx(mean, rel=0.05)
+    predicted = Forecast(np.array([0.4]), np.array([0.1]), np.zeros(1))
+    assert expected_improvement.improvement(costs[2:], predicted)[0] == pytest.approx(
+        mean, rel=0.05
+    )
 
 
 def test_no_cost_objective_and_a_space_of_one_network_are_no_trouble() -> None:
     space = load_space("quickstart").bind(num_classes=10, in_channels=1, input_size=16)
     some = [space.sample(random.Random(seed)) for seed in range(4)]
     specs = {spec.key: spec for spec in some}
-    prospector = Prospector(specs, dict.fromkeys(specs, ()), RUNGS)
-    seen = [Contender(key, (), (0.5,)) for key in specs]
-    assert {one.key for one in prospector.prospects(seen)} == set(specs)
+    candidate_ranker = CandidateRanker(specs, dict.fromkeys(specs, ()), RUNGS)
+    seen = [TrialSnapshot(key, (), (0.5,)) for key in specs]
+    assert {one.key for one in candidate_ranker.ranked_candidates(seen)} == set(specs)
     alone = {some[0].key: some[0]}
-    assert Prospector(alone, {some[0].key: (1.0,)}, RUNGS).prospects([])[0].key == some[0].key
+    assert (
+        CandidateRanker(alone, {some[0].key: (1.0,)}, RUNGS).ranked_candidates([])[0].key
+        == some[0].key
+    )
 
 
 def test_prospects_do_not_depend_on_the_order_of_arrival(
@@ -172,8 +179,8 @@ def test_prospects_do_not_depend_on_the_order_of_arrival(
 ) -> None:
     reached = {key: 1 + index % 3 for index, key in enumerate(sorted(specs)[::5])}
     standing = begun(specs, reached)
-    forwards = Prospector(specs, costs, RUNGS).prospects(standing)
-    backwards = Prospector(specs, costs, RUNGS).prospects(standing[::-1])
+    forwards = CandidateRanker(specs, costs, RUNGS).ranked_candidates(standing)
+    backwards = CandidateRanker(specs, costs, RUNGS).ranked_candidates(standing[::-1])
     assert forwards == backwards
     in_full = {key for key, rung in reached.items() if rung == 3}
     assert {one.key for one in forwards} == set(specs) - in_full
@@ -182,7 +189,7 @@ def test_prospects_do_not_depend_on_the_order_of_arrival(
 def test_the_rule_begins_some_before_any_goes_on_and_then_finishes_what_it_can(
     specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
 ) -> None:
-    rule = ForecastRule(Prospector(specs, costs, RUNGS), RUNGS[-1])
+    rule = ForecastRule(CandidateRanker(specs, costs, RUNGS), RUNGS[-1])
     few = begun(specs, dict.fromkeys(sorted(specs)[: LEAST_BEGUN - 1], 1))
     assert rule.promote(few, None, closing=False) is None
     assert rule.promote(few, None, closing=True) in {one.key for one in few}
@@ -198,9 +205,9 @@ def test_the_last_epochs_of_a_search_go_to_what_waits_however_little_they_bring(
     hopeless = max(costs, key=lambda key: (costs[key], key))
     known = [key for key in sorted(specs)[:6] if key not in (cheapest, hopeless)]
     standing = begun(specs, dict.fromkeys(known, 3))
-    standing.append(Contender(cheapest, costs[cheapest], (0.02, 0.011, 0.01)))
-    standing.append(Contender(hopeless, costs[hopeless], (0.9, 0.9)))
-    rule = ForecastRule(Prospector(specs, costs, RUNGS), RUNGS[-1])
+    standing.append(TrialSnapshot(cheapest, costs[cheapest], (0.02, 0.011, 0.01)))
+    standing.append(TrialSnapshot(hopeless, costs[hopeless], (0.9, 0.9)))
+    rule = ForecastRule(CandidateRanker(specs, costs, RUNGS), RUNGS[-1])
     assert rule.promote(standing, None, closing=True) is None
     assert rule.promote(standing, 8, closing=False) == hopeless
 
@@ -211,8 +218,8 @@ def test_a_dominating_newcomer_goes_on_under_a_forecast(
     cheapest = min(costs, key=lambda key: (costs[key], key))
     others = [key for key in sorted(specs)[::7] if key != cheapest]
     standing = begun(specs, dict.fromkeys(others, 2))
-    standing.append(Contender(cheapest, costs[cheapest], (0.05, 0.02)))
-    rule = ForecastRule(Prospector(specs, costs, RUNGS), RUNGS[-1])
+    standing.append(TrialSnapshot(cheapest, costs[cheapest], (0.05, 0.02)))
+    rule = ForecastRule(CandidateRanker(specs, costs, RUNGS), RUNGS[-1])
     assert rule.promote(standing, None, closing=False) == cheapest
 
 
@@ -225,11 +232,11 @@ def test_density_covers_all_costs_alike(costs: dict[str, tuple[float, ...]]) -> 
     few = {key: costs[key] for key in [*cheap, *dear[:4]]}
     from_dear = 0
     for seed in range(40):
-        dealer, standing = DensityDealer(few, seed), list[Contender]()
+        searcher, standing = DensitySearcher(few, seed), list[TrialSnapshot]()
         for _ in range(4):
             left = [key for key in few if key not in {one.key for one in standing}]
-            key = next(dealer.deal(left, standing))
-            standing.append(Contender(key, few[key], (0.5,)))
+            key = next(searcher.suggest(left, standing))
+            standing.append(TrialSnapshot(key, few[key], (0.5,)))
         from_dear += sum(one.key in dear for one in standing)
     assert from_dear > 40  # four of some fifty: a draw from the space would give about 12
 
@@ -237,12 +244,12 @@ def test_density_covers_all_costs_alike(costs: dict[str, tuple[float, ...]]) -> 
 def test_dealers_repeat_themselves_and_never_deal_what_is_gone(
     specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
 ) -> None:
-    density = DensityDealer(costs, 3)
-    dealer = ForecastDealer(Prospector(specs, costs, RUNGS), density)
+    density = DensitySearcher(costs, 3)
+    searcher = ForecastSearcher(CandidateRanker(specs, costs, RUNGS), density)
     standing = begun(specs, dict.fromkeys(sorted(specs)[:10], 1))
     left = sorted(specs)[10:]
-    for one in (density, dealer):
-        dealt = list(one.deal(left, standing))
-        assert dealt == list(one.deal(left[::-1], standing[::-1]))
+    for one in (density, searcher):
+        dealt = list(one.suggest(left, standing))
+        assert dealt == list(one.suggest(left[::-1], standing[::-1]))
         assert sorted(dealt) == left
-    assert list(density.deal([], standing)) == []
+    assert list(density.suggest([], standing)) == []

@@ -110,7 +110,7 @@ def test_a_search_outlives_a_restart_of_its_server(
             "failed": sum(one.outcome is Outcome.FAILED for one in records),
         },
     )
-    assert [r.outcome for r in records if r.outcome is not Outcome.REPLAYED] == [
+    assert [r.outcome for r in records if r.outcome is not Outcome.DUPLICATE] == [
         Outcome.TRAINED
     ] * 4
     assert not (tmp_path / "runs/far/study.db").exists()

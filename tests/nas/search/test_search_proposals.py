@@ -47,11 +47,11 @@ def test_a_network_over_budget_is_never_trained_and_costs_no_trial(tmp_path: Pat
     _, records = formula_search(tmp_path / "run", config, executor)
     outcomes = Counter(r.outcome for r in records)
     assert outcomes[Outcome.TRAINED] == 12
-    assert outcomes[Outcome.REFUSED] > 0
+    assert outcomes[Outcome.INFEASIBLE] > 0
     for one in records:
         over = count(one.spec).mflops > limit
-        assert (one.outcome is Outcome.REFUSED) == over
-        assert bool(one.note) == over or one.outcome is Outcome.REPLAYED
+        assert (one.outcome is Outcome.INFEASIBLE) == over
+        assert bool(one.note) == over or one.outcome is Outcome.DUPLICATE
 
 
 def test_the_sampler_is_told_of_refusals_as_constraints(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_the_sampler_is_told_of_refusals_as_constraints(tmp_path: Path) -> None:
 
 def test_a_network_seen_before_gets_the_known_result(tmp_path: Path) -> None:
     _, records = formula_search(tmp_path / "run", make_config(trials=40))
-    replayed = [r for r in records if r.outcome is Outcome.REPLAYED]
+    replayed = [r for r in records if r.outcome is Outcome.DUPLICATE]
     assert replayed
     for one in replayed:
         first = next(r for r in records if r.key == one.key)
@@ -82,7 +82,7 @@ def test_a_duplicate_of_a_network_in_training_waits_for_its_result(tmp_path: Pat
     config = make_config(trials=60, workers=40)
     _, records = formula_search(tmp_path / "run", config, executor)
     assert max(Counter(executor.started).values()) == 1
-    assert any(r.outcome is Outcome.REPLAYED for r in records)
+    assert any(r.outcome is Outcome.DUPLICATE for r in records)
     assert all(r.outcome is not Outcome.RUNNING for r in records)
 
 
@@ -112,7 +112,7 @@ def test_a_failed_network_is_not_trained_again_and_the_search_goes_on(tmp_path: 
     # A failed training is spent: otherwise a space that cannot be trained would never end.
     assert len(executor.started) == 30
     for one in records:
-        if one.outcome is Outcome.REPLAYED and one.key in {f.key for f in failed}:
+        if one.outcome is Outcome.DUPLICATE and one.key in {f.key for f in failed}:
             assert one.values == ()
 
 

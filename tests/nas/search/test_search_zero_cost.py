@@ -18,9 +18,9 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.cli.main import main
 from nas.runs import Outcome, TrialRecord
-from nas.search.dealers import ShuffledDealer, WarmStartDealer
-from nas.search.dealers.warm_start import FIRST
-from nas.search.early_stopping import Contender
+from nas.search.early_stopping import TrialSnapshot
+from nas.search.searchers import ShuffledSearcher, WarmStartSearcher
+from nas.search.searchers.warm_start import FIRST
 from nas.search.zero_cost import SCORES, naswot, score, score_networks, synflow
 from nas.search.zero_cost.scores import ZeroCostScores
 from search_spaces import load_space
@@ -101,12 +101,12 @@ def test_no_network_comes_before_one_that_is_better_and_cheaper(
 ) -> None:
     costs = {key: (cost,) for key, (_, cost) in networks.items()}
     scores = {key: value for key, (value, _) in networks.items()}
-    then = ShuffledDealer(0)
-    contenders = [Contender(f"begun{i}", (1.0,), ()) for i in range(begun)]
-    dealt = list(WarmStartDealer(scores, costs, then).deal(sorted(networks), contenders))
+    then = ShuffledSearcher(0)
+    snapshots = [TrialSnapshot(f"begun{i}", (1.0,), ()) for i in range(begun)]
+    dealt = list(WarmStartSearcher(scores, costs, then).suggest(sorted(networks), snapshots))
     assert set(dealt) == set(networks)
     if begun >= FIRST:
-        assert dealt == list(then.deal(sorted(networks), contenders))
+        assert dealt == list(then.suggest(sorted(networks), snapshots))
         return
     for index, key in enumerate(dealt[: len(networks)]):
         for later in dealt[index + 1 : len(networks)]:

@@ -1,0 +1,83 @@
+"""A training on a machine that does not see the run's folder, by way of a store that it reaches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nas.errors import WorkFailed
+from nas.runs import Store, TrialFolder, write_text
+from nas.training.begin import print_into
+from nas.training.job import EpochMetrics, TrainJob
+from nas.training.metrics import read_metrics
+from nas.training.worker import main
+
+
+def push(job: TrainJob, store: Store, attempt: str) -> None:
+    """Put what is known of a training into the store, for the machine that goes on with it.
+
+    Args:
+        job: To be done there.
+        store: Where.
+        attempt: The name of this try; whoever trains under an earlier one may write no more.
+    """
+    folder = TrialFolder(job.folder)
+    store.write(folder.attempt, attempt)
+    sync(folder, store)
+
+
+def sync(folder: TrialFolder, store: Store) -> None:
+    """Bring the later of the two checkpoints, here and in the store, to where the earlier one is."""
+    here, there = len(read_metrics(folder)), len(store.read(folder.metrics).splitlines())
+    # The metrics last: they say what the checkpoint has come to.
+    files = (folder.checkpoint, folder.metrics)
+    for file in files if here != there else ():
+        if here > there:
+            store.put(file)
+        else:
+            store.get(file)
+
+
+def pull(folder: TrialFolder, store: Store) -> None:
+    """Write all that a training has left in the store into its folder here."""
+    sync(folder, store)
+    for file in (folder.arch, folder.error, folder.output):
+        store.get(file)
+
+
+def train_remotely(job: TrainJob, store: Store, attempt: str) -> int:
+    """Train ``job`` in a temporary folder, from the store's checkpoint, and keep the store up to date.
+
+    Args:
+        job: Its folder is relative to the one that the search runs in.
+        store: Gets the checkpoint after every epoch.
+        attempt: See ``send``.
+
+    Returns:
+        The exit code of the training.
+    """
+    folder = TrialFolder(job.folder)
+
+    def check_still_ours() -> None:
+        if store.read(folder.attempt) != attempt:
+            raise WorkFailed(f"{folder.path}: another process has taken this training up")
+
+    def keep(_: EpochMetrics) -> None:
+        check_still_ours()
+        store.put(folder.checkpoint)
+        store.put(folder.metrics)
+
+    with TemporaryDirectory(prefix="sknas-", ignore_cleanup_errors=True) as here:
+        os.chdir(here)
+        write_text(folder.job, job.model_dump_json())
+        print_into(folder.output)
+        for file in (folder.checkpoint, folder.metrics):
+            store.get(file)
+        code = main(folder.job, keep)
+        check_still_ours()
+        for file in (folder.arch, folder.output, folder.error):
+            if file.is_file():
+                store.put(file)
+        os.chdir(Path(here).anchor)
+    return code

@@ -1,0 +1,204 @@
+"""Suites: what is measured on a device, and how it comes there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from blocks import ArchSpec, InvalidInput, UnitSpec, build
+from blocks.deploy import fuse
+from blocks.units import UNITS
+from blocks.units.surgery import block_in
+from nas.cost.latency import blocks_of, plain_of
+from nas.errors import WorkFailed
+from nas.export import Benchmark, benchmarks_of, suite, write_suite
+from nas.export.evaluate import load
+
+SPEC = ArchSpec(
+    backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16,
+    unit=UnitSpec(dilations=(1,), branch_act=True),
+)  # fmt: skip
+BENCHMARKS = benchmarks_of([SPEC], seed=0)
+"""The plain network and this one, and of each of six kinds of block the plain one and one with units."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite for ONNX Runtime; for reading."""
+    folder = tmp_path_factory.mktemp("suites") / "suite"
+    write_suite(folder, BENCHMARKS, "onnx", "fp32", workers=2)
+    return folder
+
+
+def measure(python: Path | str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(python), str(folder / "bench.py"), "--seconds", "0.002", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.mark.slow
+def test_every_piece_is_measured_where_pytorch_is_not(finished: Path, bare_python: Path) -> None:
+    assert len(BENCHMARKS) == 2 + 6 * 2
+    measurements = measure(bare_python, finished, "--json")
+    assert measurements.returncode == 0, measurements.stderr
+    found = json.loads(measurements.stdout)
+    assert [one["key"] for one in found["latencies"]] == [benchmark.key for benchmark in BENCHMARKS]
+    assert all(one["p50"] > 0 and one["n"] >= 100 for one in found["latencies"])
+    archs = [one["arch"] for one in found["latencies"] if one["arch"] is not None]
+    assert [ArchSpec.model_validate(arch).key for arch in archs] == [BENCHMARKS[0].key, SPEC.key]
+    table = measure(bare_python, finished)
+    assert "and 12 benchmarks of networks" in table.stdout
+
+
+def test_a_piece_computes_what_the_block_does(tmp_path: Path) -> None:
+    benchmark = next(one for one in BENCHMARKS if one.path == "stage3.1" and "sk" in one.key)
+    torch.manual_seed(0)
+    block = fuse(build(benchmark.spec), "graph").get_submodule(benchmark.path)
+    torch.manual_seed(0)
+    suite.export_benchmark(tmp_path, benchmark, "onnx", "fp32")
+    image = torch.randn(benchmark.shape)
+    run = load("onnx", tmp_path / benchmark.folder / "model.onnx")
+    np.testing.assert_allclose(run(image.numpy()), block(image).detach().numpy(), atol=1e-5)
+
+
+UNITS_EVERYWHERE = [
+    *(UnitSpec(kind=kind) for kind in ("sk", "se", "nl", "snl", "gc", "cbam", "bam")),
+    *(UnitSpec(kind="se", placement=place) for place in ("conv", "standard", "pre", "post")),
+    *(UnitSpec(kind="sk", blocks=blocks) for blocks in [(0,), (-1,), (0, -1)]),
+    UnitSpec(kind="bam", blocks=(-1,)),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backbone", ["shufflenet_v2", pytest.param("mobilenet_v2", marks=pytest.mark.long)]
+)
+@pytest.mark.parametrize("unit", UNITS_EVERYWHERE, ids=lambda unit: f"{unit.kind}{unit.blocks}")
+def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
+    spec = ArchSpec(backbone=backbone, width=0.5, num_classes=10, input_size=32, unit=unit)
+    blocks = {one.path: one for one in blocks_of(backbone, spec.geometry)}
+    found = [benchmark for benchmark in benchmarks_of([spec], seed=0, whole=0) if benchmark.path]
+    changes: list[int] = []
+    for benchmark in found:
+        with torch.device("meta"):
+            own = block_in(build(benchmark.spec), benchmark.path)
+            plain = block_in(build(plain_of(spec)), benchmark.path)
+        block = blocks[benchmark.path]
+        stands = benchmark.spec.unit.at(block.stage)
+        # The closed form knows what a unit adds; the module has to have it.
+        added = sum(
+            (UNITS[stands.kind].count(stands, point) - point.plain).params
+            for point in block.insertion_points
+        )
+        sizes = [sum(value.numel() for value in one.parameters()) for one in (own, plain)]
+        assert sizes[0] - sizes[1] == added
+        changes.append(added)
+    assert any(changes)
+
+
+def test_pieces_in_eight_bits(tmp_path: Path) -> None:
+    write_suite(tmp_path / "suite", BENCHMARKS[-1:], "onnx", "int8")
+    found = json.loads((tmp_path / "suite/suite.json").read_text())
+    (benchmark,) = found["benchmarks"]
+    assert found["precision"] == "int8"
+    assert [file["name"] for file in benchmark["files"]] == ["model.int8.onnx"]
+    assert measure(sys.executable, tmp_path / "suite").returncode == 0
+
+
+def test_what_is_there_is_not_exported_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "suite"
+    broken = Benchmark(BENCHMARKS[0].key, BENCHMARKS[0].spec, "no.such.block", BENCHMARKS[0].shape)
+    with pytest.raises(WorkFailed, match=r"onnx: a benchmark could not be exported \(Attrib"):
+        write_suite(folder, [*BENCHMARKS[2:4], broken], "onnx", "fp32")
+    assert not (folder / "suite.json").exists()
+    there = {path: path.stat().st_mtime_ns for path in folder.glob("*/model.onnx")}
+    assert not list(folder.glob(".*/"))
+    done: list[int] = []
+    write_suite(folder, BENCHMARKS[2:5], "onnx", "fp32", progress=done.append)
+    assert done[-1] == 3
+    for path, changed in there.items():
+        assert path.stat().st_mtime_ns == changed
+    assert len(json.loads((folder / "suite.json").read_text())["benchmarks"]) == 3
+
+
+@pytest.mark.long
+def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from test_export_suite import BENCHMARKS\n"
+        "from nas.export import write_suite\n"
+        "if __name__ == '__main__':\n"
+        "    write_suite(Path('suite'), BENCHMARKS, 'onnx', 'fp32')\n"
+    )
+    (tmp_path / "begin.py").write_text(code)
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    begun = subprocess.Popen(
+        [sys.executable, "begin.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}
+    )
+    folder = tmp_path / "suite"
+    try:
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("*/benchmark.json")):
+            assert begun.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        with pytest.raises(InvalidInput, match="another process is writing this suite"):
+            write_suite(folder, BENCHMARKS, "onnx", "fp32")
+        workers = psutil.Process(begun.pid).children(recursive=True)
+    finally:
+        begun.kill()
+        begun.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
+    with pytest.raises(InvalidInput, match="begun for onnx-fp32"):
+        write_suite(folder, BENCHMARKS, "onnx", "int8")
+    (folder / ".half-leftover").mkdir()
+    write_suite(folder, BENCHMARKS, "onnx", "fp32")
+    assert not list(folder.glob(".*"))
+    assert measure(sys.executable, folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda suite: (suite / "suite.json").write_text("{"), "suite.json: missing or broken"),
+        (lambda suite: (suite / "suite.json").write_text("[]"), "suite.json: missing or broken"),
+        (
+            lambda suite: (suite / "suite.json").write_text(
+                (suite / "suite.json").read_text().replace('"format": 1', '"format": 9')
+            ),
+            "format 9",
+        ),
+        (
+            lambda suite: (suite / "suite.json").write_text(
+                (suite / "suite.json").read_text().replace("model.onnx", "../../../etc/passwd")
+            ),
+            "passwd: missing",
+        ),
+        (lambda suite: next(suite.glob("*/model.onnx")).write_bytes(b"x"), "its checksum differs"),
+        (lambda suite: next(suite.glob("*/model.onnx")).unlink(), "missing; export"),
+    ],
+    ids=["no JSON", "a list", "another format", "outside", "another file", "no file"],
+)
+def test_damaged_kits_are_refused_in_one_line(
+    damage: Callable[[Path], object], message: str, finished: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "suite"
+    shutil.copytree(finished, folder)
+    damage(folder)
+    measurements = measure(sys.executable, folder)
+    assert (measurements.returncode, measurements.stdout) == (2, "")
+    (line,) = measurements.stderr.strip().splitlines()
+    assert message in line
