@@ -24,7 +24,7 @@ from blocks.units import UNITS
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a plain network that has places for units.
+    """A block of a plain network that has insertion points.
 
     Attributes:
         path: In the module tree.
@@ -70,16 +70,18 @@ def plain_of(spec: ArchSpec) -> ArchSpec:
 
 @lru_cache(maxsize=256)
 def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
-    """The blocks of a plain network that have places for units, in forward order.
+    """The blocks of a plain network that have insertion points, in forward order.
 
     One run on torch's meta device, as in ``blocks.profile``, remembered for each geometry.
     """
     with torch.device("meta"):
         model = BACKBONES[backbone].make(geometry).eval()
     plain = ArchSpec(backbone=backbone, unit=NO_UNIT, **asdict(geometry)).profile
-    paths = {(one.stage, one.index): one.block for one in plain.places if one.block is not None}
+    block_paths = {
+        (one.stage, one.index): one.block for one in plain.module_paths if one.block is not None
+    }
     shapes: dict[str, tuple[int, ...]] = {}
-    for path in paths.values():
+    for path in block_paths.values():
         model.get_submodule(path).register_forward_pre_hook(
             lambda _module, inputs, path=path: shapes.__setitem__(path, tuple(inputs[0].shape))
         )
@@ -87,13 +89,13 @@ def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
     with torch.no_grad():
         model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
     found = []
-    for (stage, index), path in paths.items():
+    for (stage, index), path in block_paths.items():
         layers = f"{model.get_submodule(path)} {shapes[path]}"
         digest = hashlib.sha256(layers.encode()).hexdigest()[:8]
         insertion_points = tuple(
             point
-            for place, point in zip(plain.places, plain.insertion_points, strict=True)
-            if (place.stage, place.index) == (stage, index)
+            for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True)
+            if (paths.stage, paths.index) == (stage, index)
         )
         found.append(
             Block(path, stage, index, plain.depth(stage), shapes[path], digest, insertion_points)
