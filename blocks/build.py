@@ -49,9 +49,9 @@ def build(
         load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
     plain = spec.profile
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
-    for place, point in zip(plain.places, plain.insertion_points, strict=True):
-        unit = spec.unit_at(place)
+    for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True):
+        unit = spec.unit_at(paths)
         UNITS[unit.kind].install(
-            model, place, unit, point, "plain" if start == "plain" else fallback
+            model, paths, unit, point, "plain" if start == "plain" else fallback
         )
     return model

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from blocks.backbones import BACKBONES, Geometry
-from blocks.backbones.base import Backbone, Place
+from blocks.backbones.base import Backbone, ModulePaths
 from blocks.counting import Counts, conv_bn
 from blocks.errors import InvalidInput
 
@@ -85,7 +85,7 @@ class BackboneProfile:
     """A plain network with its insertion_points taken out.
 
     Attributes:
-        places: Where each point lies in the module tree, in forward order.
+        module_paths: The module paths of each insertion point, in forward order.
         insertion_points: The shapes of each, in the same order.
         stages: The insertion_points by stage, ascending.
         rest: Counts of everything but the insertion_points' convolutions and BatchNorms.
@@ -93,7 +93,7 @@ class BackboneProfile:
         signature: Digest of every layer's shapes; two widths that round to one network share it.
     """
 
-    places: tuple[Place, ...]
+    module_paths: tuple[ModulePaths, ...]
     insertion_points: tuple[InsertionPoint, ...]
     stages: tuple[Stage, ...]
     rest: Counts
@@ -120,8 +120,8 @@ def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
     with torch.device("meta"):
         model = family.make(geometry).eval()
     passed = _run(model, geometry)
-    places = _places_of(family, model, backbone)
-    insertion_points = tuple(_insertion_point(model, place, passed) for place in places)
+    module_paths = _module_paths(family, model, backbone)
+    insertion_points = tuple(_insertion_point(model, paths, passed) for paths in module_paths)
     layers = {
         path: output
         for path, (_, output) in passed.items()
@@ -134,9 +134,9 @@ def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
         rest = rest - point.plain
     numbers = sorted({point.stage for point in insertion_points})
     return BackboneProfile(
-        places=places,
+        module_paths=module_paths,
         insertion_points=insertion_points,
-        stages=tuple(_stage(number, places, insertion_points) for number in numbers),
+        stages=tuple(_stage(number, module_paths, insertion_points) for number in numbers),
         rest=rest,
         channels={
             s: tuple(sorted({x.channels for x in insertion_points if x.stage == s}))
@@ -146,18 +146,18 @@ def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
     )
 
 
-def _places_of(family: Backbone, model: nn.Module, backbone: str) -> tuple[Place, ...]:
-    """The places, each of them one."""
-    places = tuple(family.places(model))
+def _module_paths(family: Backbone, model: nn.Module, backbone: str) -> tuple[ModulePaths, ...]:
+    """The paths of every insertion point; each is checked against the modules of ``model``."""
+    module_paths = tuple(family.module_paths(model))
     modules = dict(model.named_modules())
-    for place in places:
-        if not isinstance(modules.get(place.conv), nn.Conv2d):
-            found = type(modules.get(place.conv)).__name__
-            raise InvalidInput(f"backbone {backbone}: {place}: conv is no Conv2d but {found}")
-        for path in (place.norm, place.block, place.entry, place.exit, place.exit_norm):
+    for paths in module_paths:
+        if not isinstance(modules.get(paths.conv), nn.Conv2d):
+            found = type(modules.get(paths.conv)).__name__
+            raise InvalidInput(f"backbone {backbone}: {paths}: conv is no Conv2d but {found}")
+        for path in (paths.norm, paths.block, paths.entry, paths.exit, paths.exit_norm):
             if path and path not in modules:
-                raise InvalidInput(f"backbone {backbone}: {place}: there is no module {path}")
-    return places
+                raise InvalidInput(f"backbone {backbone}: {paths}: there is no module {path}")
+    return module_paths
 
 
 def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:
@@ -176,28 +176,28 @@ def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor
 
 
 def _insertion_point(
-    model: nn.Module, place: Place, passed: dict[str, tuple[Tensor, Tensor]]
+    model: nn.Module, paths: ModulePaths, passed: dict[str, tuple[Tensor, Tensor]]
 ) -> InsertionPoint:
-    conv = model.get_submodule(place.conv)
+    conv = model.get_submodule(paths.conv)
     assert isinstance(conv, nn.Conv2d)
     figures = (
-        place.stage,
+        paths.stage,
         conv.in_channels,
         conv.in_channels // conv.groups,
         conv.kernel_size[0],
         conv.stride[0],
-        passed[place.conv][1].shape[-1],
+        passed[paths.conv][1].shape[-1],
     )
-    if place.block is None:
+    if paths.block is None:
         return InsertionPoint(*figures, on_shortcut=True)
-    before, after = passed[place.block]
-    bare = place.shortcut is not None and place.shortcut not in passed
+    before, after = passed[paths.block]
+    bare = paths.shortcut is not None and paths.shortcut not in passed
     return InsertionPoint(
         *figures,
-        pre=_shape(passed[place.entry][0]),
-        standard=_shape(passed[place.exit][1]),
+        pre=_shape(passed[paths.entry][0]),
+        standard=_shape(passed[paths.exit][1]),
         post=_shape(after),
-        identity=None if place.shortcut is None else _shape(before if bare else after),
+        identity=None if paths.shortcut is None else _shape(before if bare else after),
     )
 
 
@@ -206,12 +206,12 @@ def _shape(maps: Tensor) -> Shape:
 
 
 def _stage(
-    number: int, places: tuple[Place, ...], insertion_points: tuple[InsertionPoint, ...]
+    number: int, module_paths: tuple[ModulePaths, ...], insertion_points: tuple[InsertionPoint, ...]
 ) -> Stage:
     groups: dict[InsertionPoint, list[int]] = {}
-    for place, point in zip(places, insertion_points, strict=True):
+    for paths, point in zip(module_paths, insertion_points, strict=True):
         if point.stage == number:
-            groups.setdefault(point, []).append(place.index)
+            groups.setdefault(point, []).append(paths.index)
     depth = 1 + max(index for indices in groups.values() for index in indices)
     return Stage(number, depth, tuple((point, tuple(found)) for point, found in groups.items()))
 

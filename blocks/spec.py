@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.backbones import Geometry
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.errors import InvalidInput
 from blocks.profile import BackboneProfile, Stage, profile
 from blocks.unit_spec import UnitSpec
@@ -86,17 +86,17 @@ class ArchSpec(BaseModel):
         """
         plain = self.profile
         units = [
-            (point.stage, place.index, point.on_shortcut, UNITS[unit.kind].resolve(unit, point))
-            for place, point in zip(plain.places, plain.insertion_points, strict=True)
-            for unit in [self.unit_at(place)]
+            (point.stage, paths.index, point.on_shortcut, UNITS[unit.kind].resolve(unit, point))
+            for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True)
+            for unit in [self.unit_at(paths)]
         ]
         whole = [self.backbone, plain.signature, self.input_size, units]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
-    def unit_at(self, place: Place) -> UnitSpec:
+    def unit_at(self, paths: ModulePaths) -> UnitSpec:
         """The unit that stands at one place of the backbone, with its stage's overrides applied."""
-        unit = self.unit.at(place.stage)
-        stands = unit.stands_at(place.index, self.profile.depth(place.stage))
+        unit = self.unit.at(paths.stage)
+        stands = unit.stands_at(paths.index, self.profile.depth(paths.stage))
         return unit if stands else NO_UNIT
 
     @property

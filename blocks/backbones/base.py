@@ -1,4 +1,4 @@
-"""What every backbone is: a plain torchvision network and the places where a unit may stand in it."""
+"""What every backbone is: a plain torchvision network and its insertion points."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one spatial convolution lies in the module tree, and the block around it; all paths.
+class ModulePaths:
+    """The module paths of one insertion point: a spatial convolution and the block around it.
 
     Attributes:
         stage: Stage of the network, as ``unit.stages`` in an ArchSpec counts them.
@@ -36,11 +36,11 @@ class Place:
         conv: The convolution that sees more than one pixel.
         norm: Its BatchNorm.
         block: The block, whose output other blocks read; None for a convolution on a block's shortcut,
-            where a unit can only take the place of the convolution.
+            where a unit can only replace the convolution.
         entry: First module of the branch that the convolution is on.
         exit: Last module of that branch, before the addition or concatenation.
         exit_norm: Last BatchNorm of the branch; nothing but ReLUs comes between it and the exit.
-        shortcut: Where a module on the shortcut is or may be put; None when the block has no such place.
+        shortcut: The module on the shortcut, or the path where one can be put; None if neither exists.
     """
 
     stage: int
@@ -79,8 +79,8 @@ class Backbone(ABC):
         """Path of the last linear layer, the one that names the classes."""
 
     @abstractmethod
-    def places(self, model: nn.Module) -> list[Place]:
-        """Every place of ``model``, in forward order."""
+    def module_paths(self, model: nn.Module) -> list[ModulePaths]:
+        """The paths of every insertion point of ``model``, in forward order."""
 
 
 def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from torch import nn
 
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.profile import InsertionPoint
@@ -61,9 +61,14 @@ class Unit(ABC):
 
     @abstractmethod
     def install(
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
-        """Put the unit at ``place`` in ``model``.
+        """Put the unit at ``paths`` in ``model``.
 
         Raises:
             InvalidInput: ``start`` is "plain" and the network cannot compute what it computed before.
@@ -83,7 +88,12 @@ class Plain(Unit):
         return point.plain
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
         return
 

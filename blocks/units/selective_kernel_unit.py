@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from torch import nn
 
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.profile import InsertionPoint
 from blocks.unit_spec import Kernel, UnitSpec
@@ -125,7 +125,12 @@ class SelectiveKernelUnit(Unit):
         return Counter({one: times for one, times in found.items() if times})
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
         if self.resolve(unit, point) == PLAIN:
             return
@@ -141,7 +146,7 @@ class SelectiveKernelUnit(Unit):
             stride=point.stride,
             select=unit.select,
         )
-        conv, norm = model.get_submodule(place.conv), model.get_submodule(place.norm)
+        conv, norm = model.get_submodule(paths.conv), model.get_submodule(paths.norm)
         assert isinstance(conv, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
         keep_norm_settings(module, norm)
@@ -149,8 +154,8 @@ class SelectiveKernelUnit(Unit):
             inherit(module, conv, norm)
         if start == "plain":
             compute_plain(module, unit, point)
-        replace(model, place.conv, module)
-        replace(model, place.norm, None)
+        replace(model, paths.conv, module)
+        replace(model, paths.norm, None)
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""The latency of networks on a device that was measured once: a sum over their blocks."""
+"""The predicted latency of networks on a device that was measured once: a sum over their blocks."""
 
 from __future__ import annotations
 
