@@ -58,3 +58,6 @@ class ShuffleNetV2(Backbone):
                 ends = branch_ends(branch, f"{path}.branch2")
                 places.append(Place(stage, int(name), conv, norm, path, *ends))
         return places
+
+
+BACKBONES: dict[str, ShuffleNetV2] = {"shufflenet_v2": ShuffleNetV2()}
