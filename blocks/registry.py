@@ -75,14 +75,18 @@ class Registry(Generic[T]):
             raise ValueError(f"{self.what} {name!r} is registered already")
         self._entries[name] = entry
 
+    def check(self, name: str) -> None:
+        """Raise InvalidInput when there is no entry of this name; makes none."""
+        if name not in self:
+            allowed = ", ".join(self._entries)
+            raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}{self._hint()}")
+
     def __getitem__(self, name: str) -> T:
-        if name in self:
-            entry = self._entries[name]
-            if isinstance(entry, _Later):
-                entry = self._entries[name] = entry.make()
-            return entry
-        allowed = ", ".join(self._entries)
-        raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}{self._hint()}")
+        self.check(name)
+        entry = self._entries[name]
+        if isinstance(entry, _Later):
+            entry = self._entries[name] = entry.make()
+        return entry
 
     def __contains__(self, name: object) -> bool:
         if name not in self._entries:

@@ -29,7 +29,7 @@ def placement_words(unit: UnitSpec, default: Placement) -> list[str]:
 
 
 def words_of(unit: UnitSpec) -> list[str] | None:
-    """The fields of ``unit`` that have an effect; None for a kind that does not come with the program."""
+    """The fields of ``unit`` that have an effect; None for a kind of one's own."""
     if unit.kind not in _FIELDS:
         return None
     default = DEFAULT_PLACEMENT.get(unit.kind)
