@@ -59,10 +59,10 @@ def _module_paths_of(family: Backbone, model: nn.Module, backbone: str) -> tuple
     for paths in module_paths:
         if not isinstance(modules.get(paths.conv), nn.Conv2d):
             found = type(modules.get(paths.conv)).__name__
-            raise InvalidInput(f"backbone {backbone}: {place}: conv is no Conv2d but {found}")
+            raise InvalidInput(f"backbone {backbone}: {paths}: conv is no Conv2d but {found}")
         for path in (paths.norm, paths.block, paths.entry, paths.exit, paths.exit_norm):
             if path and path not in modules:
-                raise InvalidInput(f"backbone {backbone}: {place}: there is no module {path}")
+                raise InvalidInput(f"backbone {backbone}: {paths}: there is no module {path}")
     return module_paths
 
 
