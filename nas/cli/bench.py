@@ -11,8 +11,7 @@ import typer
 
 from blocks.errors import InvalidInput
 from nas.cli.console import AsJson
-from nas.export import SHIPPED
-from nas.export.suite import UNFINISHED
+from nas.export.places import SHIPPED, UNFINISHED
 
 
 def bench(
@@ -33,7 +32,9 @@ def bench(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the latency of every artifact: one image at a time, the candidates taking turns.
+    """Measure the latency of every artifact, one image at a time.
+
+    The artifacts take turns.
 
     A folder may also be a kit of nas latency kit.
 
