@@ -30,7 +30,8 @@ from blocks.unit_spec import UnitOverride, UnitSpec
 from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
-from nas.export.bundle import BENCH, SHIPPED
+from nas.export.bundle import BENCH
+from nas.export.places import SHIPPED, UNFINISHED
 from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
 from nas.runs import check_folders_above, write_text
@@ -41,7 +42,7 @@ WHOLE_NETWORKS = 20
 CALIBRATION = 4
 """Number of random images that calibrate an int8 benchmark; its latency does not depend on them."""
 
-UNFINISHED, ENTRY, PARTIAL = ".unfinished", "benchmark.json", ".half-"
+ENTRY, PARTIAL = "benchmark.json", ".half-"
 OLD_ENTRY = "piece.json"
 """Of version 0.1; an unfinished suite of that version is completed."""
 

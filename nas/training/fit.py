@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -19,6 +18,7 @@ from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
+from nas.runs.folder import LOGS
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
@@ -31,7 +31,6 @@ from nas.training.progress import EpochCloser
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 
-LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
 """How long a training waits for another process to train its parent. Whoever holds the lock of a folder
