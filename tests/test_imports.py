@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["blocks", "search_spaces", "nas"]
 NAS = [
+    "plugins",
     "cost",
     "data",
     "runs",
