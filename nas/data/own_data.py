@@ -17,7 +17,8 @@ from nas.data.image_files import centre_resize
 from nas.data.image_folder import INPUT_SIZE
 from nas.data.interface import DataInfo
 from nas.data.own_batches import VIEW_SEED, OwnEvalBatches, OwnTrainBatches
-from nas.data.own_datasets import Datasets, Form, Items, Part, Refused, Request, read_item
+from nas.data.own_datasets import Form, Items, Part, Refused, Request, read_item
+from nas.data.splits import Datasets
 from nas.data.statistics import Statistics
 from nas.plugins import Expected, calling, place_of, resolve
 

@@ -1,4 +1,4 @@
-"""What a data set of one's own gives, and how its items are read and checked."""
+"""How the items of a data set of one's own are read and checked."""
 
 from __future__ import annotations
 
@@ -22,31 +22,6 @@ from nas.data.image_files import MODES, centre_crop, random_crop
 from nas.plugins import place_of
 
 PAIR = "a pair (PIL image or tensor, label)"
-
-
-@dataclass(frozen=True)
-class Datasets:
-    """A data set of one's own: what the callable that ``--data my.py:NAME`` names returns.
-
-    The splits are map-style datasets (``__len__``, ``__getitem__`` from 0) whose items are pairs of an
-    image and a label. Images are all PIL images, of any size, or all tensors (C, S, S) of one size and
-    type: uint8, or floating point in [0, 1]. Labels are whole numbers from 0.
-
-    Attributes:
-        train: Images that networks are trained on.
-        val: Images that the search compares networks by.
-        test: Images that only a full training looks at, once.
-        class_names: One name per class, in the order of the labels.
-        flip: Whether a mirrored image is still of its class; the default of ``data.flip``.
-        crop_padding: The default of ``data.crop_padding``, for tensors.
-    """
-
-    train: Dataset[Any]
-    val: Dataset[Any]
-    test: Dataset[Any]
-    class_names: Sequence[str]
-    flip: bool = True
-    crop_padding: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,8 +139,8 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
         number = whole_number(label)
         if number is None or not 0 <= number < self._form.classes:
             raise _Wrong(
-                f"label {label!r:.40}; expected a whole number from 0 to {self._form.classes - 1}, as many as "
-                "there are class names"
+                f"label {label!r:.40}; expected a whole number from 0 to {self._form.classes - 1}, the "
+                "place of a class name"
             )
         return number
 

@@ -44,7 +44,9 @@ def load_data(config: DataConfig) -> Data:
     """
     kind, colon, path = config.name.partition(":")
     key = f"{kind}:PATH" if colon and path else config.name
-    module = MODULES.get(key, OWN_MODULE if is_reference(config.name) else None)
+    ours = kind in {name.partition(":")[0] for name in MODULES}
+    own = OWN_MODULE if is_reference(config.name) and not ours else None
+    module = MODULES.get(key, own)
     if module is None:
         raise InvalidInput(f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}")
     load: Callable[[DataConfig], Data] = import_module(module).load

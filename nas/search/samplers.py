@@ -8,8 +8,9 @@ proposal, whether or not the process was restarted in between.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from optuna.samplers import (
     BaseSampler,
@@ -20,7 +21,9 @@ from optuna.samplers import (
     TPESampler,
 )
 
+from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from nas.plugins import Expected, calling, is_reference, place_of, resolve
 
 MakeSampler: TypeAlias = Callable[[int], BaseSampler]
 
@@ -36,6 +39,38 @@ for _name in SEARCHERS:
     SAMPLERS.register(_name, lambda seed: RandomSampler(seed=seed))
 TAKE_PAUSED = ("tpe", "gp", "random", *SEARCHERS)
 """Those that can learn from trainings that wait at a rung; the genetic ones need whole generations."""
+
+
+OWN = Expected("a class of optuna.samplers.BaseSampler, or a function from a seed to one", callable)
+"""What a sampler of one's own is."""
+
+
+def make_sampler(sampler: str, seed: int) -> BaseSampler:
+    """A sampler by its name, or one of one's own by its import path.
+
+    Of one's own is called with the seed: a class with ``seed=``, if it takes that, a function with
+    the seed alone.
+
+    Args:
+        sampler: A name in ``SAMPLERS``, ``package.module:NAME`` or ``path/of/file.py:NAME``.
+        seed: Of this sampler alone.
+
+    Raises:
+        InvalidInput: There is no such sampler, or it raises or gives no sampler.
+    """
+    if not is_reference(sampler):
+        return SAMPLERS[sampler](seed)
+    make = cast(Callable[..., object], resolve(sampler, "sampler", OWN))
+    with calling("sampler", sampler, OWN.words):
+        if not inspect.isclass(make):
+            made = make(seed)
+        else:
+            made = make(seed=seed) if "seed" in inspect.signature(make).parameters else make()
+    if not isinstance(made, BaseSampler):
+        raise InvalidInput(
+            f"sampler {sampler}: {place_of(make)}: gives a {type(made).__name__}; expected {OWN.words}"
+        )
+    return made
 
 
 def derive_seed(*parts: int | str) -> int:
