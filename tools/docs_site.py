@@ -1,7 +1,7 @@
 """Hooks of the documentation site (mkdocs.yml): one set of pages for the repository view and the site.
 
 A page links to files as they lie in the repository. Here such links are turned into links of the site:
-README.md is its first page, the other pages and sources outside ``docs/`` that are linked to go along. The
+README.md is its first page; the other pages and sources outside ``docs/`` that are linked go along. The
 command line and the public names of ``nas`` are written into their pages from the program itself.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -15,7 +16,8 @@ def importing() -> Iterator[None]:
     written yet, so there is nothing to clear up.
     """
     handlers = map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    answered = [one for one in handlers if hasattr(one, "at_once")]  # nas.__main__.Interrupt
+    # nas.__main__.Interrupt, which cannot be imported here
+    answered: list[Any] = [one for one in handlers if hasattr(one, "at_once")]
     for one in answered:
         one.at_once = True
     try:

@@ -34,6 +34,7 @@ from nas.export.bundle import BENCH
 from nas.export.places import SHIPPED, UNFINISHED
 from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
+from nas.plugins import without_main
 from nas.runs import check_folders_above, write_text
 from nas.training.fork_server import block_sigint
 
@@ -198,7 +199,7 @@ def _export_all(
     # Spawned: a forked process inherits the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
-        with block_sigint():
+        with block_sigint(), without_main():
             exports = [
                 pool.submit(export_benchmark, folder, one, target, precision) for one in missing
             ]
