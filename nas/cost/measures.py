@@ -14,19 +14,19 @@ from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
 
 Cost: TypeAlias = Callable[[ArchSpec], float]
-"""Figure of a network that needs no training; lower is better."""
+"""A cost of a network that is known before training; lower is better."""
 
 COSTS: dict[str, Cost] = {
     "mflops": lambda spec: count(spec).mflops,
     "params": lambda spec: count(spec).params,
     "activations": lambda spec: count(spec).activations,
 }
-"""Those that need no device."""
+"""The costs that need no device."""
 LATENCY = "latency_ms"
 
 
 def costs_on(device: LatencyTable | None) -> Mapping[str, Cost]:
-    """The costs that are known when ``device`` was measured, or none."""
+    """The costs that are known with the table ``device``, or without a device."""
     return COSTS if device is None else {**COSTS, LATENCY: device.predict}
 
 
@@ -35,12 +35,12 @@ Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One budget that a network does not keep.
+    """One budget that a network exceeds.
 
     Attributes:
-        cost: Its name.
-        value: What the network costs.
-        limit: What it may cost; less than ``value``.
+        cost: Name of the cost.
+        value: The cost of the network.
+        limit: The budget; less than ``value``.
     """
 
     cost: str
@@ -49,24 +49,24 @@ class Violation:
 
     @property
     def excess(self) -> float:
-        """By how much the value is over the limit, as a share of the limit; above 0."""
+        """The excess of the value as a share of the limit; above 0."""
         return self.value / self.limit - 1
 
 
 class Budgets(BaseModel):
-    """Upper limits that a network must keep, each inclusive; None (the default) is no limit.
+    """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
     A field ``max_NAME`` bounds the cost NAME.
 
     Attributes:
         max_mflops: Multiply-adds of convolutions and linear layers for one image, in millions.
-        max_params: Learnable numbers.
-        max_activations: Numbers that convolutions and linear layers write for one image.
-        max_latency_ms: Milliseconds of one image on a device that was measured.
+        max_params: Parameters.
+        max_activations: Output elements of convolutions and linear layers for one image.
+        max_latency_ms: Predicted milliseconds of one image on a measured device.
 
     Raises:
         pydantic.ValidationError: A limit that is not a positive finite number, or an unknown field;
-            :func:`blocks.yaml_files.parse` makes one line of it.
+            :func:`blocks.yaml_files.parse` turns it into one line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,27 +78,27 @@ class Budgets(BaseModel):
 
     @property
     def is_empty(self) -> bool:
-        """Whether every network fits."""
+        """Whether there is no limit."""
         return not self._limits()
 
     def fits(self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS) -> bool:
-        """Whether ``spec`` keeps every limit."""
+        """Whether ``spec`` is within every limit."""
         return not self.violations(spec, costs)
 
     def violations(
         self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS
     ) -> tuple[Violation, ...]:
-        """The limits that ``spec`` is over, in the order of the fields.
+        """The limits that ``spec`` exceeds, in the order of the fields.
 
         Raises:
-            InvalidInput: A cost is bounded that is not among ``costs``: its device is not known.
+            InvalidInput: A bounded cost is not among ``costs``: its device is missing.
         """
         self.check_known(costs)
         values = [(cost, costs[cost](spec), limit) for cost, limit in self._limits()]
         return tuple(Violation(*figures) for figures in values if figures[1] > figures[2])
 
     def check_known(self, costs: Mapping[str, Cost]) -> None:
-        """Raise InvalidInput when a cost is bounded that is not among ``costs``."""
+        """Raise InvalidInput when a bounded cost is not among ``costs``."""
         for cost, _ in self._limits():
             if cost not in costs:
                 raise InvalidInput(
@@ -107,5 +107,5 @@ class Budgets(BaseModel):
                 )
 
     def _limits(self) -> list[tuple[str, float]]:
-        """(cost, limit) of each limit there is."""
+        """(cost, limit) of every limit that is set."""
         return [(name.removeprefix("max_"), limit) for name, limit in self if limit is not None]
