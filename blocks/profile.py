@@ -1,4 +1,4 @@
-"""One look at a plain network: where units may stand in it, and what the rest of it costs."""
+"""The profile of a plain network: its insertion points, and the cost of the rest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class InsertionPoint:
-    """The shapes at a place where a unit may stand: a convolution with its BatchNorm, and its block.
+    """The shapes at an insertion point: a convolution with its BatchNorm, and its block.
 
     Attributes:
         stage: Stage of the backbone, as ``unit.stages`` in an ArchSpec counts them.
@@ -36,10 +36,10 @@ class InsertionPoint:
         stride: Its stride.
         side: Side of its square output, in pixels.
         on_shortcut: Whether it lies on a block's shortcut; then all of the following are None.
-        pre: What the residual branch reads.
-        standard: What it ends with.
-        post: What the block ends with.
-        identity: What the shortcut carries; None as well where no module can be put there.
+        pre: Input of the residual branch.
+        standard: Output of the residual branch.
+        post: Output of the block.
+        identity: The map on the shortcut; None as well if no module can be put there.
     """
 
     stage: int
@@ -56,23 +56,23 @@ class InsertionPoint:
 
     @property
     def conv(self) -> Shape:
-        """What the spatial convolution writes."""
+        """Output of the spatial convolution."""
         return Shape(self.channels, self.side)
 
     @property
     def plain(self) -> Counts:
-        """What the convolution and its BatchNorm cost."""
+        """The cost of the convolution and its BatchNorm."""
         return conv_bn(self.channels, self.group_width, self.kernel, self.side)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The insertion_points of one stage.
+    """The insertion points of one stage.
 
     Attributes:
-        number: As ``unit.stages`` in an ArchSpec counts.
+        number: Its number, as in ``unit.stages`` of an ArchSpec.
         depth: Number of its blocks.
-        groups: Equal insertion_points together: (point, numbers of their blocks).
+        groups: (point, numbers of the blocks that have it) for each different insertion point.
     """
 
     number: int
@@ -82,13 +82,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class BackboneProfile:
-    """A plain network with its insertion_points taken out.
+    """The insertion points of a plain network, and the cost of the rest.
 
     Attributes:
         module_paths: The module paths of each insertion point, in forward order.
-        insertion_points: The shapes of each, in the same order.
-        stages: The insertion_points by stage, ascending.
-        rest: Counts of everything but the insertion_points' convolutions and BatchNorms.
+        insertion_points: The shapes of each insertion point, in the same order.
+        stages: The insertion points by stage, ascending.
+        rest: Counts of everything but the convolutions and BatchNorms of the insertion points.
         channels: Stage -> channel counts of its convolutions, ascending.
         signature: Digest of every layer's shapes; two widths that round to one network share it.
     """
@@ -107,9 +107,9 @@ class BackboneProfile:
 
 @lru_cache(maxsize=256)
 def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
-    """Build the plain network without memory (torch's meta device), run it once and take stock.
+    """Build the plain network on torch's meta device, without memory, run it once and profile it.
 
-    A few tens of milliseconds for a new geometry, remembered afterwards: a search space has few
+    A new geometry takes a few tens of milliseconds. The result is kept: a search space has few
     geometries and very many units.
 
     Raises:
@@ -161,7 +161,7 @@ def _module_paths(family: Backbone, model: nn.Module, backbone: str) -> tuple[Mo
 
 
 def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:
-    """(Input, output), on the meta device, of every module that runs, in the order they end."""
+    """(Input, output) of every module on the meta device, in the order in which the modules end."""
     passed: dict[str, tuple[Tensor, Tensor]] = {}
     for name, module in model.named_modules():
         module.register_forward_hook(
@@ -225,7 +225,7 @@ def _signature(model: nn.Module, layers: dict[str, Tensor]) -> str:
 
 
 def _layer(module: nn.Module, output: Tensor) -> Counts:
-    """Multiply-adds and activations of one layer for the output it gave."""
+    """Multiply-adds and activations of one layer with this output."""
     if isinstance(module, nn.Conv2d):
         taps = module.kernel_size[0] * module.kernel_size[1]
         macs = output.numel() * taps * (module.in_channels // module.groups)

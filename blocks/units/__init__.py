@@ -1,7 +1,7 @@
 """The kinds of unit that an ArchSpec can name.
 
-A new one is one file, which registers it itself (docs/howto/own_unit.md), or, to come with the program,
-one file and one line here.
+A new kind is one file that registers it (docs/howto/own_unit.md). A kind of the program itself also
+needs one line here.
 """
 
 from __future__ import annotations

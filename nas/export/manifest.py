@@ -103,7 +103,7 @@ class Artifact(Part):
         accuracy: Measured in the runtime itself.
         latency: None if it could not be measured.
         float_layers: The layers of an int8 artifact that stay in float32, since they lost most accuracy.
-        undelegated: Number of operators that the runtime's fast library does not run; None for a runtime
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
             without such a library.
     """
 

@@ -129,7 +129,7 @@ IN_A_LINE = {
         "stage 2)"
     ),
     "unit.stages.3.dilations: {choice: [[0, 1]]}": "unit.stages.3.dilations: 0 is below 1; ",
-    "unit.groups: {choice: [[2], [2, 4, 8]]}": "unit.groups: 3 figures for 2 branches; ",
+    "unit.groups: {choice: [[2], [2, 4, 8]]}": "unit.groups: 3 values for 2 branches; ",
     "unit.blocks: {choice: [[0], [0, 5]]}": (
         "unit.blocks: 5: the stage has 4 blocks; allowed: -4 to 3 (backbone shufflenet_v2, stage 2)"
     ),

@@ -22,7 +22,7 @@ class Written:
 
     Attributes:
         files: The files; the runtime loads the first one.
-        undelegated: Number of operators that the runtime's fast library does not run; None for a runtime
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
             without such a library.
         float_layers: Paths of further layers of an int8 network that stay in float32, since the runtime
             has no integer form of them.
