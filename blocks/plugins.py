@@ -1,7 +1,7 @@
 """Units and backbones of one's own: Python files named in SKNAS_PLUGINS, and installed packages.
 
-A plugin is code, so only the person who runs a command names one, there or by installing it. No space,
-no file of a run and no checkpoint can.
+A plugin is code, so only the user names one, by the variable or by installing a package. A search space,
+a file of a run or a checkpoint cannot.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from types import ModuleType
 from blocks.errors import InvalidInput
 
 VARIABLE = "SKNAS_PLUGINS"
-"""Environment variable: paths of files, separated as in PATH. Trainings inherit it."""
+"""Environment variable with paths of files, separated as in PATH. Trainings inherit it."""
 
 GROUP = "sknas.plugins"
-"""Entry points of installed packages: modules that register something when they are imported."""
+"""Entry-point group of installed packages: modules that register something on import."""
 
 PREFIX = "sknas_plugin_"
 """Begins the names of modules that were loaded from files."""
@@ -43,7 +43,7 @@ class LoadEnds(BaseException):
 
 
 def hint() -> str:
-    """For messages that say what there is."""
+    """The end of a message about an unknown name: the plugins in use, or how to add one."""
     named = os.environ.get(VARIABLE)
     if named:
         return f"; {VARIABLE}={named} registers no other"
@@ -51,17 +51,17 @@ def hint() -> str:
 
 
 def load_plugins() -> None:
-    """Run every plugin, once in a process; later calls do nothing, or raise what the first one raised.
+    """Run every plugin once per process; later calls do nothing, or raise the error of the first call.
 
-    Registries call this when they are asked for a name that they do not have, or for all their names: a
-    process that needs no plugin runs none.
+    Registries call this for an unknown name, or for all their names. A process that needs no plugin runs
+    none.
 
     Raises:
         InvalidInput: A file is missing, or running it fails.
     """
     global _problem
     if _problem is None:
-        _problem = ""  # from here on: what a plugin asks of a registry must not begin again
+        _problem = ""  # set first: a plugin that reads a registry must not start the plugins again
         try:
             _load_all()
         except InvalidInput as error:
@@ -71,9 +71,10 @@ def load_plugins() -> None:
 
 
 def blame(error: BaseException) -> str | None:
-    """One line for an error that code of a plugin may have made; None where none was run.
+    """One line for an error that a plugin may have caused; None if no plugin was run.
 
-    Names the innermost line of a plugin, or, where only what it gave was wrong, that of the program.
+    The line names the innermost line of a plugin. If a plugin only returned a wrong value, it names the
+    line of the program.
     """
     if not _files:
         return None
@@ -117,7 +118,7 @@ def load_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # As an import does: torch's exporters look classes up by the name of their module.
+    # As an import does: torch's exporters look up classes by the name of their module.
     sys.modules[name] = module
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # for files beside it; last, so that they hide nothing

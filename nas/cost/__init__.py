@@ -1,4 +1,4 @@
-"""What a network costs before it is trained: closed form first, fvcore as its reference_counter."""
+"""What a network costs before it is trained: closed form first, fvcore as its reference counter."""
 
 from __future__ import annotations
 

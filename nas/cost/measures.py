@@ -94,12 +94,12 @@ Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One budget that a network does not keep.
+    """One budget that a network exceeds.
 
     Attributes:
-        cost: Its name.
-        value: What the network costs.
-        limit: What it may cost; less than ``value``.
+        cost: Name of the cost.
+        value: The cost of the network.
+        limit: The budget; less than ``value``.
     """
 
     cost: str
@@ -108,12 +108,12 @@ class Violation:
 
     @property
     def excess(self) -> float:
-        """By how much the value is over the limit, as a share of the limit; above 0."""
+        """The excess of the value as a share of the limit; above 0."""
         return self.value / self.limit - 1
 
 
 class Budgets(BaseModel):
-    """Upper limits that a network must keep, each inclusive; None (the default) is no limit.
+    """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
     A field ``max_NAME`` bounds the cost NAME; besides those below there may be one for any objective.
 
@@ -153,27 +153,27 @@ class Budgets(BaseModel):
 
     @property
     def is_empty(self) -> bool:
-        """Whether every network fits."""
+        """Whether there is no limit."""
         return not self._limits()
 
     def fits(self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS) -> bool:
-        """Whether ``spec`` keeps every limit."""
+        """Whether ``spec`` is within every limit."""
         return not self.violations(spec, costs)
 
     def violations(
         self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS
     ) -> tuple[Violation, ...]:
-        """The limits that ``spec`` is over, in the order of the fields.
+        """The limits that ``spec`` exceeds, in the order of the fields.
 
         Raises:
-            InvalidInput: A cost is bounded that is not among ``costs``: its device is not known.
+            InvalidInput: A bounded cost is not among ``costs``: its device is missing.
         """
         self.check_known(costs)
         values = [(cost, costs[cost](spec), limit) for cost, limit in self._limits()]
         return tuple(Violation(*figures) for figures in values if figures[1] > figures[2])
 
     def check_known(self, costs: Mapping[str, Cost]) -> None:
-        """Raise InvalidInput when a cost is bounded that is not among ``costs``."""
+        """Raise InvalidInput when a bounded cost is not among ``costs``."""
         for cost, _ in self._limits():
             if cost == LATENCY and cost not in costs:
                 raise InvalidInput(
@@ -187,5 +187,5 @@ class Budgets(BaseModel):
                 )
 
     def _limits(self) -> list[tuple[str, float]]:
-        """(cost, limit) of each limit there is."""
+        """(cost, limit) of every limit that is set."""
         return [(name.removeprefix("max_"), limit) for name, limit in self if limit is not None]

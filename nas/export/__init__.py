@@ -1,4 +1,4 @@
-"""The last step of the walk: a folder with a file that runs on the device."""
+"""The last step of the workflow: a bundle with the deployment artifacts of one network."""
 
 from __future__ import annotations
 
