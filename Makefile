@@ -23,6 +23,7 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
 # The site, into site/. A broken link, or a page that the navigation lacks, is an error. Needs no network.
