@@ -129,7 +129,7 @@ def turns(sampler: str, trials: int, minutes: float) -> list[dict[str, object]]:
     run = RunFolder(Path(sampler))
     run.path.mkdir()
     study = open_study(config, run, create=True)
-    strategy = make_strategy(config, candidates, None)
+    strategy = make_strategy(config, candidates)
     begin = time.perf_counter()
     executor = SimulatedExecutor(WORKERS, Random(0), 60 * minutes)
     search = Search(

@@ -19,9 +19,8 @@ from nas.front import pick_knee
 from nas.report import write_report
 from nas.runs import RunFolder
 from nas.search import resume_search, start_search
-from nas.search.samplers import SAMPLERS, SEARCHERS
+from nas.search.samplers import SAMPLERS
 from nas.search.view import PlainView, make_view
-from nas.search.zero_cost import SCORES
 from nas.training import RECIPES
 
 
@@ -63,13 +62,6 @@ def search(
         typer.Option(
             help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast. "
             "Unless given: forecast where --total-epochs is, else none."
-        ),
-    ] = None,
-    warm_start: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Zero-cost score that chooses the first networks: {', '.join(SCORES)}; with sampler "
-            f"{', '.join(SEARCHERS)}."
         ),
     ] = None,
     total_epochs: Annotated[

@@ -19,8 +19,6 @@ from nas.search.executors import make_executor
 from nas.search.samplers import derive_seed
 from nas.search.study import check_unused, open_study, read_records
 from nas.search.view import View
-from nas.search.zero_cost.score import MOST
-from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
 from nas.training import end_owner
 from search_spaces import SearchSpace
 
@@ -85,12 +83,19 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
 
 
 def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> SearchConfig:
-    """The configuration of a run, with ``changes``.
+    """The configuration of a run.
+
+    Args:
+        run: Its folder.
+        changes: New values of some fields, for a search that goes on; None: the run is only read.
 
     Raises:
         InvalidInput: search.yaml is damaged, or a change is out of range.
     """
-    fields, changes = read_yaml(run.config), changes or {}
+    fields = read_yaml(run.config)
+    if isinstance(fields, dict) and changes is None:
+        fields = {**fields, "warm_start": None}  # a run that began by zero-cost scores can be read
+    changes = changes or {}
     if isinstance(fields, dict):
         fields = {**fields, **changes}
     typed = {field: f"--{field.replace('_', '-')}" for field in changes}
@@ -154,8 +159,7 @@ def _search(
         for folder in run.trainings():
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")
-        scores = _scores(config, run, candidates, view)
-        strategy = make_strategy(config, candidates, scores)
+        strategy = make_strategy(config, candidates)
         search = Search(
             config=config,
             run=run,
@@ -166,22 +170,8 @@ def _search(
             rule=strategy.rule,
         )
         front = search()
-        if scores is not None:
-            view.event(scores.judged(search.proposer.records, config.objectives))
     write_text(run.pareto, front.to_json())
     return front
-
-
-def _scores(
-    config: SearchConfig, run: RunFolder, candidates: Candidates, view: View
-) -> ZeroCostScores | None:
-    if config.warm_start is None:
-        return None
-    if not (run.path / ZERO_COST).is_file():
-        number = min(MOST, len(candidates.specs))
-        view.event(f"{config.warm_start}: scoring {number} untrained networks")
-    seed = derive_seed(config.seed, "zero-cost")
-    return ZeroCostScores.of_run(config.warm_start, run, candidates, config.data, seed)
 
 
 @contextmanager
