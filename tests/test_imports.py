@@ -12,6 +12,7 @@ NAS = [
     "cost",
     "data",
     "runs",
+    "study",
     "training",
     "front",
     "search",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
-from nas.runs import Outcome
+from nas.runs import TrialState
 from nas.search import SearchConfig
 
 
@@ -66,14 +66,15 @@ def facts(material: Material) -> tuple[Fact, ...]:
 def outcomes(material: Material) -> str:
     """How many trials have come to what."""
     order = [
-        Outcome.TRAINED,
-        Outcome.INFEASIBLE,
-        Outcome.DUPLICATE,
-        Outcome.FAILED,
-        Outcome.RUNNING,
+        TrialState.TRAINED,
+        TrialState.INFEASIBLE,
+        TrialState.DUPLICATE,
+        TrialState.FAILED,
+        TrialState.RUNNING,
+        TrialState.QUEUED,
     ]
     if material.config.early_stopping != "none":
-        order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
+        order[1:1] = [TrialState.STOPPED, TrialState.PAUSED]
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
 
 
@@ -82,8 +83,8 @@ def open_trainings(material: Material) -> int:
     config = material.config
     if config.total_epochs is not None or config.patience is not None:
         # Such a search may have ended before it had begun all that it was allowed.
-        return material.count(Outcome.RUNNING) + material.count(Outcome.PAUSED)
-    ended = sum(map(material.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
+        return sum(map(material.count, (TrialState.QUEUED, TrialState.RUNNING, TrialState.PAUSED)))
+    ended = sum(map(material.count, (TrialState.TRAINED, TrialState.STOPPED, TrialState.FAILED)))
     return max(0, config.trials - ended)
 
 
@@ -95,7 +96,7 @@ def box(material: Material) -> str:
 
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits there are, with what they have refused."""
-    refused = [one.spec for one in material.records if one.outcome is Outcome.INFEASIBLE]
+    refused = [one.spec for one in material.records if one.state is TrialState.INFEASIBLE]
     limits, costs = material.config.budgets, material.config.costs
     broken = [violation.cost for spec in refused for violation in limits.violations(spec, costs)]
     return tuple(

@@ -64,6 +64,8 @@ class SearchConfig(BaseModel):
             parts of trainings, from rung to rung); None: it goes on.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
             and trains so many epochs more; None: it starts afresh and trains ``recipe``.
+        evaluator: Import path of a function that says how good a network is, in place of its training;
+            see ``nas.training.evaluate``. None: networks are trained.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
@@ -93,6 +95,7 @@ class SearchConfig(BaseModel):
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
     storage: str | None = None
+    evaluator: str | None = None
     reference: tuple[FiniteFloat, ...] | None = None
     device: LatencyTable | None = None
 

@@ -15,10 +15,10 @@ from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
 from nas.search.config import SearchConfig, check_cluster_options
-from nas.search.executors import make_executor
 from nas.search.samplers import derive_seed
-from nas.search.study import check_unused, open_study, read_records
+from nas.search.study import check_unused, open_study
 from nas.search.view import View
+from nas.study import read_records
 from nas.training import end_owner
 from search_spaces import SearchSpace
 
@@ -141,10 +141,9 @@ def _search(
     candidates: Candidates,
     view: View,
 ) -> Front:
-    # Here, for whoever only reads a run would wait a second and more for what forecasts need.
-    from nas.search.loop import Search
-    from nas.search.proposer import Proposer
-    from nas.search.strategy import make_strategy
+    # Here: who only reads a run need not wait for what forecasts and trainings need.
+    from nas.search.executors import make_executor
+    from nas.search.loop import make_search
 
     study = open_study(config, run, create=False)
     executor = make_executor(config)
@@ -159,17 +158,7 @@ def _search(
         for folder in run.trainings():
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")
-        strategy = make_strategy(config, candidates)
-        search = Search(
-            config=config,
-            run=run,
-            proposer=Proposer(study, config, space, candidates, strategy.searcher),
-            executor=executor,
-            view=view,
-            reference=config.reference_point,
-            rule=strategy.rule,
-        )
-        front = search()
+        front = make_search(config, run, space, candidates, study, executor, view)()
     write_text(run.pareto, front.to_json())
     return front
 

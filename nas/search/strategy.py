@@ -41,7 +41,9 @@ def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
     """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
     candidate_ranker = CandidateRanker(candidates.specs, costs, config.rungs)
-    return Strategy(_searcher(config, costs, candidate_ranker), _rule(config, candidates, candidate_ranker))
+    return Strategy(
+        _searcher(config, costs, candidate_ranker), _rule(config, candidates, candidate_ranker)
+    )
 
 
 def _searcher(

@@ -69,6 +69,7 @@ class TrainJob(BaseModel):
         devices: Processes that train the network together, each on a GPU where there are any, and each
             with its share of the batches; the recipe's batch is that of all. The result is that of one.
         threads: CPU threads of each; None: torch's choice, and for several an even share of the cores.
+        evaluator: Import path of the function that says how good the network is; None: it is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +88,7 @@ class TrainJob(BaseModel):
     parent: TrainJob | None = None
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
+    evaluator: str | None = None
 
     @property
     def weights(self) -> Path | None:
