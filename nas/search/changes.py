@@ -1,4 +1,4 @@
-"""What can happen to a trial, each change as one function. ``nas.search.log`` refuses impossible ones."""
+"""What can happen to a trial, one function per change; ``nas.search.log`` refuses impossible ones."""
 
 from __future__ import annotations
 
