@@ -6,12 +6,15 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blocks import ArchSpec
 from nas.runs import ERROR, TrialRecord, TrialState
 from nas.study import dominated_volume, pareto_mask
+
+if TYPE_CHECKING:
+    from blocks import ArchSpec
 
 
 @dataclass(frozen=True)

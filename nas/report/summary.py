@@ -78,16 +78,6 @@ def outcomes(material: Material) -> str:
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
 
 
-def open_trainings(material: Material) -> int:
-    """Trainings that were asked for and have not ended."""
-    config = material.config
-    if config.total_epochs is not None or config.patience is not None:
-        # Such a search may have ended before it had begun all that it was allowed.
-        return sum(map(material.count, (TrialState.QUEUED, TrialState.RUNNING, TrialState.PAUSED)))
-    ended = sum(map(material.count, (TrialState.TRAINED, TrialState.STOPPED, TrialState.FAILED)))
-    return max(0, config.trials - ended)
-
-
 def box(material: Material) -> str:
     """The corner of the box that the hypervolume is a share of."""
     corner = zip(material.front.objectives, material.front.reference, strict=True)
@@ -96,9 +86,8 @@ def box(material: Material) -> str:
 
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits there are, with what they have refused."""
-    refused = [one.spec for one in material.records if one.state is TrialState.INFEASIBLE]
-    limits, costs = material.config.budgets, material.config.costs
-    broken = [violation.cost for spec in refused for violation in limits.violations(spec, costs)]
+    limits = material.config.budgets
+    broken = [cost for one in material.records for cost in one.over]
     return tuple(
         Budget(cost, limit, broken.count(cost))
         for cost, limit in ((name.removeprefix("max_"), limit) for name, limit in limits)

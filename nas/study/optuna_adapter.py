@@ -126,13 +126,20 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         key=proposed["key"],
-        spec=ArchSpec.model_validate(proposed["arch"]),
+        spec=ArchSpec.stored(proposed["arch"], proposed["key"]),
         state=state,
         values=tuple(trial.values or ()),
         note=notes.get(state, ""),
         rung_results=_rung_results(trial),
         target_epoch=_attribute(trial, TARGET_EPOCH, 0),
+        over=_over(trial) if state is TrialState.INFEASIBLE else (),
     )
+
+
+def _over(trial: FrozenTrial) -> tuple[str, ...]:
+    """The costs of an infeasible network whose limits it exceeds."""
+    excesses = trial.constraints.items()
+    return tuple(name.removeprefix("max_") for name, excess in excesses if excess > 0)
 
 
 def _state_of(trial: FrozenTrial) -> TrialState:
