@@ -17,7 +17,7 @@ from nas.cli.settings import resume_changes, search_config
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
-from nas.search.samplers import SAMPLERS, SEARCHERS
+from nas.search.samplers import SAMPLERS
 from nas.training.recipe import RECIPES
 
 
@@ -99,14 +99,6 @@ def search(
             STRATEGY,
             "Which trainings continue after epochs 1, 3, 9...: none (all), pareto, cost-peers, "
             "forecast. Default: forecast with --total-epochs, else none.",
-        ),
-    ] = None,
-    warm_start: Annotated[
-        str | None,
-        _option(
-            STRATEGY,
-            "Zero-cost score that chooses the first networks: naswot, synflow; with sampler "
-            f"{', '.join(SEARCHERS)}.",
         ),
     ] = None,
     inherit: Annotated[

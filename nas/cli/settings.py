@@ -45,7 +45,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_latency_ms": ("budgets", "max_latency_ms"),
     "device": ("device",),
     "early_stopping": ("early_stopping",),
-    "warm_start": ("warm_start",),
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),
     "inherit": ("inherit",),
