@@ -19,8 +19,8 @@ class EpochMetrics(BaseModel):
 
     Attributes:
         epoch: Counted from 1.
-        train_loss: Mean over the epoch, with label smoothing; of a module that logs none: the val_error, or
-            else the mean of what its training steps return.
+        train_loss: Mean over the epoch, with label smoothing; of a module that logs none: the
+            val_error, or else the mean of what its training steps return.
         val_error: Share of validation images misclassified, 0 to 1, by the averaged weights; None when
             there are no validation images (a full training).
         val_loss: Cross entropy there, without smoothing; None also when a module logs none.
