@@ -1,4 +1,4 @@
-"""No file that this program reads can have it run code."""
+"""No file that this program reads can have it run code, and only two files import what a person names."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ NEVER = {
     "eval", "exec", "compile", "os.system", "os.popen", "torch.hub.load", "torch.jit.load",
     "yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load",
 }  # fmt: skip
+IMPORTS = {"import_module", "exec_module", "__import__", "run_path", "run_module"}
+"""What imports a module by a name that is not in the source."""
+MAY_IMPORT = {
+    "blocks/plugins.py": "files that a person names, none of them in runs/ or a bundle",
+    "nas/plugins/resolve.py": "modules that a person names by import path",
+    "nas/data/registry.py": "the program's own modules",
+}
 
 
 def dotted(node: ast.expr) -> str:
@@ -57,6 +64,8 @@ def _unsafe_call(call: ast.Call) -> Iterator[str]:
         argument, value = SAFE_ONLY_WITH[name]
         if given.get(argument) is not value:
             yield f"{name} without {argument}={value}"
+    if name.split(".")[-1] in IMPORTS:
+        yield name
     if given.get("shell") is True:
         yield f"{name} with a shell"
     # Lightning loads a checkpoint for whoever names one.
@@ -73,7 +82,10 @@ def files() -> list[Path]:
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_that_is_read_is_run(path: Path) -> None:
-    assert list(unsafe(path.read_text(encoding="utf-8"))) == []
+    found = list(unsafe(path.read_text(encoding="utf-8")))
+    if str(path.relative_to(ROOT)) in MAY_IMPORT:
+        found = [one for one in found if one.split(".")[-1] not in IMPORTS]
+    assert found == []
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,8 @@ def test_nothing_that_is_read_is_run(path: Path) -> None:
         "Model.load_from_checkpoint(p)",
         "subprocess.run(c, shell=True)",
         "def f(x):\n    return eval(x)",
+        "importlib.import_module(x)",
+        "spec.loader.exec_module(x)",
     ],
 )
 def test_what_is_unsafe_is_found(source: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from optuna.samplers import (
     BaseSampler,
@@ -60,10 +60,10 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
     """
     if not is_reference(sampler):
         return SAMPLERS[sampler](seed)
-    make = cast(Callable[..., object], resolve(sampler, "sampler", OWN))
+    make = cast(Callable[..., Any], resolve(sampler, "sampler", OWN))
     with calling("sampler", sampler, OWN.words):
         if not inspect.isclass(make):
-            made = make(seed)
+            made: object = make(seed)
         else:
             made = make(seed=seed) if "seed" in inspect.signature(make).parameters else make()
     if not isinstance(made, BaseSampler):
