@@ -1,14 +1,8 @@
 """Hooks of the documentation site (mkdocs.yml): one set of pages for the repository view and the site.
 
-<<<<<<< HEAD
-A page links to files as they lie in the repository. Here such links are turned into links of the site:
-README.md is its first page; the other pages and sources outside ``docs/`` that are linked go along. The
-command line and the public names of ``nas`` are written into their pages from the program itself.
-=======
 A page links to files as they lie in the repository. These hooks turn such links into links of the site.
-README.md is its first page. Other pages and sources outside ``docs/`` become part of the site when a page
+README.md is its first page. Other pages and sources outside ``docs/`` become part of it when a page
 links to them. The references of the command line and the Python API come from the program itself.
->>>>>>> refs/heads/docs
 """
 
 from __future__ import annotations

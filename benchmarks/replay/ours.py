@@ -44,8 +44,9 @@ def curves(table: CurveTable) -> Curve:
     """The curves of a table. Where it has no losses: errors, so scaled that guessing is guessing."""
     classes = next(iter(table.specs.values())).num_classes
     scale = chance_loss(classes) / chance_error(classes)
-    losses = {key: table.losses.get(key, errors * scale) for key, errors in table.errors.items()}
-    return curves_of(table.errors, losses, table.seconds)
+    errors = {key: one.tolist() for key, one in table.errors.items()}
+    losses = {key: table.losses.get(key, one * scale).tolist() for key, one in table.errors.items()}
+    return curves_of(errors, losses, table.seconds)
 
 
 def run(
