@@ -62,10 +62,9 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
         return SAMPLERS[sampler](seed)
     make = cast(Callable[..., Any], resolve(sampler, "sampler", OWN))
     with calling("sampler", sampler, OWN.words):
-        if not inspect.isclass(make):
-            made: object = make(seed)
-        else:
-            made = make(seed=seed) if "seed" in inspect.signature(make).parameters else make()
+        is_class, takes = inspect.isclass(make), inspect.signature(make).parameters
+        how = () if is_class else (seed,)
+        made: object = make(*how, **({"seed": seed} if is_class and "seed" in takes else {}))
     if not isinstance(made, BaseSampler):
         raise InvalidInput(
             f"sampler {sampler}: {place_of(make)}: gives a {type(made).__name__}; expected {OWN.words}"
