@@ -44,7 +44,8 @@ def complete_devices(incomplete: str) -> list[str]:
 
 def complete_trials(ctx: Any, incomplete: str) -> list[str]:
     """Numbers of the trials with a checkpoint, of the run that the command names."""
-    run = ctx.params.get("run") or ctx.params.get("what")
+    # An option without its value keeps typer from reading the arguments; they are left over.
+    run = next(iter(ctx.args), ctx.params.get("run") or ctx.params.get("what"))
     if not isinstance(run, str):
         return []
     folder = RUNS / run.rstrip("/").removeprefix(f"{RUNS}/") / "trials"

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
+from blocks.registry import Registry
 from nas.cli.importing import importing
 from nas.data.registry import DATASETS
+from nas.search.samplers import SAMPLERS
+from nas.training.recipe import RECIPES
 from search_spaces.shipped import SPACES
 
 if TYPE_CHECKING:
@@ -72,6 +75,8 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
             raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
+    for option, names_of in (("sampler", SAMPLERS), ("recipe", RECIPES)):
+        _check_name(option, given.get(option), names_of)
     with importing():
         from blocks.yaml_files import parse
         from nas.search.config import SearchConfig, check_cluster_options
@@ -109,6 +114,15 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
     if changes.get("executor") == "local":
         changes.setdefault("checkpoints", None)
     return changes
+
+
+def _check_name(option: str, name: str | None, known: Registry[Any]) -> None:
+    """Raise InvalidInput for a name that is not there, before large imports."""
+    if name is not None:
+        try:
+            known.check(name)
+        except InvalidInput as error:
+            raise InvalidInput(f"--{option}: {error}") from None
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
