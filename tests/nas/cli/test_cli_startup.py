@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.integration
+
 LATE = ("pytorch_lightning", "lightning_fabric", "torchmetrics", "sklearn", "scipy.stats")
 """Imported by the commands that need them, when they do."""
 
