@@ -11,6 +11,8 @@ from nas.cli.main import main
 from nas.doctor.course import Pace
 from nas.doctor.runtimes import Runtime
 
+pytestmark = pytest.mark.integration
+
 WELL = Runtime(name="onnx", difference=1e-6, milliseconds=0.1)
 AILING = Runtime(name="onnx", problem="the process crashed (SIGSEGV)")
 
