@@ -113,7 +113,7 @@ def test_json_and_a_single_image(
     assert main(["attention", "w.pt", "--limit", "1", "--json", "--scales", "1,1.5"]) == 0
     document = json.loads(capfd.readouterr().out)
     assert document["folder"] == "w-attention"
-    assert document["split"] == "validation (trained on, too)"
+    assert document["split"] == "validation (also trained on)"
     assert (document["images"], document["scales"]) == (1, [1.0, 1.5])
     assert [stage["stage"] for stage in document["stages"]] == [2, 3, 4]
     assert document["units"][0]["shifts"][0]["low"] is None
