@@ -1,4 +1,4 @@
-"""The data sets there are; a new one is a new file and a line here."""
+"""The registered data sets; a new one is a new file and a line here."""
 
 from __future__ import annotations
 

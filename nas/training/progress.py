@@ -1,4 +1,4 @@
-"""The callback that closes an epoch: metrics written, state saved."""
+"""The callback at the end of an epoch: it saves the state and writes the metrics."""
 
 from __future__ import annotations
 

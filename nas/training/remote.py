@@ -1,4 +1,4 @@
-"""A training on a machine that does not see the run's folder, by way of a store that it reaches."""
+"""Trains on a machine without access to the run's folder, through a shared store."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sync(folder: TrialFolder, store: Store) -> None:
 
 
 def pull(folder: TrialFolder, store: Store) -> None:
-    """Write all that a training has left in the store into its folder here."""
+    """Copy the files of a training from the store into its local folder."""
     sync(folder, store)
     for file in (folder.arch, folder.error, folder.output):
         store.get(file)

@@ -1,4 +1,4 @@
-"""A mean over batches and processes that hides nothing."""
+"""A mean over batches and processes that keeps NaN."""
 
 from __future__ import annotations
 
