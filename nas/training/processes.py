@@ -180,8 +180,8 @@ def _member(
         sys.exit(1)
     except BaseException as error:
         write_text(folder.error, traceback.format_exc())
-        told = f"training process {rank_info.rank + 1} of {rank_info.processes}: {error!r:.300}"
-        answers.send(WorkFailed(f"{told}; all of it: {folder.error}"))
+        failed = f"training process {rank_info.rank + 1} of {rank_info.processes}: {error!r:.300}"
+        answers.send(WorkFailed(f"{failed}; details: {folder.error}"))
         sys.exit(1)
     sys.exit(0)
 

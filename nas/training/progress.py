@@ -26,7 +26,7 @@ class EpochCloser(Checkpoint):
     Args:
         job: What is trained.
         history: The epochs that an earlier process trained.
-        on_epoch: Told of every epoch when it is safe on disk.
+        on_epoch: Called with every epoch after it is written to disk.
     """
 
     def __init__(
