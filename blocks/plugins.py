@@ -6,12 +6,17 @@ a file of a run or a checkpoint cannot.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
 from blocks.errors import InvalidInput
 
@@ -21,9 +26,20 @@ VARIABLE = "SKNAS_PLUGINS"
 GROUP = "sknas.plugins"
 """Entry-point group of installed packages: modules that register something on import."""
 
+PREFIX = "sknas_plugin_"
+"""Begins the names of modules that were loaded from files."""
+
 _problem: str | None = None
 _files: list[str] = []
-"""The plugin files that were run in this process."""
+"""Those that were run in this process."""
+_loading = threading.local()
+
+
+class LoadEnds(BaseException):
+    """Ends the load of a file that begins work of its own; see :func:`end_load`.
+
+    Not an Exception, so that no file catches it by chance.
+    """
 
 
 def hint() -> str:
@@ -63,43 +79,110 @@ def blame(error: BaseException) -> str | None:
     if not _files:
         return None
     frames = _frames(error)
-    own = next((frame for frame in frames if frame.filename in _files), None)
+    own = frame_to_blame(error)
     at = own or frames[0]
     where = f"{at.filename}, line {at.lineno}, in {at.name}"
     if own is not None:
-        return f"plugin {where}: {_reason(error)}"
+        return f"plugin {where}: {reason_of(error)}"
     return (
-        f"{where}: {_reason(error)}; perhaps because of what a method gives in {', '.join(_files)}: "
+        f"{where}: {reason_of(error)}; perhaps because of what a method gives in {', '.join(_files)}: "
         "docs/howto says what each has to give"
     )
 
 
-def _load_all() -> None:
-    named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
-    for path in dict.fromkeys(Path(one).expanduser().resolve() for one in named):
-        _files.append(str(path))
-        try:
-            _run(path)
-        except (Exception, SystemExit) as error:  # whatever the file raises
-            line = next((f.lineno for f in _frames(error) if f.filename == str(path)), None)
-            where = str(path) if line is None else f"{path}, line {line}"
-            raise InvalidInput(f"{VARIABLE}: {where}: {_reason(error)}") from error
-    for entry in entry_points(group=GROUP):
-        try:
-            _files.append(str(getattr(entry.load(), "__file__", entry.value)))
-        except (Exception, SystemExit) as error:
-            raise InvalidInput(f"plugin {entry.name} ({entry.value}): {_reason(error)}") from error
+def load_file(path: Path) -> ModuleType:
+    """The module of a Python file, which is run once in a process.
 
+    A file that was started as the program (``python path.py``) is not run again. A file that calls
+    ``nas.search`` or its like outside a function is run up to that call.
 
-def _run(path: Path) -> None:
-    name = f"sknas_plugin_{path.stem}"
+    Args:
+        path: Of the file; need not be absolute.
+
+    Raises:
+        Exception: Whatever running it raises; the file is then run again when it is next asked for.
+    """
+    path = path.expanduser().resolve()
+    note_file(path)
+    script = sys.modules.get("__main__")
+    started = getattr(script, "__file__", None)
+    if script is not None and started is not None and Path(started).resolve() == path:
+        return script
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"{PREFIX}{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise FileNotFoundError(2, os.strerror(2), str(path))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
     module = importlib.util.module_from_spec(spec)
     # As an import does: torch's exporters look up classes by the name of their module.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # for files beside it; last, so that they hide nothing
+    try:
+        with loading():
+            spec.loader.exec_module(module)
+    except LoadEnds:
+        pass  # what the file defines before its search is there
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While a plug-in is imported in this thread; see :func:`end_load`."""
+    _loading.depth = getattr(_loading, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _loading.depth -= 1
+
+
+def end_load() -> None:
+    """End the load of the plug-in that is being imported in this thread, if there is one.
+
+    Whatever begins work (a search, a training) calls this first. A script that defines an objective and
+    starts a search is read by the training processes for the objective, and must not search again there.
+
+    Raises:
+        LoadEnds: A plug-in is being imported.
+    """
+    if getattr(_loading, "depth", 0):
+        raise LoadEnds
+
+
+def note_file(path: Path) -> None:
+    """Have :func:`blame` know a file of a plug-in."""
+    if str(path) not in _files:
+        _files.append(str(path))
+
+
+def frame_to_blame(error: BaseException) -> traceback.FrameSummary | None:
+    """The innermost place of ``error`` in a file of a plug-in; None where there is none."""
+    return next((frame for frame in _frames(error) if frame.filename in _files), None)
+
+
+def _load_all() -> None:
+    named = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    for path in dict.fromkeys(Path(one).expanduser().resolve() for one in named):
+        try:
+            load_file(path)
+        except (Exception, SystemExit) as error:  # whatever the file raises
+            line = next((f.lineno for f in _frames(error) if f.filename == str(path)), None)
+            where = str(path) if line is None else f"{path}, line {line}"
+            raise InvalidInput(f"{VARIABLE}: {where}: {reason_of(error)}") from error
+    for entry in entry_points(group=GROUP):
+        try:
+            note_file(Path(getattr(entry.load(), "__file__", entry.value)))
+        except (Exception, SystemExit) as error:
+            raise InvalidInput(
+                f"plugin {entry.name} ({entry.value}): {reason_of(error)}"
+            ) from error
 
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:
@@ -107,7 +190,8 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     return traceback.extract_tb(error.__traceback__)[::-1]
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """The error in words, without its place."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return f"{type(error).__name__}: {error}"

@@ -50,10 +50,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     """The state dict in ``path``; a checkpoint of ours keeps it under ``model``."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # warnings about foreign pickles, before torch refuses them
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+            warnings.simplefilter("ignore")  # of foreign pickles, before torch refuses them
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except OSError as error:

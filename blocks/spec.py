@@ -9,17 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from blocks.backbones import Geometry
-from blocks.backbones.base import ModulePaths
+from blocks.backbones.base import Geometry, ModulePaths
 from blocks.errors import InvalidInput
 from blocks.profile import BackboneProfile, Stage, profile
 from blocks.unit_spec import UnitSpec
+from blocks.unit_words import words_of
 from blocks.units import UNITS
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 
 NO_UNIT = UnitSpec(kind="none")
+_STORED = "stored"
+"""Context of a validation that leaves the backbone out."""
 
 
 class ArchSpec(BaseModel):
@@ -50,7 +52,9 @@ class ArchSpec(BaseModel):
     unit: UnitSpec = UnitSpec()
 
     @model_validator(mode="after")
-    def _check_against_backbone(self) -> ArchSpec:
+    def _check_against_backbone(self, info: ValidationInfo) -> ArchSpec:
+        if info.context == _STORED:
+            return self
         channels = self.profile.channels
         for number, _ in self.unit.stages:
             if number not in channels:
@@ -103,7 +107,8 @@ class ArchSpec(BaseModel):
     def label(self) -> str:
         """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
         unit = self.unit
-        words = [unit.kind, *UNITS[unit.kind].words(unit)]
+        known = words_of(unit)
+        words = [unit.kind, *(UNITS[unit.kind].words(unit) if known is None else known)]
         if unit.blocks and unit.kind != "none":
             words.append(f"blocks {','.join(map(str, unit.blocks))}")
         words += [f"[stage {stage}: differs]" for stage, _ in unit.stages]
@@ -118,6 +123,24 @@ class ArchSpec(BaseModel):
         """
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**fields, **(update or {})})
+
+    @classmethod
+    def stored(cls, fields: Any, key: str) -> ArchSpec:
+        """A spec that this program stored with its key, read without building its backbone (no torch).
+
+        The types and ranges of all fields are checked. Whether the backbone has such a network was
+        checked before it was stored, and is checked again when it is built or counted.
+
+        Args:
+            fields: As ``model_dump`` gave them.
+            key: Its ``key`` then.
+
+        Raises:
+            pydantic.ValidationError: A field is unknown, or of another type or range.
+        """
+        spec = cls.model_validate(fields, context=_STORED)
+        vars(spec)["key"] = key  # as cached_property keeps it
+        return spec
 
     @classmethod
     def from_yaml(cls, path: Path) -> ArchSpec:

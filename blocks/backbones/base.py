@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+
+if TYPE_CHECKING:  # the functions import it themselves: a stored network is read without torch
+    from torch import nn
 
 SMALL_INPUT = 64
 """Largest side in pixels of a small image, for which ShuffleNetV2 and ResNet drop their max-pool."""
@@ -90,6 +92,8 @@ def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
         block: A part of a network.
         path: Its path there, the prefix of the results.
     """
+    from torch import nn
+
     for name, module in block.named_modules(prefix=path):
         if not isinstance(module, nn.Sequential):
             continue
@@ -105,6 +109,8 @@ def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
 
 def branch_ends(branch: nn.Sequential, path: str) -> tuple[str, str, str]:
     """Paths of the first module, the last module and the last BatchNorm of a branch."""
+    from torch import nn
+
     names = [name for name, _ in branch.named_children()]
     norms = [n for n, m in branch.named_modules(prefix=path) if isinstance(m, nn.BatchNorm2d)]
     return f"{path}.{names[0]}", f"{path}.{names[-1]}", norms[-1]
@@ -116,6 +122,8 @@ def adapt_stem(model: nn.Module, path: str, geometry: Geometry) -> None:
     The layer is replaced only if the shape of its weight changes. A network for colour images thus keeps
     exactly torchvision's initialisation.
     """
+    from torch import nn
+
     conv = model.get_submodule(path)
     assert isinstance(conv, nn.Conv2d)
     if geometry.in_channels != conv.in_channels:

@@ -67,6 +67,8 @@ class MobileNet(Backbone):
         return module_paths
 
 
-MOBILENET_V2 = MobileNet(mobilenet_v2, classifier="classifier.1", branch="conv")
-MOBILENET_V3_SMALL = MobileNet(mobilenet_v3_small, classifier="classifier.3", branch="block")
-MOBILENET_V3_LARGE = MobileNet(mobilenet_v3_large, classifier="classifier.3", branch="block")
+BACKBONES: dict[str, MobileNet] = {
+    "mobilenet_v2": MobileNet(mobilenet_v2, classifier="classifier.1", branch="conv"),
+    "mobilenet_v3_small": MobileNet(mobilenet_v3_small, classifier="classifier.3", branch="block"),
+    "mobilenet_v3_large": MobileNet(mobilenet_v3_large, classifier="classifier.3", branch="block"),
+}

@@ -133,7 +133,7 @@ class _WiderStages(TorchvisionResNet):  # type: ignore[misc]  # torchvision has 
         return layer
 
 
-RESNETS: dict[str, ResNet] = {
+BACKBONES: dict[str, ResNet] = {
     "resnet26": ResNet([2, 2, 2, 2]),
     "resnet50": ResNet([3, 4, 6, 3]),
     "resnet101": ResNet([3, 4, 23, 3]),

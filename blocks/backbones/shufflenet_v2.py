@@ -58,3 +58,6 @@ class ShuffleNetV2(Backbone):
                 ends = branch_ends(branch, f"{path}.branch2")
                 module_paths.append(ModulePaths(stage, int(name), conv, norm, path, *ends))
         return module_paths
+
+
+BACKBONES: dict[str, ShuffleNetV2] = {"shufflenet_v2": ShuffleNetV2()}

@@ -12,6 +12,7 @@ from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.profile import InsertionPoint, Shape
 from blocks.unit_spec import Placement, UnitSpec
+from blocks.unit_words import placement_words, words_of
 from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
 from blocks.units.surgery import insert
 
@@ -57,7 +58,8 @@ class FeatureUnit(Unit):
             )
 
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        return [] if unit.placement in (None, self.default) else [unit.placement]
+        known = words_of(unit)
+        return placement_words(unit, self.default) if known is None else known
 
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         shape = self._shape(unit, point)

@@ -35,19 +35,6 @@ class SelectiveKernelUnit(Unit):
         for width in unit.branch_widths(channels):
             check_group_width(channels, width)
 
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        kernels = "d" if unit.kernel == "dilated" else "real "
-        words = [
-            f"{kernels}{','.join(map(str, unit.dilations))}",
-            f"G{','.join(map(str, unit.groups))}" if unit.groups else f"w{unit.group_width}",
-        ]
-        if len(unit.dilations) > 1:  # a single branch has nothing to fuse
-            attention = f"r{unit.reduction} L{unit.min_dim}"
-            forms = {"full": attention, "reduced": f"{attention} reduced", "sum": "sum"}
-            words.append(forms[unit.select])
-        words.append("act" if unit.branch_act else "no act")
-        return words if unit.shortcut else [*words, "no shortcut"]
-
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         if point.on_shortcut and not unit.shortcut:
             return PLAIN

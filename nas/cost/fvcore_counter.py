@@ -15,6 +15,7 @@ from types import TracebackType
 from blocks.spec import ArchSpec
 from nas.cost.fvcore_trace import FvcoreCount, serve
 from nas.errors import WorkFailed
+from nas.plugins import without_main
 
 TIMEOUT = 120.0
 """Seconds that one count may take, including the start of the process (about 5 s)."""
@@ -94,8 +95,9 @@ class FvcoreCounter:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs,), name="fvcore", daemon=True)
-        process.start()
-        # The child alone holds this end now, so its death closes the pipe.
+        with without_main():
+            process.start()
+        # Once only the child holds its end, its death reads as the end of the pipe.
         theirs.close()
         self._child = process, ours
         return self._child
@@ -112,7 +114,7 @@ class FvcoreCounter:
 def fvcore_count(spec: ArchSpec, *, timeout: float = TIMEOUT) -> FvcoreCount:
     """Count one network with fvcore, in a process of its own; see FvcoreCounter for many.
 
-    The process is spawned, so a script that calls this needs the usual ``if __name__ == "__main__":``.
+    The process is spawned, and does not run the script that calls this.
 
     Args:
         spec: The network.

@@ -1,33 +1,92 @@
-"""The costs that a search can minimise or bound, by name, and the bounds themselves."""
+"""The costs that a search can minimise or bound, by name, and the bounds themselves.
+
+A new one is a function here with two lines above it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
+from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
 
-Cost: TypeAlias = Callable[[ArchSpec], float]
-"""A cost of a network that is known before training; lower is better."""
-
-COSTS: dict[str, Cost] = {
-    "mflops": lambda spec: count(spec).mflops,
-    "params": lambda spec: count(spec).params,
-    "activations": lambda spec: count(spec).activations,
-}
-"""The costs that need no device."""
+COSTS: dict[str, Cost] = {}
+"""Those that need no device."""
 LATENCY = "latency_ms"
+LATENCY_UNIT = "ms"
+LIMIT = re.compile(rf"max_{NAME.pattern}")
 
 
-def costs_on(device: LatencyTable | None) -> Mapping[str, Cost]:
-    """The costs that are known with the table ``device``, or without a device."""
-    return COSTS if device is None else {**COSTS, LATENCY: device.predict}
+def _registered(one: Objective) -> Objective:
+    if one.name in COSTS:
+        raise ValueError(f"objective {one.name!r} is registered already")
+    COSTS[one.name] = one
+    return one
+
+
+@_registered
+@objective("mflops", unit="M")
+def mflops(spec: ArchSpec) -> float:
+    """Multiply-adds of convolutions and linear layers for one image, in millions."""
+    return count(spec).mflops
+
+
+@_registered
+@objective("params")
+def params(spec: ArchSpec) -> float:
+    """Parameters."""
+    return count(spec).params
+
+
+@_registered
+@objective("activations")
+def activations(spec: ArchSpec) -> float:
+    """Numbers that convolutions and linear layers write for one image."""
+    return count(spec).activations
+
+
+def costs_on(device: LatencyTable | None, own: Iterable[OwnObjective] = ()) -> Mapping[str, Cost]:
+    """The costs that are known in a search, by name.
+
+    Args:
+        device: That was measured; None: there is no ``latency_ms``.
+        own: Objectives of one's own. Nothing is imported before one is called.
+    """
+    latency = {} if device is None else {LATENCY: device.predict}
+    return {**COSTS, **latency, **{one.name: one for one in own}}
+
+
+def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjective, ...]]:
+    """What ``--max NAME=VALUE`` says; NAME may be the reference of an objective of one's own.
+
+    Returns:
+        Field of :class:`Budgets` -> limit, and the objectives that were named by reference.
+
+    Raises:
+        InvalidInput: One is no NAME=VALUE, or a reference cannot be imported.
+    """
+    limits: dict[str, float] = {}
+    own: list[OwnObjective] = []
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = float("nan")
+        if not name or not 0 < limit < float("inf"):
+            raise InvalidInput(f"--max {text}: allowed: NAME=VALUE with a finite value above 0")
+        (known,), found = own_objectives([name], (*COSTS, LATENCY))
+        limits[f"max_{known}"] = limit
+        own += found
+    return limits, tuple(own)
 
 
 Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -56,25 +115,41 @@ class Violation:
 class Budgets(BaseModel):
     """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
-    A field ``max_NAME`` bounds the cost NAME.
+    A field ``max_NAME`` bounds the cost NAME; besides those below there may be one for any objective.
 
     Attributes:
         max_mflops: Multiply-adds of convolutions and linear layers for one image, in millions.
         max_params: Parameters.
-        max_activations: Output elements of convolutions and linear layers for one image.
-        max_latency_ms: Predicted milliseconds of one image on a measured device.
+        max_activations: Numbers that convolutions and linear layers write for one image.
+        max_latency_ms: Milliseconds of one image on a device that was measured.
 
     Raises:
-        pydantic.ValidationError: A limit that is not a positive finite number, or an unknown field;
-            :func:`blocks.yaml_files.parse` turns it into one line.
+        pydantic.ValidationError: A limit that is not a positive finite number, or a field that is
+            no ``max_NAME``; :func:`blocks.yaml_files.parse` makes one line of it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Limit | None] = Field(init=False)
 
     max_mflops: Limit | None = None
     max_params: Limit | None = None
     max_activations: Limit | None = None
     max_latency_ms: Limit | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Budgets:
+        for name in self.__pydantic_extra__ or {}:
+            if not LIMIT.fullmatch(name):
+                fields = ", ".join(type(self).model_fields)
+                raise InvalidInput(
+                    f"{name}: unknown field; allowed: {fields} and max_NAME for any objective"
+                )
+        return self
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """Cost -> limit, of each limit there is."""
+        return dict(self._limits())
 
     @property
     def is_empty(self) -> bool:
@@ -100,10 +175,15 @@ class Budgets(BaseModel):
     def check_known(self, costs: Mapping[str, Cost]) -> None:
         """Raise InvalidInput when a bounded cost is not among ``costs``."""
         for cost, _ in self._limits():
-            if cost not in costs:
+            if cost == LATENCY and cost not in costs:
                 raise InvalidInput(
                     f"max_{cost}: only with --device, the name of a device that was measured "
                     "(nas latency suite, nas latency import)"
+                )
+            if cost not in costs:
+                raise InvalidInput(
+                    f"max_{cost}: unknown objective {cost!r}; allowed: {', '.join(costs)}, and those of "
+                    "your own by import path"
                 )
 
     def _limits(self) -> list[tuple[str, float]]:

@@ -35,6 +35,7 @@ from nas.export.manifest import (
     Preprocessing,
 )
 from nas.export.model_card import model_card
+from nas.export.places import SHIPPED
 from nas.export.shipped.device import cpu_name
 from nas.export.shipped.runtime import MANIFEST
 from nas.export.targets import TARGETS, Precision, Target, Written
@@ -46,7 +47,6 @@ TOLERANCE = 1e-4
 PICKING_IMAGES = 2000
 """Number of training images that decide which layers stay in float32."""
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
-SHIPPED = Path(__file__).with_name("shipped")
 BENCH = ("bench.py", "suite.py", "runtime.py", "device.py")
 PROGRAMS = ("predict.py", *BENCH)
 

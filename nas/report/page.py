@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.report import assets, details, figures, published, summary, tables
+from nas.report.listing import open_trainings
 from nas.report.material import Material, read_material
-from nas.runs import Outcome, RunFolder, write_text
+from nas.runs import RunFolder, TrialState, write_text
 
 
 def write_report(run: RunFolder) -> Path:
@@ -38,7 +39,7 @@ def _head(material: Material) -> dict[str, Any]:
     return {
         "facts": summary.facts(material),
         "outcomes": summary.outcomes(material),
-        "open_trainings": summary.open_trainings(material),
+        "open_trainings": open_trainings(material.config, material.records),
         "trials": material.config.trials,
         "epochs": material.config.recipe.epochs,
         "hypervolume": f"{material.front.hypervolume:.4f}",
@@ -79,7 +80,7 @@ def _course(material: Material) -> dict[str, Any]:
         "importance_missing": material.importance.missing,
         "curves": figures.curves_figure(material) if material.curves else None,
         "failures": tables.failures(material),
-        "failed": material.count(Outcome.FAILED),
-        "infeasible": material.count(Outcome.INFEASIBLE),
+        "failed": material.count(TrialState.FAILED),
+        "infeasible": material.count(TrialState.INFEASIBLE),
         "budgets": summary.budgets(material),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
-from nas.runs import Outcome
+from nas.runs import TrialState
 from nas.search import SearchConfig
 
 
@@ -66,25 +66,16 @@ def facts(material: Material) -> tuple[Fact, ...]:
 def outcomes(material: Material) -> str:
     """The number of trials with each outcome."""
     order = [
-        Outcome.TRAINED,
-        Outcome.INFEASIBLE,
-        Outcome.DUPLICATE,
-        Outcome.FAILED,
-        Outcome.RUNNING,
+        TrialState.TRAINED,
+        TrialState.INFEASIBLE,
+        TrialState.DUPLICATE,
+        TrialState.FAILED,
+        TrialState.RUNNING,
+        TrialState.QUEUED,
     ]
     if material.config.early_stopping != "none":
-        order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
+        order[1:1] = [TrialState.STOPPED, TrialState.PAUSED]
     return ", ".join(f"{material.count(outcome):,} {outcome.name.lower()}" for outcome in order)
-
-
-def open_trainings(material: Material) -> int:
-    """Number of requested trainings that have not ended."""
-    config = material.config
-    if config.total_epochs is not None or config.patience is not None:
-        # Such a search may end before it has begun all allowed trainings.
-        return material.count(Outcome.RUNNING) + material.count(Outcome.PAUSED)
-    ended = sum(map(material.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
-    return max(0, config.trials - ended)
 
 
 def reference_point(material: Material) -> str:
@@ -95,9 +86,8 @@ def reference_point(material: Material) -> str:
 
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits of the search, each with its number of infeasible proposals."""
-    infeasible = [one.spec for one in material.records if one.outcome is Outcome.INFEASIBLE]
-    limits, costs = material.config.budgets, material.config.costs
-    broken = [violation.cost for spec in infeasible for violation in limits.violations(spec, costs)]
+    limits = material.config.budgets
+    broken = [cost for one in material.records for cost in one.over]
     return tuple(
         Budget(cost, limit, broken.count(cost))
         for cost, limit in ((name.removeprefix("max_"), limit) for name, limit in limits)

@@ -32,6 +32,8 @@ class CheckpointInfo(BaseModel):
         full: Whether the training included the held-out images.
         start: Initial weights of the units.
         pretrained: SHA-256 of the file of pretrained weights; None: there was none.
+        module: Reference of the LightningModule that trained it; None: the program's. Loading the
+            network does not import it.
         history: The epochs so far.
     """
 
@@ -45,6 +47,7 @@ class CheckpointInfo(BaseModel):
     full: bool
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: str | None = None
+    module: str | None = None
     history: tuple[EpochMetrics, ...]
 
 
@@ -103,10 +106,8 @@ def load_content(path: Path) -> dict[str, Any]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # warnings about foreign pickles, before torch refuses them
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            warnings.simplefilter("ignore")  # foreign pickles, before torch refuses them
+            content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except IsADirectoryError:

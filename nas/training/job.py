@@ -19,10 +19,12 @@ class EpochMetrics(BaseModel):
 
     Attributes:
         epoch: Counted from 1.
-        train_loss: Mean over the epoch, with label smoothing.
+        train_loss: Mean over the epoch, with label smoothing; if the module logs none: the val_error,
+            or the mean of what its training steps return.
         val_error: Share of misclassified validation images, 0 to 1, with the averaged weights; None
             without validation images (a full training).
-        val_loss: Cross entropy on the validation images, without smoothing.
+        val_loss: Cross entropy on the validation images, without smoothing; None also when a module
+            logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
     """
 
@@ -42,7 +44,7 @@ class TestResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     test_error: float
-    test_loss: float
+    test_loss: float | None = None
     test_images: int
     train_images: int
     epochs: int
@@ -68,8 +70,10 @@ class TrainJob(BaseModel):
             finished first if necessary. Its ``threads`` are those of this job.
         devices: Number of processes that train the network together, on one GPU each if there are any.
             They share the recipe's batch; the result is that of one process.
+        module: Reference of the LightningModule that trains it; None: the program's Classifier.
         threads: CPU threads per process; None: torch's choice, or with several processes an even share
             of the cores.
+        evaluator: Import path of the function that evaluates the network; None: it is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,8 +90,10 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     parent: TrainJob | None = None
+    module: str | None = None
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
+    evaluator: str | None = None
 
     @property
     def weights(self) -> Path | None:

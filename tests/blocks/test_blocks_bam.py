@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,14 +12,9 @@ from torch import Tensor, nn
 from blocks import BottleneckAttention, InvalidInput
 from blocks.unit_spec import Fusion
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 FUSIONS: tuple[Fusion, ...] = ("sum", "product")
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def convolved(conv: nn.Module, x: Tensor) -> Tensor:

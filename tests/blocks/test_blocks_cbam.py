@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,12 +12,7 @@ from torch import Tensor
 
 from blocks import ConvBlockAttention, InvalidInput
 from nas.cost import FvcoreCounter
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
+from tests.blocks import feature_unit_checks as checks
 
 
 def transcribed(unit: ConvBlockAttention, x: Tensor) -> Tensor:

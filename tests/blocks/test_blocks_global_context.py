@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from blocks import GlobalContext, InvalidInput, SimplifiedNonLocal
 from blocks.unit_spec import Fusion, Pool
 from blocks.units.global_context import ContextPool
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 POOLS: tuple[Pool, ...] = ("att", "avg")
 FUSIONS: tuple[Fusion, ...] = ("add", "scale")
@@ -28,12 +27,6 @@ UNITS: list[dict[str, Any]] = [
     ),
 ]
 SHIPPED = [{"kind": "snl"}, {"kind": "gc"}, {"kind": "gc", "fusion": "scale"}]
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def context(pool: ContextPool, x: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 
 import pytest
-from arch_strategies import CHEAP, MOBILE, PLACEMENTS, RESNETS, arch_specs, skeleton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks import ArchSpec, UnitOverride, UnitSpec
+from tests.blocks.arch_strategies import CHEAP, MOBILE, PLACEMENTS, RESNETS, arch_specs, skeleton
 
 SHUFFLE = "shufflenet_v2"
 
@@ -245,6 +245,7 @@ def test_keys_stay_what_they_were(name: str) -> None:
     assert spec.key == key
 
 
+@pytest.mark.integration
 def test_key_does_not_depend_on_the_process() -> None:
     code = (
         "import sys; from blocks import ArchSpec;"

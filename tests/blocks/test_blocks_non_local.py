@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from torch import Tensor
 from blocks import InvalidInput, NonLocal
 from blocks.unit_spec import Pairwise
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 PAIRWISE = list(get_args(Pairwise))
 UNITS = [
@@ -22,12 +21,6 @@ UNITS = [
     for pairwise in PAIRWISE
     for subsample in (False, True)
 ]
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def pooled(positions: Tensor, height: int, width: int) -> Tensor:

@@ -12,8 +12,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
-import torch
-
 from blocks import ArchSpec
 from blocks.backbones import BACKBONES, Geometry
 from blocks.profile import InsertionPoint
@@ -74,6 +72,8 @@ def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
 
     The plain network runs once on torch's meta device, as in ``blocks.profile``, and the result is kept.
     """
+    import torch  # here, for a table is read without it
+
     with torch.device("meta"):
         model = BACKBONES[backbone].make(geometry).eval()
     plain = ArchSpec(backbone=backbone, unit=NO_UNIT, **asdict(geometry)).profile

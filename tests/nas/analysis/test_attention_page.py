@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import ABSENT, BROWSER, Tab
-from page_reader import Page, trace
 
 from nas.analysis import Analysis, Request, analyse, unit_shifts, write_analysis
 from nas.analysis.figures import channels_figure, group_size
 from nas.analysis.page import render
+from tests.nas.report.browser import ABSENT, BROWSER, Tab
+from tests.nas.report.page_reader import Page, trace
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}'
 
@@ -101,6 +101,7 @@ def test_names_of_classes_are_text(analysis: Analysis) -> None:
     assert not any("<" in tick for tick in ticks)
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(BROWSER is None, reason=ABSENT)
 def test_a_browser_draws_the_page_and_runs_no_name_of_a_class(
     analysis: Analysis, tmp_path: Path

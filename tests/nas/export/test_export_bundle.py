@@ -26,6 +26,8 @@ from nas.data import DataConfig, load_data
 from nas.export import Manifest
 from nas.export.bundle import TOLERANCE
 
+pytestmark = pytest.mark.integration
+
 NETWORKS = [
     "onnx-fp32", "onnx-int8", "executorch-fp32", "executorch-int8", "litert-fp32", "litert-int8",
     "ncnn-fp32", "ncnn-int8",

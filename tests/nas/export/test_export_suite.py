@@ -25,6 +25,8 @@ from nas.errors import WorkFailed
 from nas.export import Benchmark, benchmarks_of, suite, write_suite
 from nas.export.evaluate import load
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16,
     unit=UnitSpec(dilations=(1,), branch_act=True),
@@ -139,13 +141,13 @@ def test_what_is_there_is_not_exported_again(
 def test_a_killed_export_leaves_no_process_and_is_continued(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from test_export_suite import BENCHMARKS\n"
+        "from tests.nas.export.test_export_suite import BENCHMARKS\n"
         "from nas.export import write_suite\n"
         "if __name__ == '__main__':\n"
         "    write_suite(Path('suite'), BENCHMARKS, 'onnx', 'fp32')\n"
     )
     (tmp_path / "begin.py").write_text(code)
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    paths = os.pathsep.join(sys.path)
     begun = subprocess.Popen(
         [sys.executable, "begin.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from test_training_fit import DROPOUT, RECIPE, SPEC, make_job, saved
 from torch.nn.parallel import DistributedDataParallel
 
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
@@ -26,6 +25,7 @@ from nas.training.module import Classifier
 from nas.training.processes import History, train_together
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
+from tests.nas.training.test_training_fit import DROPOUT, RECIPE, SPEC, make_job, saved
 
 CPU = torch.device("cpu")
 SK = SPEC.model_copy(update={"stem_stride": 1})
@@ -33,9 +33,12 @@ SK = SPEC.model_copy(update={"stem_stride": 1})
 DOUBLE = RECIPE.model_copy(update={"epochs": 2, "lr": 0.02, "precision": "64-true"})
 BOUND = 60  # seconds
 UNEVEN = 25  # images a batch: thirteen and twelve for two processes
-pytestmark = pytest.mark.skipif(
-    torch.accelerator.is_available(), reason="processes take GPUs where there are any"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        torch.accelerator.is_available(), reason="processes take GPUs where there are any"
+    ),
+]
 
 
 @pytest.fixture(autouse=True)
