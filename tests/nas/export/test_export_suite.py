@@ -60,7 +60,7 @@ def test_every_benchmark_runs_without_pytorch(finished: Path, bare_python: Path)
     assert all(one["p50"] > 0 and one["n"] >= 100 for one in found["latencies"])
     archs = [one["arch"] for one in found["latencies"] if one["arch"] is not None]
     assert [ArchSpec.model_validate(arch).key for arch in archs] == [BENCHMARKS[0].key, SPEC.key]
-    table = measure(bare_python, folder)
+    table = measure(bare_python, finished)
     assert "and 12 benchmarks of networks" in table.stdout
 
 
