@@ -17,12 +17,11 @@ from pathlib import Path
 from PIL import Image
 
 # The browser is the one that the tests drive.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/nas/report"))
-
-from browser import ABSENT, BROWSER, Tab
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nas.report import write_report
 from nas.runs import RunFolder
+from tests.nas.report.browser import ABSENT, BROWSER, Tab
 
 MOST_BYTES = 300_000
 COLOURS = 64

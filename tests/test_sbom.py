@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-import sbom
+from tools import sbom
 
 ROOT = Path(__file__).resolve().parents[1]
 PURL = re.compile(r"pkg:pypi/[a-z0-9][a-z0-9.-]*@[A-Za-z0-9.%-]+")

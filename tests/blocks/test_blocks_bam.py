@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from blocks import BottleneckAttention, InvalidInput
 from blocks.unit_spec import Fusion
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 FUSIONS: tuple[Fusion, ...] = ("sum", "product")
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from arch_strategies import CHEAP, MOBILE, arch_specs, skeleton
 from hypothesis import given, settings
 from torch import nn
 from torchvision import models
@@ -14,6 +13,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from blocks import BACKBONES, ArchSpec, SelectiveKernel, UnitSpec, build
 from blocks.profile import profile
 from blocks.units.surgery import insert
+from tests.blocks.arch_strategies import CHEAP, MOBILE, arch_specs, skeleton
 
 
 def resnet(blocks: list[int], groups: int, group_width: int) -> Callable[..., nn.Module]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from blocks import GlobalContext, InvalidInput, SimplifiedNonLocal
 from blocks.unit_spec import Fusion, Pool
 from blocks.units.global_context import ContextPool
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 POOLS: tuple[Pool, ...] = ("att", "avg")
 FUSIONS: tuple[Fusion, ...] = ("add", "scale")

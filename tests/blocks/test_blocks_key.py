@@ -9,11 +9,11 @@ from functools import cache
 from typing import Any
 
 import pytest
-from arch_strategies import CHEAP, MOBILE, PLACEMENTS, RESNETS, arch_specs, skeleton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks import ArchSpec, UnitOverride, UnitSpec
+from tests.blocks.arch_strategies import CHEAP, MOBILE, PLACEMENTS, RESNETS, arch_specs, skeleton
 
 SHUFFLE = "shufflenet_v2"
 

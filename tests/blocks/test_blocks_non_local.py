@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from torch import Tensor
 from blocks import InvalidInput, NonLocal
 from blocks.unit_spec import Pairwise
 from nas.cost import FvcoreCounter
+from tests.blocks import feature_unit_checks as checks
 
 PAIRWISE = list(get_args(Pairwise))
 UNITS = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import feature_unit_checks as checks
 import pytest
 import torch
 from timm import layers as timm_layers
@@ -12,6 +11,7 @@ from torch import nn
 from torchvision import ops
 
 from blocks import SelectiveKernel, SqueezeExcitation
+from tests.blocks import feature_unit_checks as checks
 
 
 def image(channels: int) -> torch.Tensor:

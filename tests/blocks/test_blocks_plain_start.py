@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from arch_strategies import MOBILE
 from torch import Tensor, nn
 from torch.nn import functional
 
 from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
+from tests.blocks.arch_strategies import MOBILE
 
 # Every backbone has 5x5 depthwise convolutions or not; those that have need a branch that holds one.
 SMALL_KERNELS = ("shufflenet_v2", "mobilenet_v2")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from arch_strategies import CHEAP, MOBILE
 from torch import Tensor, nn
 
 from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
+from tests.blocks.arch_strategies import CHEAP, MOBILE
 
 NONE = UnitSpec(kind="none")
 

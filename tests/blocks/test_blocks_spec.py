@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from arch_strategies import arch_specs
 from hypothesis import given, settings
 from pydantic import ValidationError
 
 from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec
 from blocks.yaml_files import parse
+from tests.blocks.arch_strategies import arch_specs
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,12 +10,12 @@ from importlib.metadata import metadata
 from itertools import pairwise
 
 import typer
-from docs_blocks import ROOT, Block, blocks_of
 
 from nas.cli.main import app
 from nas.data import DATASETS
 from nas.export import TARGETS
 from search_spaces import SPACES
+from tests.docs.docs_blocks import ROOT, Block, blocks_of
 
 SHELL = ("", "sh")
 """Languages of blocks whose every line is a command."""

@@ -16,8 +16,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from docs_blocks import ROOT, Block, blocks_of, documents
-from docs_commands import (
+from PIL import Image
+
+from blocks import BACKBONES, UNITS, plugins
+from nas.cli.main import main
+from search_spaces import load_space
+from tests.docs.docs_blocks import ROOT, Block, blocks_of, documents
+from tests.docs.docs_commands import (
     LISTED,
     SMALL_SPACE,
     Command,
@@ -29,11 +34,6 @@ from docs_commands import (
     renamed,
     scaled,
 )
-from PIL import Image
-
-from blocks import BACKBONES, UNITS, plugins
-from nas.cli.main import main
-from search_spaces import load_space
 
 EDITS = {
     # The photographs of the tutorial: fewer, and of a set that is on every machine.

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from docs_blocks import blocks_of
 from torch import nn
 
 from blocks import BACKBONES, UNITS, ArchSpec, SelectiveKernel, UnitSpec, build, plugins
 from nas.cost import count
+from tests.docs.docs_blocks import blocks_of
 
 NONE = UnitSpec(kind="none")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs_blocks import ROOT, Block, blocks_of
 
 from blocks import BACKBONES, UNITS, ArchSpec, InvalidInput, UnitOverride, UnitSpec
 from search_spaces import SpaceDefinition, load_space
 from search_spaces.conditions import KEYS as ASKED
 from search_spaces.variables import KEYS as OF_ENTRY
+from tests.docs.docs_blocks import ROOT, Block, blocks_of
 
 DOCUMENT = "docs/spaces.md"
 TEXT = (ROOT / DOCUMENT).read_text(encoding="utf-8")

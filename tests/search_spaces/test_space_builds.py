@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from space_helpers import MIXED, SMALL, params_of, space_of
 
 from blocks import ArchSpec, build
 from search_spaces import SPACES, load_space
+from tests.search_spaces.space_helpers import MIXED, SMALL, params_of, space_of
 
 SPACES_UNDER_TEST = {name: load_space(name).bind(**SMALL) for name in SPACES} | {
     "mixed": space_of(MIXED)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from space_helpers import MIXED, SMALL, params_of, space_of
 
 from blocks import InvalidInput
 from search_spaces import load_space
+from tests.search_spaces.space_helpers import MIXED, SMALL, params_of, space_of
 
 SK_SPACES = {
     name: load_space(name).bind(**SMALL)

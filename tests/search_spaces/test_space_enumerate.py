@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 from optuna.distributions import CategoricalDistribution
-from space_helpers import SMALL, space_of
 
 from blocks import InvalidInput
 from search_spaces import SearchSpace, load_space
+from tests.search_spaces.space_helpers import SMALL, space_of
 
 # No two assignments of these come to one network: widths divide, and d = 96 // r at the least.
 EXACT = """

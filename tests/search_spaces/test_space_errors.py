@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from space_helpers import define
 
 from blocks import InvalidInput
 from search_spaces import SearchSpace, load_space
+from tests.search_spaces.space_helpers import define
 
 VARY = "name: x\nfixed: {backbone: shufflenet_v2}\nvary:\n  "
 

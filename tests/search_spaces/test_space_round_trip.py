@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from space_helpers import MIXED, SMALL, define, params_of, space_of
 
 from blocks import ArchSpec, InvalidInput, UnitOverride, UnitSpec, build
 from blocks.yaml_files import dump_yaml, parse
 from search_spaces import SPACES, SearchSpace, SpaceDefinition, load_space
+from tests.search_spaces.space_helpers import MIXED, SMALL, define, params_of, space_of
 
 ALL = {name: load_space(name).bind(**SMALL) for name in SPACES} | {"mixed": space_of(MIXED)}
 OPTIONS = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from space_helpers import space_of
 
 from blocks import ArchSpec, UnitOverride, UnitSpec
 from search_spaces.rounding import lowered, mend
+from tests.search_spaces.space_helpers import space_of
 
 SHUFFLENET = {2: (24, 58), 3: (116,), 4: (232,)}
 

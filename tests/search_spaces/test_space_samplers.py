@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import optuna
 import pytest
-from space_helpers import MIXED, SMALL, space_of
 
 from search_spaces import SPACES, load_space
+from tests.search_spaces.space_helpers import MIXED, SMALL, space_of
 
 SPACES_UNDER_TEST = {name: load_space(name).bind(**SMALL) for name in SPACES} | {
     "mixed": space_of(MIXED)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from space_helpers import MIXED, SMALL, define
 
 from blocks import ArchSpec, InvalidInput, UnitSpec
 from search_spaces import SPACES, load_space
+from tests.search_spaces.space_helpers import MIXED, SMALL, define
 
 
 def test_the_shipped_spaces() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,6 @@ from torch import nn
 from blocks import ArchSpec, SelectiveKernel, UnitSpec, build
 from nas.data import DataConfig
 from nas.training import RECIPES, CheckpointInfo
-
-# The reader of pages and the browser are those of the report's tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 MakeCheckpoint = Callable[..., Path]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import ABSENT, BROWSER, Tab
-from page_reader import Page, trace
 
 from nas.analysis import Analysis, Request, analyse, unit_shifts, write_analysis
 from nas.analysis.figures import channels_figure, group_size
 from nas.analysis.page import render
+from tests.nas.report.browser import ABSENT, BROWSER, Tab
+from tests.nas.report.page_reader import Page, trace
 
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}'
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from export_helpers import Spoiled
 from torch import Tensor
 
 from nas.export.evaluate import evaluate, load
 from nas.export.int8 import most_harmful_layers, quantize
 from nas.export.targets import TARGETS, Quantization, Written
+from tests.nas.export.export_helpers import Spoiled
 
 
 def test_the_spoiled_layers_are_the_most_harmful() -> None:

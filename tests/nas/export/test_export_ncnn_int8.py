@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_helpers import THREE, TWO, network
 from torch import nn
 
 from blocks import InvalidInput
@@ -15,6 +14,7 @@ from blocks.deploy import fuse
 from nas.export.evaluate import load
 from nas.export.targets import TARGETS, Quantization
 from nas.export.targets.ncnn_int8 import quantize_files
+from tests.nas.export.export_helpers import THREE, TWO, network
 
 NCNN = TARGETS["ncnn"]
 

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from export_helpers import PLAIN, THREE, TWO, Spoiled, network
 from torch import Tensor
 
 from blocks import InvalidInput
@@ -20,6 +19,7 @@ from nas.export import TARGETS
 from nas.export.bundle import TOLERANCE
 from nas.export.evaluate import load
 from nas.export.targets import Quantization
+from tests.nas.export.export_helpers import PLAIN, THREE, TWO, Spoiled, network
 
 
 @pytest.mark.slow

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ABSENT, BROWSER, Tab
 from PIL import Image
-from report_runs import FakeSearch
 
 from nas.report import Material, read_material, write_report
 from nas.report.figures.base import ACCENT
+from tests.nas.report.browser import ABSENT, BROWSER, Tab
+from tests.nas.report.report_runs import FakeSearch
 
 HOSTILE = "</script><script>alert(1); document.title = 'broken into'</script>"
 ACROSS, PHONE = 1280, 390

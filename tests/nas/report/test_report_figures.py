@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_reader import Page, trace
-from report_runs import FakeSearch
 
 from nas.front import Front, hypervolume, make_front, pick_knee
 from nas.report import read_material, render_report
 from nas.report.figures.base import hover_text
 from nas.runs import Outcome
 from nas.search import read_run
+from tests.nas.report.page_reader import Page, trace
+from tests.nas.report.report_runs import FakeSearch
 
 
 def drawn(search: FakeSearch, section: str) -> list[dict[str, Any]]:

@@ -3,8 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from page_reader import Page
-from report_runs import FakeSearch
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
@@ -12,6 +10,8 @@ from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
 from nas.runs import Outcome, RunFolder
 from nas.search import read_run
+from tests.nas.report.page_reader import Page
+from tests.nas.report.report_runs import FakeSearch
 
 SECTIONS = [
     "front", "picked", "points", "networks", "hypervolume", "importance", "curves", "failures",

@@ -6,7 +6,8 @@ import csv
 from pathlib import Path
 
 import pytest
-from search_helpers import Keep
+
+from tests.nas.search.search_helpers import Keep
 
 
 @pytest.fixture

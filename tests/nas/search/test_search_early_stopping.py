@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState
-from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, make_config
 
 from blocks.errors import InvalidInput
 from nas.runs import Outcome, RunFolder, TrialRecord
@@ -17,6 +16,13 @@ from nas.search.inherit import plain_parent
 from nas.search.plateau import trainings_without_growth
 from nas.search.study import open_study, proposed_trials, read_records
 from nas.training import TrainJob
+from tests.nas.search.search_helpers import (
+    Crash,
+    FormulaExecutor,
+    SilentView,
+    formula_search,
+    make_config,
+)
 
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from search_helpers import digits_space, make_config
 
 from blocks import ArchSpec, UnitSpec
 from blocks.backbones import Geometry
@@ -15,6 +14,7 @@ from nas.search import SearchConfig
 from nas.search.inherit import inherited_recipe, inherited_start, inheriting, plain_parent
 from nas.training import RECIPES, TrainJob, read_metrics
 from nas.training.fit import fit
+from tests.nas.search.search_helpers import digits_space, make_config
 
 SPEC = ArchSpec(
     backbone="shufflenet_v2",

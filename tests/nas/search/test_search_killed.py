@@ -14,11 +14,11 @@ import optuna
 import psutil
 import pytest
 from filelock import FileLock
-from search_helpers import Keep, resume, search_command, trainings
 
 from nas.runs import Outcome, RunFolder, TrialFolder
 from nas.search import read_run
 from nas.training import read_metrics
+from tests.nas.search.search_helpers import Keep, resume, search_command, trainings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 BOUND = 240

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from search_helpers import Keep
 
 from nas.runs import Outcome, RunFolder
 from nas.search import read_run, watch_study
+from tests.nas.search.search_helpers import Keep
 
 pytestmark = [pytest.mark.slow]
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from search_helpers import FormulaExecutor, SilentView, digits_space, formula_search, make_config
 
 from blocks import InvalidInput
 from nas.cost import Budgets, count
@@ -18,6 +17,13 @@ from nas.search.candidates import find_candidates
 from nas.search.samplers import SAMPLERS, derive_seed
 from nas.search.study import open_study
 from search_spaces import SearchSpace, SpaceDefinition
+from tests.nas.search.search_helpers import (
+    FormulaExecutor,
+    SilentView,
+    digits_space,
+    formula_search,
+    make_config,
+)
 
 
 def keys_trained(records: list[TrialRecord]) -> list[str]:

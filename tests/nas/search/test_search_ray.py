@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import ray
 from ray.cluster_utils import Cluster
-from search_helpers import Keep
 
 from blocks import InvalidInput
 from nas.runs import Outcome, RunFolder, Store
 from nas.search import read_run
 from nas.search.executors import RayExecutor
 from nas.training import read_info, read_metrics
+from tests.nas.search.search_helpers import Keep
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BOUND = 400

@@ -7,12 +7,18 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search_helpers import Crash, FormulaExecutor, SilentView, formula_search, make_config
 
 from nas.runs import Outcome, RunFolder, TrialRecord
 from nas.search import SearchConfig
 from nas.search.loop import KILLS
 from nas.search.study import open_study
+from tests.nas.search.search_helpers import (
+    Crash,
+    FormulaExecutor,
+    SilentView,
+    formula_search,
+    make_config,
+)
 
 Decision = tuple[str, Outcome, tuple[float, ...]]
 

@@ -11,10 +11,10 @@ import psutil
 import pytest
 from filelock import FileLock
 from optuna.trial import TrialState
-from search_helpers import resume, search_command, trainings
-from terminal import BOUND, Screen, Terminal
 
 from nas.runs import RunFolder
+from tests.nas.search.search_helpers import resume, search_command, trainings
+from tests.nas.search.terminal import BOUND, Screen, Terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 WIDE, NARROW = 100, 64

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from test_training_fit import DROPOUT, RECIPE, SPEC, make_job, saved
 from torch.nn.parallel import DistributedDataParallel
 
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
@@ -26,6 +25,7 @@ from nas.training.module import Classifier
 from nas.training.place import ALONE, Place
 from nas.training.processes import History, train_together
 from nas.training.shared_layers import share_layers
+from tests.nas.training.test_training_fit import DROPOUT, RECIPE, SPEC, make_job, saved
 
 CPU = torch.device("cpu")
 SK = SPEC.model_copy(update={"stem_stride": 1})
