@@ -13,12 +13,13 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cost import Budgets
-from nas.cost.latency import DEVICES, make_table, read_measurements
+from nas.cost.latency import make_table, read_measurements
 from nas.data import DataConfig, load_data
 from nas.errors import WorkFailed
 from nas.export import TARGETS, Precision, benchmarks_of, write_suite
 from nas.runs import write_text
-from nas.runs.folder import NAME, RUNS
+from nas.folders import devices_dir, runs_dir
+from nas.runs.folder import NAME
 from nas.search import find_candidates
 from nas.search.candidates import ENUMERATE_UP_TO
 from search_spaces import load_space
@@ -112,7 +113,7 @@ def import_(
         )
     found = [read_measurements(path) for path in measurement_files]
     table = make_table(device, found, network=network, allow_busy=allow_busy)
-    path = DEVICES / f"{device}.json"
+    path = devices_dir() / f"{device}.json"
     write_text(path, table.model_dump_json(indent=1) + "\n")
     if as_json:
         print_json(table.model_dump(mode="json", exclude={"blocks"}) | {"path": str(path)})
@@ -130,4 +131,4 @@ def import_(
 def default_folder(space: str, data: str, target: str, precision: Precision) -> Path:
     """runs/latency/SPACE-DATA-TARGET; the name of a space is whatever its file says."""
     name = re.sub(r"[^\w.-]", "-", f"{space}-{data}-{target}")
-    return RUNS / "latency" / (f"{name}-int8" if precision == "int8" else name)
+    return runs_dir() / "latency" / (f"{name}-int8" if precision == "int8" else name)

@@ -18,6 +18,7 @@ from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
 from nas.errors import WorkFailed
+from nas.folders import logs_dir
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
@@ -31,7 +32,6 @@ from nas.training.processes import placement, train_together
 from nas.training.progress import EpochCloser
 from nas.training.shared_layers import share_layers
 
-LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
 """How long a training waits for another process to train its parent. Whoever holds the lock of a folder
@@ -212,7 +212,7 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
-        logger=TensorBoardLogger(LOGS, name=job.log_name, version=job.log_version),
+        logger=TensorBoardLogger(job.logs or logs_dir(), name=job.log_name, version=job.log_version),
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,

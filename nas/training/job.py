@@ -61,6 +61,7 @@ class TrainJob(BaseModel):
         folder: Where checkpoint, metrics and errors go.
         log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
         log_version: See there.
+        logs: Folder of the logs in place of lightning_logs/; None: ``logs_dir()``.
         full: Train on all training images, the held-out ones too, and read the test set at the end.
         start: Where the units' weights come from; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
@@ -81,6 +82,7 @@ class TrainJob(BaseModel):
     folder: Path
     log_name: str
     log_version: str
+    logs: Path | None = None
     full: bool = False
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None

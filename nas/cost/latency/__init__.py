@@ -5,10 +5,9 @@ from __future__ import annotations
 from nas.cost.latency.blocks import Block, blocks_of, plain_of
 from nas.cost.latency.calibrate import make_table
 from nas.cost.latency.measurements import Measurements, read_measurements
-from nas.cost.latency.table import DEVICES, Fit, LatencyTable, load_table
+from nas.cost.latency.table import Fit, LatencyTable, load_table
 
 __all__ = [
-    "DEVICES",
     "Block",
     "Fit",
     "LatencyTable",
