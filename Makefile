@@ -6,7 +6,7 @@ MARKS ?= not slow and not long
 # Where no bytecode is written (images of containers often say so), every process compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: search test lint sbom clean
+.PHONY: search test lint docs sbom clean
 
 search: .venv/installed
 	@if [ -f runs/$(NAME)/search.yaml ]; then \
@@ -23,9 +23,14 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/mypy
 
-# What is installed, for whoever has to know: goes with each release.
+# The site, into site/. A broken link, or a page that the navigation lacks, is an error. Needs no network.
+docs: .venv/installed
+	$(BIN)/mkdocs build --quiet --strict
+
+# What is installed; goes with each release.
 sbom: .venv/installed
 	$(BIN)/python tools/sbom.py --out dist/sbom.cdx.json
 
@@ -34,7 +39,7 @@ sbom: .venv/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (about two minutes the first time)"
 	@# Not compiled: most of what comes along is never imported.
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test,deploy]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test,deploy,docs]'
 	@touch $@
 
 clean:

@@ -181,7 +181,7 @@ def main() -> int:
             expected = np.concatenate([here(image[None]) for image in images])
             where = Path(folder) / "images.npy"
             problem, logits = on_arm(bundle, artifact.name, artifact.target, where, files)
-            there = None if problem else np.load(logits, allow_pickle=False)
+            there = None if problem else np.load(logits, allow_pickle=False)  # noqa: TID251
             package = WHEELS[artifact.target][0]
             rows.append(
                 Row(

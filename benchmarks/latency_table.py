@@ -1,4 +1,4 @@
-r"""How well a device's table tells the latency of networks it has not seen.
+r"""The error of a device's latency table on unseen networks.
 
 Claim: the sum of measured benchmarks orders the networks of a space as their measured latency does
 (Spearman at least 0.95) and is off by less than a tenth (median), where multiply-adds and activations
@@ -37,7 +37,7 @@ from nas.search import find_candidates
 from search_spaces import load_space
 
 OUT = Path("docs/results/latency_table")
-KITS = Path("runs/latency")
+SUITES = Path("runs/latency")
 NETWORKS = ("onnx-fp32", "onnx-int8", "executorch-fp32", "litert-fp32", "ncnn-fp32")
 UNSEEN = 30
 TIMEOUT = 3600
@@ -99,7 +99,7 @@ def build(network: str, parts: tuple[list[Benchmark], list[Benchmark]], workers:
 
 def folders(network: str) -> tuple[Path, Path]:
     """The suite, and the unseen networks."""
-    return KITS / f"benchmark-{network}", KITS / f"benchmark-{network}-unseen"
+    return SUITES / f"benchmark-{network}", SUITES / f"benchmark-{network}-unseen"
 
 
 def measure(network: str, seconds: float) -> tuple[LatencyTable, list[ArchSpec], list[Row]]:

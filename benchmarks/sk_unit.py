@@ -78,8 +78,8 @@ Candidate: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a unit stands: C, the side of its square map, channels a group, M."""
+class UnitShape:
+    """The shape that a unit works on: C, the side of its square map, channels per group, M."""
 
     network: str
     channels: int
@@ -94,7 +94,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Row(Place):
+class Row(UnitShape):
     """One candidate in one case; milliseconds are the median, the least and the most of n."""
 
     measure: str
@@ -156,11 +156,11 @@ class Setting:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast)
 
 
-def make_units(place: Place) -> dict[str, nn.Module]:
+def make_units(shape: UnitShape) -> dict[str, nn.Module]:
     """Ours, without branch ReLU too, and the peers: the same weights, and BatchNorms that matter."""
-    channels, dilations = place.channels, range(1, place.branches + 1)
+    channels, dilations = shape.channels, range(1, shape.branches + 1)
     ours, no_act = (
-        SelectiveKernel(channels, dilations, group_width=place.group_width, branch_act=act)
+        SelectiveKernel(channels, dilations, group_width=shape.group_width, branch_act=act)
         for act in (True, False)
     )
     for name, values in ours.state_dict().items():
@@ -168,8 +168,8 @@ def make_units(place: Place) -> dict[str, nn.Module]:
             scale = name.endswith((".weight", ".running_var"))
             values.uniform_(0.5, 1.5) if scale else values.normal_(std=0.3)
     nn.init.normal_(ours.select.weight, std=0.1)
-    groups, hidden = channels // place.group_width, ours.select.in_channels
-    usual = UsualSelectiveKernel(channels, place.branches, groups, hidden)
+    groups, hidden = channels // shape.group_width, ours.select.in_channels
+    usual = UsualSelectiveKernel(channels, shape.branches, groups, hidden)
     return {
         "ours": ours,
         "timm": timm_unit(ours),
@@ -179,12 +179,12 @@ def make_units(place: Place) -> dict[str, nn.Module]:
 
 
 @torch.no_grad()
-def all_forms(place: Place) -> dict[str, nn.Module]:
-    """Every unit of a place, in inference, after a check against ours."""
-    units = make_units(place)
+def all_forms(shape: UnitShape) -> dict[str, nn.Module]:
+    """Every unit of a shape, in inference, after a check against ours."""
+    units = make_units(shape)
     act, no_act = units["ours"], units["ours no act"]
     # Images of different means: BatchNorm over equal ones would blow the rounding up.
-    x = torch.randn(16, place.channels, place.side, place.side) + torch.randn(16, 1, 1, 1)
+    x = torch.randn(16, shape.channels, shape.side, shape.side) + torch.randn(16, 1, 1, 1)
     for training in (True, False):
         for unit in units.values():
             unit.train(training)
@@ -258,11 +258,11 @@ def peak_bytes(step: Work, setting: Setting) -> int | None:
 
 
 def measure_case(
-    place: Place, batch: int, measure: str, units: Units, setting: Setting
+    shape: UnitShape, batch: int, measure: str, units: Units, setting: Setting
 ) -> list[Row]:
     """All of ``units`` in both layouts, and a copy of the input, in turns."""
     trains = measure == "training"
-    x = torch.randn(batch, place.channels, place.side, place.side, device=setting.device)
+    x = torch.randn(batch, shape.channels, shape.side, shape.side, device=setting.device)
     copying = ("copy", "nchw")
     works: dict[Candidate, Work] = {copying: partial(torch.empty_like(x).copy_, x)}
     memory: dict[Candidate, tuple[int, int | None]] = {}
@@ -280,7 +280,7 @@ def measure_case(
     copy_seconds = statistics.median(times[copying])
     return [
         Row(
-            **asdict(place),
+            **asdict(shape),
             measure=measure,
             batch=batch,
             unit=name,
@@ -298,14 +298,16 @@ def measure_case(
     ]
 
 
-def measure_place(place: Place, batches: Sequence[int], setting: Setting) -> Iterator[list[Row]]:
-    """The cases of one place."""
-    units = all_forms(place)
+def measure_shape(
+    shape: UnitShape, batches: Sequence[int], setting: Setting
+) -> Iterator[list[Row]]:
+    """The cases of one shape."""
+    units = all_forms(shape)
     if TRAINING_BATCH in batches:
         trained = {name: units[name] for name in ("ours", *PEERS)}
-        yield measure_case(place, TRAINING_BATCH, "training", trained, setting)
+        yield measure_case(shape, TRAINING_BATCH, "training", trained, setting)
     for batch in batches:
-        yield measure_case(place, batch, "inference", units, setting)
+        yield measure_case(shape, batch, "inference", units, setting)
 
 
 def better(rows: Sequence[Row]) -> dict[str, Row]:
@@ -399,17 +401,17 @@ def main() -> int:
     torch.manual_seed(0)
     device = torch.device(options.device)
     setting = Setting(device, options.threads, options.autocast, options.repeats, options.seconds)
-    places = [Place(*shape, branches) for shape in SHAPES for branches in options.branches]
+    shapes = [UnitShape(*sizes, branches) for sizes in SHAPES for branches in options.branches]
     wanted = options.shapes.split(",")
-    places = [place for place in places if any(part in place.label for part in wanted)]
-    if not places:
+    shapes = [shape for shape in shapes if any(part in shape.label for part in wanted)]
+    if not shapes:
         raise SystemExit(
-            f"--shapes: {options.shapes} is in no name, such as {Place(*SHAPES[0], 2).label}"
+            f"--shapes: {options.shapes} is in no name, such as {UnitShape(*SHAPES[0], 2).label}"
         )
     cases: list[list[Row]] = []
-    for place in places:
-        print(f"{place.label}, {place.branches} branches", file=sys.stderr, flush=True)
-        cases += measure_place(place, options.batches, setting)
+    for shape in shapes:
+        print(f"{shape.label}, {shape.branches} branches", file=sys.stderr, flush=True)
+        cases += measure_shape(shape, options.batches, setting)
         if options.write:  # as it goes: an interrupted run keeps what it has
             write_rows(OUT / "rows.csv", [row for case in cases for row in case])
             write_rows(OUT / "summary.csv", summarise(cases))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import nn
-
-from blocks.backbones import BACKBONES
 from blocks.errors import InvalidInput
-from blocks.pretrained import load_plain_weights
-from blocks.spec import ArchSpec
-from blocks.units import UNITS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from blocks.spec import ArchSpec
 
 
 def build(
@@ -44,14 +43,20 @@ def build(
     """
     if start not in ("fresh", "plain"):
         raise InvalidInput(f"start: {start!r}; allowed: fresh, plain")
+    # Here, for `import blocks` loads this module, and torch takes seconds to import.
+    from blocks.backbones import BACKBONES
+    from blocks.units import UNITS
+
     model = BACKBONES[spec.backbone].make(spec.geometry)
     if pretrained is not None:
+        from blocks.pretrained import load_plain_weights
+
         load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
     plain = spec.profile
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
-    for place, point in zip(plain.places, plain.insertion_points, strict=True):
-        unit = spec.unit_at(place)
+    for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True):
+        unit = spec.unit_at(paths)
         UNITS[unit.kind].install(
-            model, place, unit, point, "plain" if start == "plain" else fallback
+            model, paths, unit, point, "plain" if start == "plain" else fallback
         )
     return model

@@ -1,19 +1,12 @@
-"""One look at a plain network: where units may stand in it, and what the rest of it costs."""
+"""The profile of a plain network: where units may stand in it, and what the rest of it costs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
-from torch import Tensor, nn
-
-from blocks.backbones import BACKBONES, Geometry
-from blocks.backbones.base import Backbone, Place
+from blocks.backbones.base import Geometry, ModulePaths
 from blocks.counting import Counts, conv_bn
-from blocks.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ class BackboneProfile:
     """A plain network with its insertion_points taken out.
 
     Attributes:
-        places: Where each point lies in the module tree, in forward order.
+        module_paths: Where each point lies in the module tree, in forward order.
         insertion_points: The shapes of each, in the same order.
         stages: The insertion_points by stage, ascending.
         rest: Counts of everything but the insertion_points' convolutions and BatchNorms.
@@ -93,7 +86,7 @@ class BackboneProfile:
         signature: Digest of every layer's shapes; two widths that round to one network share it.
     """
 
-    places: tuple[Place, ...]
+    module_paths: tuple[ModulePaths, ...]
     insertion_points: tuple[InsertionPoint, ...]
     stages: tuple[Stage, ...]
     rest: Counts
@@ -115,121 +108,6 @@ def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
     Raises:
         InvalidInput: The backbone is unknown or has no network of this geometry.
     """
-    family = BACKBONES[backbone]
-    family.check(geometry)
-    with torch.device("meta"):
-        model = family.make(geometry).eval()
-    passed = _run(model, geometry)
-    places = _places_of(family, model, backbone)
-    insertion_points = tuple(_insertion_point(model, place, passed) for place in places)
-    layers = {
-        path: output
-        for path, (_, output) in passed.items()
-        if isinstance(model.get_submodule(path), nn.Conv2d | nn.Linear)
-    }
-    whole = sum((_layer(model.get_submodule(p), out) for p, out in layers.items()), Counts())
-    params = sum(parameter.numel() for parameter in model.parameters())
-    rest = Counts(params, whole.macs, whole.activations)
-    for point in insertion_points:
-        rest = rest - point.plain
-    numbers = sorted({point.stage for point in insertion_points})
-    return BackboneProfile(
-        places=places,
-        insertion_points=insertion_points,
-        stages=tuple(_stage(number, places, insertion_points) for number in numbers),
-        rest=rest,
-        channels={
-            s: tuple(sorted({x.channels for x in insertion_points if x.stage == s}))
-            for s in numbers
-        },
-        signature=_signature(model, layers),
-    )
+    from blocks.profiling import run_profile  # here, for it needs torch
 
-
-def _places_of(family: Backbone, model: nn.Module, backbone: str) -> tuple[Place, ...]:
-    """The places, each of them one."""
-    places = tuple(family.places(model))
-    modules = dict(model.named_modules())
-    for place in places:
-        if not isinstance(modules.get(place.conv), nn.Conv2d):
-            found = type(modules.get(place.conv)).__name__
-            raise InvalidInput(f"backbone {backbone}: {place}: conv is no Conv2d but {found}")
-        for path in (place.norm, place.block, place.entry, place.exit, place.exit_norm):
-            if path and path not in modules:
-                raise InvalidInput(f"backbone {backbone}: {place}: there is no module {path}")
-    return places
-
-
-def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:
-    """(Input, output), on the meta device, of every module that runs, in the order they end."""
-    passed: dict[str, tuple[Tensor, Tensor]] = {}
-    for name, module in model.named_modules():
-        module.register_forward_hook(
-            lambda _module, inputs, output, name=name: passed.__setitem__(
-                name, (inputs[0].detach(), output.detach())
-            )
-        )
-    side = geometry.input_size
-    with torch.no_grad():
-        model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
-    return passed
-
-
-def _insertion_point(
-    model: nn.Module, place: Place, passed: dict[str, tuple[Tensor, Tensor]]
-) -> InsertionPoint:
-    conv = model.get_submodule(place.conv)
-    assert isinstance(conv, nn.Conv2d)
-    figures = (
-        place.stage,
-        conv.in_channels,
-        conv.in_channels // conv.groups,
-        conv.kernel_size[0],
-        conv.stride[0],
-        passed[place.conv][1].shape[-1],
-    )
-    if place.block is None:
-        return InsertionPoint(*figures, on_shortcut=True)
-    before, after = passed[place.block]
-    bare = place.shortcut is not None and place.shortcut not in passed
-    return InsertionPoint(
-        *figures,
-        pre=_shape(passed[place.entry][0]),
-        standard=_shape(passed[place.exit][1]),
-        post=_shape(after),
-        identity=None if place.shortcut is None else _shape(before if bare else after),
-    )
-
-
-def _shape(maps: Tensor) -> Shape:
-    return Shape(maps.shape[1], maps.shape[-1])
-
-
-def _stage(
-    number: int, places: tuple[Place, ...], insertion_points: tuple[InsertionPoint, ...]
-) -> Stage:
-    groups: dict[InsertionPoint, list[int]] = {}
-    for place, point in zip(places, insertion_points, strict=True):
-        if point.stage == number:
-            groups.setdefault(point, []).append(place.index)
-    depth = 1 + max(index for indices in groups.values() for index in indices)
-    return Stage(number, depth, tuple((point, tuple(found)) for point, found in groups.items()))
-
-
-def _signature(model: nn.Module, layers: dict[str, Tensor]) -> str:
-    shapes = [
-        (path, list(model.get_parameter(f"{path}.weight").shape), list(output.shape))
-        for path, output in layers.items()
-    ]
-    return hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16]
-
-
-def _layer(module: nn.Module, output: Tensor) -> Counts:
-    """Multiply-adds and activations of one layer for the output it gave."""
-    if isinstance(module, nn.Conv2d):
-        taps = module.kernel_size[0] * module.kernel_size[1]
-        macs = output.numel() * taps * (module.in_channels // module.groups)
-    else:
-        assert isinstance(module, nn.Linear)
-        macs = output.numel() * module.in_features
-    return Counts(0, macs, output.numel())
+    return run_profile(backbone, geometry)

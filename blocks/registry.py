@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from blocks.errors import InvalidInput
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Later(Generic[T]):
+    """An entry that is not made yet."""
+
+    make: Callable[[], T]
 
 
 class Registry(Generic[T]):
@@ -36,7 +44,7 @@ class Registry(Generic[T]):
         self._kind = kind
         self._load_more = load_more
         self._hint = hint
-        self._entries: dict[str, T] = {}
+        self._entries: dict[str, T | _Later[T]] = {}
 
     def register(self, name: str, entry: T) -> T:
         """Add ``entry`` under ``name`` and return it.
@@ -49,16 +57,36 @@ class Registry(Generic[T]):
             raise TypeError(
                 f"{self.what} {name!r}: {entry!r:.60} is no instance of {self._kind.__name__}"
             )
+        self._add(name, entry)
+        return entry
+
+    def register_later(self, name: str, make: Callable[[], T]) -> None:
+        """Add what ``make`` gives under ``name``; it is called when the entry is first asked for.
+
+        So the names can be listed without what the implementations import.
+
+        Raises:
+            ValueError: ``name`` is taken.
+        """
+        self._add(name, _Later(make))
+
+    def _add(self, name: str, entry: T | _Later[T]) -> None:
         if name in self._entries:
             raise ValueError(f"{self.what} {name!r} is registered already")
         self._entries[name] = entry
-        return entry
+
+    def check(self, name: str) -> None:
+        """Raise InvalidInput when there is no entry of this name; makes none."""
+        if name not in self:
+            allowed = ", ".join(self._entries)
+            raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}{self._hint()}")
 
     def __getitem__(self, name: str) -> T:
-        if name in self:
-            return self._entries[name]
-        allowed = ", ".join(self._entries)
-        raise InvalidInput(f"unknown {self.what} {name!r}; allowed: {allowed}{self._hint()}")
+        self.check(name)
+        entry = self._entries[name]
+        if isinstance(entry, _Later):
+            entry = self._entries[name] = entry.make()
+        return entry
 
     def __contains__(self, name: object) -> bool:
         if name not in self._entries:

@@ -9,17 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from blocks.backbones import Geometry
-from blocks.backbones.base import Place
+from blocks.backbones.base import Geometry, ModulePaths
 from blocks.errors import InvalidInput
 from blocks.profile import BackboneProfile, Stage, profile
 from blocks.unit_spec import UnitSpec
+from blocks.unit_words import words_of
 from blocks.units import UNITS
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 
 NO_UNIT = UnitSpec(kind="none")
+_STORED = "stored"
+"""Context of a validation that leaves the backbone out."""
 
 
 class ArchSpec(BaseModel):
@@ -50,7 +52,9 @@ class ArchSpec(BaseModel):
     unit: UnitSpec = UnitSpec()
 
     @model_validator(mode="after")
-    def _check_against_backbone(self) -> ArchSpec:
+    def _check_against_backbone(self, info: ValidationInfo) -> ArchSpec:
+        if info.context == _STORED:
+            return self
         channels = self.profile.channels
         for number, _ in self.unit.stages:
             if number not in channels:
@@ -86,24 +90,25 @@ class ArchSpec(BaseModel):
         """
         plain = self.profile
         units = [
-            (point.stage, place.index, point.on_shortcut, UNITS[unit.kind].resolve(unit, point))
-            for place, point in zip(plain.places, plain.insertion_points, strict=True)
-            for unit in [self.unit_at(place)]
+            (point.stage, paths.index, point.on_shortcut, UNITS[unit.kind].resolve(unit, point))
+            for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True)
+            for unit in [self.unit_at(paths)]
         ]
         whole = [self.backbone, plain.signature, self.input_size, units]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
-    def unit_at(self, place: Place) -> UnitSpec:
+    def unit_at(self, paths: ModulePaths) -> UnitSpec:
         """The unit that stands at one place of the backbone, with its stage's overrides applied."""
-        unit = self.unit.at(place.stage)
-        stands = unit.stands_at(place.index, self.profile.depth(place.stage))
+        unit = self.unit.at(paths.stage)
+        stands = unit.stands_at(paths.index, self.profile.depth(paths.stage))
         return unit if stands else NO_UNIT
 
     @property
     def label(self) -> str:
         """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
         unit = self.unit
-        words = [unit.kind, *UNITS[unit.kind].words(unit)]
+        known = words_of(unit)
+        words = [unit.kind, *(UNITS[unit.kind].words(unit) if known is None else known)]
         if unit.blocks and unit.kind != "none":
             words.append(f"blocks {','.join(map(str, unit.blocks))}")
         words += [f"[stage {stage}: differs]" for stage, _ in unit.stages]
@@ -118,6 +123,24 @@ class ArchSpec(BaseModel):
         """
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**fields, **(update or {})})
+
+    @classmethod
+    def stored(cls, fields: Any, key: str) -> ArchSpec:
+        """A spec that this program stored with its key, read without building its backbone (no torch).
+
+        The types and ranges of all fields are checked. Whether the backbone has such a network was
+        checked before it was stored, and is checked again when it is built or counted.
+
+        Args:
+            fields: As ``model_dump`` gave them.
+            key: Its ``key`` then.
+
+        Raises:
+            pydantic.ValidationError: A field is unknown, or of another type or range.
+        """
+        spec = cls.model_validate(fields, context=_STORED)
+        vars(spec)["key"] = key  # as cached_property keeps it
+        return spec
 
     @classmethod
     def from_yaml(cls, path: Path) -> ArchSpec:

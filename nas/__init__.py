@@ -12,80 +12,44 @@ The public names are loaded when they are first used, so that ``import nas`` cos
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from blocks.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from blocks import ArchSpec, InvalidInput, UnitSpec, build
-    from nas.api.exporting import Bundle, export
-    from nas.api.run import Run, open_run
-    from nas.api.searching import search
-    from nas.api.training import FullTraining, train
-    from nas.cost import Budgets, Counts, count
-    from nas.errors import WorkFailed
-    from nas.front import Front, FrontPoint
-    from search_spaces import SearchSpace, load_space
+    from blocks import ArchSpec as ArchSpec
+    from blocks import InvalidInput as InvalidInput
+    from blocks import UnitSpec as UnitSpec
+    from blocks import build as build
+    from nas.api.exporting import Bundle as Bundle
+    from nas.api.exporting import export as export
+    from nas.api.run import Run as Run
+    from nas.api.run import open_run as open_run
+    from nas.api.searching import search as search
+    from nas.api.training import FullTraining as FullTraining
+    from nas.api.training import train as train
+    from nas.api.version import __version__ as __version__
+    from nas.cost import Budgets as Budgets
+    from nas.cost import Counts as Counts
+    from nas.cost import count as count
+    from nas.errors import WorkFailed as WorkFailed
+    from nas.front import Front as Front
+    from nas.front import FrontPoint as FrontPoint
+    from search_spaces import SearchSpace as SearchSpace
+    from search_spaces import load_space as load_space
 
-    __version__: str
-
-_HOME = {
-    "ArchSpec": "blocks",
-    "Budgets": "nas.cost",
-    "Bundle": "nas.api.exporting",
-    "Counts": "nas.cost",
-    "Front": "nas.front",
-    "FrontPoint": "nas.front",
-    "FullTraining": "nas.api.training",
-    "InvalidInput": "blocks",
-    "Run": "nas.api.run",
-    "SearchSpace": "search_spaces",
-    "UnitSpec": "blocks",
-    "WorkFailed": "nas.errors",
-    "build": "blocks",
-    "count": "nas.cost",
-    "export": "nas.api.exporting",
-    "load_space": "search_spaces",
-    "open_run": "nas.api.run",
-    "search": "nas.api.searching",
-    "train": "nas.api.training",
-}
-"""Public name -> the module that defines it."""
-
-__all__ = [
-    "ArchSpec",
-    "Budgets",
-    "Bundle",
-    "Counts",
-    "Front",
-    "FrontPoint",
-    "FullTraining",
-    "InvalidInput",
-    "Run",
-    "SearchSpace",
-    "UnitSpec",
-    "WorkFailed",
-    "build",
-    "count",
-    "export",
-    "load_space",
-    "open_run",
-    "search",
-    "train",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        value: Any = version("sknas")
-    elif name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    else:
-        raise AttributeError(f"module 'nas' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, "__version__"})
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "blocks": ["ArchSpec", "InvalidInput", "UnitSpec", "build"],
+        "nas.api.exporting": ["Bundle", "export"],
+        "nas.api.run": ["Run", "open_run"],
+        "nas.api.searching": ["search"],
+        "nas.api.training": ["FullTraining", "train"],
+        "nas.api.version": ["__version__"],
+        "nas.cost": ["Budgets", "Counts", "count"],
+        "nas.errors": ["WorkFailed"],
+        "nas.front": ["Front", "FrontPoint"],
+        "search_spaces": ["SearchSpace", "load_space"],
+    },
+)

@@ -8,17 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeGuard
-
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from blocks import InvalidInput
 from search_spaces.fields import Scalar, SpecField, Value
+
+if TYPE_CHECKING:  # a space is read without Optuna
+    from optuna.distributions import BaseDistribution
 
 MANY = 100
 """Values of a range up to which each is tried when a space is read."""
@@ -85,6 +81,8 @@ class Choice(Domain):
 
     @property
     def distribution(self) -> BaseDistribution:  # noqa: D102
+        from optuna.distributions import CategoricalDistribution
+
         return CategoricalDistribution(list(self._decoded))
 
     @property
@@ -128,6 +126,8 @@ class IntRange(Domain):
 
     @property
     def distribution(self) -> BaseDistribution:  # noqa: D102
+        from optuna.distributions import IntDistribution
+
         return IntDistribution(self.low, self.high, log=self.log, step=self.step)
 
     @property
@@ -173,6 +173,8 @@ class FloatRange(Domain):
 
     @property
     def distribution(self) -> BaseDistribution:  # noqa: D102
+        from optuna.distributions import FloatDistribution
+
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
 
     @property

@@ -88,7 +88,7 @@ class SpecField:
         if self.name in ("backbone", "kind"):
             registry: Registry[Any] = BACKBONES if self.name == "backbone" else UNITS
             try:
-                registry[value]
+                registry.check(value)
             except InvalidInput as error:
                 raise InvalidInput(f"{where}: {error}") from None
         return self._in_order(cast(Value, value))

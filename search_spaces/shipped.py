@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from blocks import InvalidInput
-from blocks.yaml_files import parse, read_yaml
-from search_spaces.definition import SpaceDefinition
-from search_spaces.space import SearchSpace
+from blocks.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from search_spaces.space import SearchSpace
 
 _FOLDER = Path(__file__).parent / "spaces"
 
@@ -29,6 +30,11 @@ def load_space(name_or_path: str) -> SearchSpace:
         raise InvalidInput(
             f"unknown space {name_or_path!r}; allowed: {', '.join(SPACES)}, or a path to a YAML file"
         )
+    # Here, for the names alone need none of it.
+    from blocks.yaml_files import parse, read_yaml
+    from search_spaces.definition import SpaceDefinition
+    from search_spaces.space import SearchSpace
+
     path = Path(name_or_path) if is_path else _FOLDER / f"{name_or_path}.yaml"
     definition = parse(SpaceDefinition, read_yaml(path), name_or_path)
     try:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from optuna.distributions import BaseDistribution
+from typing import TYPE_CHECKING, Any
 
 from blocks import ArchSpec, InvalidInput
 from search_spaces.assembly import assemble, base_values, check_buildable
@@ -14,6 +12,9 @@ from search_spaces.assignments import count, walk
 from search_spaces.definition import SpaceDefinition
 from search_spaces.locating import locate
 from search_spaces.variables import Alternative
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 
 class SearchSpace:

@@ -6,19 +6,42 @@ program, one file and one line here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
 from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry
-from blocks.backbones.mobilenet import MOBILENET_V2, MOBILENET_V3_LARGE, MOBILENET_V3_SMALL
-from blocks.backbones.resnet import RESNETS
-from blocks.backbones.shufflenet_v2 import ShuffleNetV2
 from blocks.plugins import hint, load_plugins
 from blocks.registry import Registry
 
-BACKBONES: Registry[Backbone] = Registry("backbone", Backbone, load_plugins, hint)
-BACKBONES.register("shufflenet_v2", ShuffleNetV2())
-BACKBONES.register("mobilenet_v2", MOBILENET_V2)
-BACKBONES.register("mobilenet_v3_small", MOBILENET_V3_SMALL)
-BACKBONES.register("mobilenet_v3_large", MOBILENET_V3_LARGE)
-for _name, _backbone in RESNETS.items():
-    BACKBONES.register(_name, _backbone)
-
 __all__ = ["BACKBONES", "SMALL_INPUT", "Backbone", "Geometry"]
+
+BACKBONES: Registry[Backbone] = Registry("backbone", Backbone, load_plugins, hint)
+# Name -> module, and the table of backbones in it. The modules need torchvision, so a backbone is
+# imported when it is asked for, and not for its name.
+_MODULES = {
+    "shufflenet_v2": "shufflenet_v2",
+    "mobilenet_v2": "mobilenet",
+    "mobilenet_v3_small": "mobilenet",
+    "mobilenet_v3_large": "mobilenet",
+    "resnet26": "resnet",
+    "resnet50": "resnet",
+    "resnet101": "resnet",
+    "resnext26": "resnet",
+    "resnext50": "resnet",
+    "resnext50_36x4d": "resnet",
+    "resnext50_wider": "resnet",
+    "resnext56": "resnet",
+    "resnext101": "resnet",
+    "resnext29_16x32d": "resnet",
+    "resnext29_8x64d": "resnet",
+    "resnext29_16x64d": "resnet",
+}
+
+
+def _later(module: str, name: str) -> Callable[[], Backbone]:
+    return lambda: cast(Backbone, import_module(f"blocks.backbones.{module}").BACKBONES[name])
+
+
+for _name, _module in _MODULES.items():
+    BACKBONES.register_later(_name, _later(_module, _name))

@@ -1,4 +1,4 @@
-"""What every backbone is: a plain torchvision network and the places where a unit may stand in it."""
+"""What every backbone is: a plain torchvision network and its insertion points."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+
+if TYPE_CHECKING:  # the functions import it themselves: a stored network is read without torch
+    from torch import nn
 
 SMALL_INPUT = 64
 """Side in pixels up to which an image is small: ShuffleNetV2 and ResNet then drop their max-pool."""
@@ -27,8 +29,8 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one spatial convolution lies in the module tree, and the block around it; all paths.
+class ModulePaths:
+    """The module paths of one insertion point: a spatial convolution and the block around it.
 
     Attributes:
         stage: Stage of the network, as ``unit.stages`` in an ArchSpec counts them.
@@ -36,11 +38,11 @@ class Place:
         conv: The convolution that sees more than one pixel.
         norm: Its BatchNorm.
         block: The block, whose output other blocks read; None for a convolution on a block's shortcut,
-            where a unit can only take the place of the convolution.
+            where a unit can only replace the convolution.
         entry: First module of the branch that the convolution is on.
         exit: Last module of that branch, before the addition or concatenation.
         exit_norm: Last BatchNorm of the branch; nothing but ReLUs comes between it and the exit.
-        shortcut: Where a module on the shortcut is or may be put; None when the block has no such place.
+        shortcut: The module on the shortcut, or the path where one can be put; None if neither exists.
     """
 
     stage: int
@@ -79,8 +81,8 @@ class Backbone(ABC):
         """Path of the last linear layer, the one that names the classes."""
 
     @abstractmethod
-    def places(self, model: nn.Module) -> list[Place]:
-        """Every place of ``model``, in forward order."""
+    def module_paths(self, model: nn.Module) -> list[ModulePaths]:
+        """The paths of every insertion point of ``model``, in forward order."""
 
 
 def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
@@ -90,6 +92,8 @@ def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
         block: Some part of a network.
         path: Its path there; those of the answer start with it.
     """
+    from torch import nn
+
     for name, module in block.named_modules(prefix=path):
         if not isinstance(module, nn.Sequential):
             continue
@@ -105,6 +109,8 @@ def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
 
 def branch_ends(branch: nn.Sequential, path: str) -> tuple[str, str, str]:
     """Paths of the first module, the last module and the last BatchNorm of a branch."""
+    from torch import nn
+
     names = [name for name, _ in branch.named_children()]
     norms = [n for n, m in branch.named_modules(prefix=path) if isinstance(m, nn.BatchNorm2d)]
     return f"{path}.{names[0]}", f"{path}.{names[-1]}", norms[-1]
@@ -116,6 +122,8 @@ def adapt_stem(model: nn.Module, path: str, geometry: Geometry) -> None:
     The layer is only replaced when its weight has to change shape, so that a network for colour images
     keeps torchvision's initialisation draw for draw.
     """
+    from torch import nn
+
     conv = model.get_submodule(path)
     assert isinstance(conv, nn.Conv2d)
     if geometry.in_channels != conv.in_channels:

@@ -10,7 +10,7 @@ from torchvision.models import mobilenet_v2, mobilenet_v3_large, mobilenet_v3_sm
 from blocks.backbones.base import (
     Backbone,
     Geometry,
-    Place,
+    ModulePaths,
     adapt_stem,
     branch_ends,
     depthwise_pairs,
@@ -49,8 +49,8 @@ class MobileNet(Backbone):
     def classifier(self) -> str:  # noqa: D102
         return self._classifier
 
-    def places(self, model: nn.Module) -> list[Place]:  # noqa: D102
-        places: list[Place] = []
+    def module_paths(self, model: nn.Module) -> list[ModulePaths]:  # noqa: D102
+        module_paths: list[ModulePaths] = []
         stage = 1
         for name, block in model.get_submodule("features").named_children():
             branch = getattr(block, self._branch, None)
@@ -61,12 +61,14 @@ class MobileNet(Backbone):
             layer = model.get_submodule(conv)
             assert isinstance(layer, nn.Conv2d)
             stage += layer.stride[0] == 2
-            index = sum(place.stage == stage for place in places)
+            index = sum(paths.stage == stage for paths in module_paths)
             ends = branch_ends(branch, f"{path}.{self._branch}")
-            places.append(Place(stage, index, conv, norm, path, *ends))
-        return places
+            module_paths.append(ModulePaths(stage, index, conv, norm, path, *ends))
+        return module_paths
 
 
-MOBILENET_V2 = MobileNet(mobilenet_v2, classifier="classifier.1", branch="conv")
-MOBILENET_V3_SMALL = MobileNet(mobilenet_v3_small, classifier="classifier.3", branch="block")
-MOBILENET_V3_LARGE = MobileNet(mobilenet_v3_large, classifier="classifier.3", branch="block")
+BACKBONES: dict[str, MobileNet] = {
+    "mobilenet_v2": MobileNet(mobilenet_v2, classifier="classifier.1", branch="conv"),
+    "mobilenet_v3_small": MobileNet(mobilenet_v3_small, classifier="classifier.3", branch="block"),
+    "mobilenet_v3_large": MobileNet(mobilenet_v3_large, classifier="classifier.3", branch="block"),
+}

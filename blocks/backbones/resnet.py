@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models.resnet import Bottleneck
 from torchvision.models.resnet import ResNet as TorchvisionResNet
 
-from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry, Place, adapt_stem
+from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry, ModulePaths, adapt_stem
 
 FIRST_STAGE = 2
 """``layer1`` is the papers' stage 2: SK_2_3 is the third block of ``layer1``."""
@@ -58,9 +58,9 @@ class ResNet(Backbone):
     def classifier(self) -> str:  # noqa: D102
         return "fc"
 
-    def places(self, model: nn.Module) -> list[Place]:  # noqa: D102
+    def module_paths(self, model: nn.Module) -> list[ModulePaths]:  # noqa: D102
         return [
-            Place(
+            ModulePaths(
                 stage=FIRST_STAGE + layer,
                 index=index,
                 conv=f"{path}.conv2",
@@ -133,7 +133,7 @@ class _WiderStages(TorchvisionResNet):  # type: ignore[misc]  # torchvision has 
         return layer
 
 
-RESNETS: dict[str, ResNet] = {
+BACKBONES: dict[str, ResNet] = {
     "resnet26": ResNet([2, 2, 2, 2]),
     "resnet50": ResNet([3, 4, 6, 3]),
     "resnet101": ResNet([3, 4, 23, 3]),

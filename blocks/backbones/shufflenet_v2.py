@@ -9,7 +9,7 @@ from blocks.backbones.base import (
     SMALL_INPUT,
     Backbone,
     Geometry,
-    Place,
+    ModulePaths,
     adapt_stem,
     branch_ends,
     depthwise_pairs,
@@ -44,17 +44,20 @@ class ShuffleNetV2(Backbone):
     def classifier(self) -> str:  # noqa: D102
         return "fc"
 
-    def places(self, model: nn.Module) -> list[Place]:
+    def module_paths(self, model: nn.Module) -> list[ModulePaths]:
         """The depthwise convolutions of both branches; ``branch1`` is the shortcut of stride-2 units."""
-        places: list[Place] = []
+        module_paths: list[ModulePaths] = []
         for stage in (2, 3, 4):
             for name, block in model.get_submodule(f"stage{stage}").named_children():
                 path = f"stage{stage}.{name}"
                 shortcut, branch = block.get_submodule("branch1"), block.get_submodule("branch2")
                 assert isinstance(branch, nn.Sequential)
                 for conv, norm in depthwise_pairs(shortcut, f"{path}.branch1"):
-                    places.append(Place(stage, int(name), conv, norm))
+                    module_paths.append(ModulePaths(stage, int(name), conv, norm))
                 ((conv, norm),) = depthwise_pairs(branch, f"{path}.branch2")
                 ends = branch_ends(branch, f"{path}.branch2")
-                places.append(Place(stage, int(name), conv, norm, path, *ends))
-        return places
+                module_paths.append(ModulePaths(stage, int(name), conv, norm, path, *ends))
+        return module_paths
+
+
+BACKBONES: dict[str, ShuffleNetV2] = {"shufflenet_v2": ShuffleNetV2()}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from blocks.counting import Counts
 from blocks.profile import Shape
 from blocks.unit_spec import Fusion, UnitSpec
+from blocks.unit_words import DEFAULT_PLACEMENT
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.feature import FeatureUnit, hidden_dim
@@ -77,15 +78,11 @@ class BottleneckAttentionUnit(FeatureUnit):
     """
 
     name = "bam"
-    default = "post"
+    default = DEFAULT_PLACEMENT["bam"]
     gate = 1.5
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
         check_choice("bam", "fusion", unit.fusion or "sum", FUSIONS)
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        fusion = [] if unit.fusion in (None, "sum") else [unit.fusion]
-        return [f"r{unit.reduction}", *fusion, *super().words(unit)]
 
     def make(self, unit: UnitSpec, channels: int) -> BottleneckAttention:  # noqa: D102
         return BottleneckAttention(channels, unit.reduction, unit.fusion or "sum")

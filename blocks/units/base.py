@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torch import nn
-
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.profile import InsertionPoint
 from blocks.unit_spec import UnitSpec
+from blocks.unit_words import words_of
+
+if TYPE_CHECKING:  # the names of the kinds are known without torch
+    from torch import nn
 
 Start: TypeAlias = Literal["fresh", "inherit", "plain"]
 """Where a unit's weights come from.
@@ -39,9 +41,12 @@ class Unit(ABC):
         """Raise InvalidInput when ``unit`` cannot stand at ``point`` for another reason."""
         return
 
-    @abstractmethod
     def words(self, unit: UnitSpec) -> list[str]:
-        """The fields that have an effect, in a few words for tables."""
+        """The fields that have an effect, in a few words for tables.
+
+        Default: what ``blocks.unit_words`` has for the kind, nothing for a kind of one's own.
+        """
+        return words_of(unit) or []
 
     @abstractmethod
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:
@@ -61,9 +66,14 @@ class Unit(ABC):
 
     @abstractmethod
     def install(
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
-        """Put the unit at ``place`` in ``model``.
+        """Put the unit at ``paths`` in ``model``.
 
         Raises:
             InvalidInput: ``start`` is "plain" and the network cannot compute what it computed before.
@@ -73,9 +83,6 @@ class Unit(ABC):
 class Plain(Unit):
     """``kind: none``: every block stays as it is."""
 
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        return []
-
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         return PLAIN
 
@@ -83,7 +90,12 @@ class Plain(Unit):
         return point.plain
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
         return
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from blocks.counting import Counts
 from blocks.profile import Shape
 from blocks.unit_spec import UnitSpec
+from blocks.unit_words import DEFAULT_PLACEMENT
 from blocks.units.base import Resolved
 from blocks.units.checks import check_positive
 from blocks.units.feature import FeatureUnit, hidden_dim
@@ -69,11 +70,8 @@ class ConvBlockAttentionUnit(FeatureUnit):
     """``kind: cbam``. Fields: ``reduction``, ``placement`` (default standard)."""
 
     name = "cbam"
-    default = "standard"
+    default = DEFAULT_PLACEMENT["cbam"]
     gate = 0.25
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        return [f"r{unit.reduction}", *super().words(unit)]
 
     def make(self, unit: UnitSpec, channels: int) -> ConvBlockAttention:  # noqa: D102
         return ConvBlockAttention(channels, unit.reduction)

@@ -7,11 +7,12 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.errors import InvalidInput
 from blocks.profile import InsertionPoint, Shape
 from blocks.unit_spec import Placement, UnitSpec
+from blocks.unit_words import placement_words, words_of
 from blocks.units.base import PLAIN, Resolved, Start, Unit, refuse_plain
 from blocks.units.surgery import insert
 
@@ -57,7 +58,8 @@ class FeatureUnit(Unit):
             )
 
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        return [] if unit.placement in (None, self.default) else [unit.placement]
+        known = words_of(unit)
+        return placement_words(unit, self.default) if known is None else known
 
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         shape = self._shape(unit, point)
@@ -77,7 +79,12 @@ class FeatureUnit(Unit):
         return point.plain + cost
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
         shape = self._shape(unit, point)
         if shape is None:
@@ -89,15 +96,15 @@ class FeatureUnit(Unit):
                 self.make_plain(module)
                 gate = self.plain_gate(unit)
                 if gate is not None:
-                    self._undo_gate(model, place, placement, point, gate)
-        paths = {
-            "conv": place.norm,
-            "standard": place.exit,
-            "pre": place.entry,
-            "post": place.block,
-            "identity": place.shortcut,
+                    self._undo_gate(model, paths, placement, point, gate)
+        module_at = {
+            "conv": paths.norm,
+            "standard": paths.exit,
+            "pre": paths.entry,
+            "post": paths.block,
+            "identity": paths.shortcut,
         }
-        path = paths[placement]
+        path = module_at[placement]
         assert path is not None
         insert(model, path, self.name, module, before=placement == "pre")
 
@@ -116,13 +123,13 @@ class FeatureUnit(Unit):
     def _undo_gate(
         self,
         model: nn.Module,
-        place: Place,
+        paths: ModulePaths,
         placement: Placement,
         point: InsertionPoint,
         gate: float,
     ) -> None:
         """Scale the BatchNorm before the module, so that gate and scale cancel out."""
-        norms = {"conv": place.norm, "standard": place.exit_norm}
+        norms = {"conv": paths.norm, "standard": paths.exit_norm}
         if placement not in norms:
             raise refuse_plain(
                 point,

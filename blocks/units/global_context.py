@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from blocks.counting import Counts
 from blocks.profile import Shape
 from blocks.unit_spec import Fusion, Pool, UnitSpec
+from blocks.unit_words import DEFAULT_PLACEMENT
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.feature import FeatureUnit, hidden_dim
@@ -128,13 +129,10 @@ class SimplifiedNonLocalUnit(FeatureUnit):
     """``kind: snl``. Fields: ``pool`` (default att), ``placement`` (default post)."""
 
     name = "snl"
-    default = "post"
+    default = DEFAULT_PLACEMENT["snl"]
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
         check_choice("snl", "pool", unit.pool or "att", POOLS)
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        return [*pool_words(unit), *super().words(unit)]
 
     def make(self, unit: UnitSpec, channels: int) -> SimplifiedNonLocal:  # noqa: D102
         return SimplifiedNonLocal(channels, unit.pool or "att")
@@ -159,15 +157,11 @@ class GlobalContextUnit(FeatureUnit):
     """
 
     name = "gc"
-    default = "standard"
+    default = DEFAULT_PLACEMENT["gc"]
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
         check_choice("gc", "pool", unit.pool or "att", POOLS)
         check_choice("gc", "fusion", unit.fusion or "add", FUSIONS)
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        fusion = [] if unit.fusion in (None, "add") else [unit.fusion]
-        return [f"r{unit.reduction}", *pool_words(unit), *fusion, *super().words(unit)]
 
     def make(self, unit: UnitSpec, channels: int) -> GlobalContext:  # noqa: D102
         return GlobalContext(channels, unit.reduction, unit.pool or "att", unit.fusion or "add")
@@ -189,11 +183,6 @@ class GlobalContextUnit(FeatureUnit):
     def make_plain(self, module: nn.Module) -> None:  # noqa: D102
         assert isinstance(module, GlobalContext)
         zero(module.out)
-
-
-def pool_words(unit: UnitSpec) -> list[str]:
-    """The way to pool, where it is not the paper's."""
-    return [] if unit.pool in (None, "att") else [f"{unit.pool} pool"]
 
 
 def pool_cost(unit: UnitSpec, shape: Shape) -> Counts:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from blocks.counting import Counts
 from blocks.profile import Shape
 from blocks.unit_spec import Pairwise, UnitSpec
+from blocks.unit_words import DEFAULT_PLACEMENT
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.feature import FeatureUnit
@@ -111,11 +112,7 @@ class NonLocalUnit(FeatureUnit):
     """``kind: nl``. Fields: ``pairwise``, ``subsample``, ``placement`` (default post)."""
 
     name = "nl"
-    default = "post"
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        subsample = ["subsampled"] if unit.subsample else []
-        return [unit.pairwise, *subsample, *super().words(unit)]
+    default = DEFAULT_PLACEMENT["nl"]
 
     def make(self, unit: UnitSpec, channels: int) -> NonLocal:  # noqa: D102
         return NonLocal(channels, unit.pairwise, unit.subsample)

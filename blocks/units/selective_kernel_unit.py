@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from torch import nn
 
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.profile import InsertionPoint
 from blocks.unit_spec import Kernel, UnitSpec
@@ -34,19 +34,6 @@ class SelectiveKernelUnit(Unit):
         check_branches(unit.dilations, unit.kernel)
         for width in unit.branch_widths(channels):
             check_group_width(channels, width)
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        kernels = "d" if unit.kernel == "dilated" else "real "
-        words = [
-            f"{kernels}{','.join(map(str, unit.dilations))}",
-            f"G{','.join(map(str, unit.groups))}" if unit.groups else f"w{unit.group_width}",
-        ]
-        if len(unit.dilations) > 1:  # a single branch has nothing to fuse
-            attention = f"r{unit.reduction} L{unit.min_dim}"
-            forms = {"full": attention, "reduced": f"{attention} reduced", "sum": "sum"}
-            words.append(forms[unit.select])
-        words.append("act" if unit.branch_act else "no act")
-        return words if unit.shortcut else [*words, "no shortcut"]
 
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         if point.on_shortcut and not unit.shortcut:
@@ -125,7 +112,12 @@ class SelectiveKernelUnit(Unit):
         return Counter({one: times for one, times in found.items() if times})
 
     def install(  # noqa: D102
-        self, model: nn.Module, place: Place, unit: UnitSpec, point: InsertionPoint, start: Start
+        self,
+        model: nn.Module,
+        paths: ModulePaths,
+        unit: UnitSpec,
+        point: InsertionPoint,
+        start: Start,
     ) -> None:
         if self.resolve(unit, point) == PLAIN:
             return
@@ -141,7 +133,7 @@ class SelectiveKernelUnit(Unit):
             stride=point.stride,
             select=unit.select,
         )
-        conv, norm = model.get_submodule(place.conv), model.get_submodule(place.norm)
+        conv, norm = model.get_submodule(paths.conv), model.get_submodule(paths.norm)
         assert isinstance(conv, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
         keep_norm_settings(module, norm)
@@ -149,8 +141,8 @@ class SelectiveKernelUnit(Unit):
             inherit(module, conv, norm)
         if start == "plain":
             compute_plain(module, unit, point)
-        replace(model, place.conv, module)
-        replace(model, place.norm, None)
+        replace(model, paths.conv, module)
+        replace(model, paths.norm, None)
 
 
 @lru_cache(maxsize=4096)

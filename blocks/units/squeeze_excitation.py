@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from blocks.counting import Counts, pointwise
 from blocks.profile import Shape
 from blocks.unit_spec import Pool, UnitSpec
+from blocks.unit_words import DEFAULT_PLACEMENT
 from blocks.units.base import Resolved
 from blocks.units.checks import check_choice, check_positive
 from blocks.units.feature import FeatureUnit, hidden_dim
@@ -57,15 +58,11 @@ class SqueezeExcitationUnit(FeatureUnit):
     """``kind: se``. Fields: ``reduction``, ``pool`` (default avg), ``placement`` (default standard)."""
 
     name = "se"
-    default = "standard"
+    default = DEFAULT_PLACEMENT["se"]
     gate = 0.5
 
     def check(self, unit: UnitSpec, channels: int) -> None:  # noqa: D102
         check_choice("se", "pool", unit.pool or "avg", POOLS)
-
-    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        pool = [] if unit.pool in (None, "avg") else [f"{unit.pool} pool"]
-        return [f"r{unit.reduction}", *pool, *super().words(unit)]
 
     def make(self, unit: UnitSpec, channels: int) -> SqueezeExcitation:  # noqa: D102
         return SqueezeExcitation(channels, unit.reduction, unit.pool or "avg")

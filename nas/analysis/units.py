@@ -16,7 +16,7 @@ class SkUnit:
 
     Attributes:
         stage: Of the backbone, as ``unit.stages`` in an ArchSpec counts.
-        index: Its place in the stage, from 1.
+        index: Its position in the stage, from 1.
         on_shortcut: Whether it lies on the shortcut of a block of ShuffleNetV2, beside another unit.
         path: Of its SelectiveKernel in the module tree.
         channels: C.
@@ -56,18 +56,18 @@ def sk_units(model: nn.Module, spec: ArchSpec) -> tuple[SkUnit, ...]:
         InvalidInput: There is no unit left.
     """
     units = []
-    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
-        module = model.get_submodule(place.conv)
+    for paths, point in zip(spec.profile.module_paths, spec.profile.insertion_points, strict=True):
+        module = model.get_submodule(paths.conv)
         if not isinstance(module, SelectiveKernel) or not module.attends:
             continue
         kernels = tuple(_reach(branch) for branch in module.branches)
         if len(set(kernels)) > 1:
             units.append(
                 SkUnit(
-                    place.stage,
-                    place.index + 1,
+                    paths.stage,
+                    paths.index + 1,
                     point.on_shortcut,
-                    place.conv,
+                    paths.conv,
                     point.channels,
                     kernels,
                 )

@@ -1,4 +1,4 @@
-"""``nas latency``: measure a device once, so that a search knows what networks take there."""
+"""``nas latency``: measure a device once; a search then predicts the latency of its networks."""
 
 from __future__ import annotations
 
@@ -26,32 +26,33 @@ from search_spaces import load_space
 
 latency = typer.Typer(
     name="latency",
-    help="Measure a device once, so that a search knows what networks take there.",
+    help="Measure a device once; a search then predicts the latency of its networks.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
+@latency.command("kit", hidden=True)  # its name in version 0.1
 @latency.command()
 def suite(
     space: Annotated[str, typer.Option(help="Shipped search space, or a YAML file.")],
     data: Annotated[
         str, typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH.")
     ],
-    data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    data_dir: Annotated[str | None, typer.Option(help="Folder with the images.")] = None,
     input_size: Annotated[
         int | None, typer.Option(help="Side of an image in pixels; imagefolder only, default 224.")
     ] = None,
     target: Annotated[str, typer.Option(help=f"One of: {', '.join(TARGETS)}.")] = "onnx",
-    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit integers.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Quantize to 8-bit integers.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder; default runs/latency/SPACE-DATA-TARGET.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that export.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes that export.")] = 1,
 ) -> None:
-    """Write the folder that is measured on the device: the benchmarks of all networks of a space.
+    """Write a latency benchmark suite for all networks of a space: a folder to measure on a device.
 
-    Stopped and started again with the same options, it goes on. About a second a benchmark.
+    A benchmark takes about a second to export. The same command continues an interrupted suite.
 
     Example: nas latency suite --space shufflenet_v2_sk --data fashion_mnist --target onnx
     """
@@ -66,7 +67,7 @@ def suite(
     if not candidates.complete:
         raise InvalidInput(
             f"{space}: has too many networks to list their benchmarks; allowed: a space of up to "
-            f"{ENUMERATE_UP_TO:,}, without ranges of endless values"
+            f"{ENUMERATE_UP_TO:,} networks, without continuous ranges"
         )
     networks = candidates.specs
     benchmarks = benchmarks_of(networks.values(), seed=0)
@@ -81,8 +82,8 @@ def suite(
                 progress=lambda done: progress.update(task, completed=done),
             )  # fmt: skip
     except KeyboardInterrupt:
-        raise WorkFailed(f"interrupted; the same command goes on in {folder}") from None
-    say(f"{len(benchmarks):,} benchmarks of {len(networks):,} networks: {folder}")
+        raise WorkFailed(f"interrupted; the same command continues in {folder}") from None
+    say(f"{len(benchmarks):,} benchmarks for {len(networks):,} networks: {folder}")
     say(f"next, here:      nas bench {folder} --json > measurements.json")
     say("or on a device:  copy the folder there; python bench.py --json > measurements.json")
     say("then:            nas latency import measurements.json --device NAME")
@@ -92,18 +93,21 @@ def suite(
 def import_(
     measurement_files: Annotated[
         list[Path],
-        typer.Argument(metavar="MEASUREMENTS.json...", help="What bench.py --json printed."),
+        typer.Argument(metavar="MEASUREMENTS.json...", help="Output of bench.py --json."),
     ],
-    device: Annotated[str, typer.Option(help="What you call it: its table is devices/NAME.json.")],
+    device: Annotated[
+        str, typer.Option(help="A name of your choice; the table is devices/NAME.json.")
+    ],
     network: Annotated[
-        str | None, typer.Option(help="Such as onnx-fp32, when several were measured.")
+        str | None,
+        typer.Option(help="Such as onnx-fp32; needed if several were measured."),
     ] = None,
     allow_busy: Annotated[
-        bool, typer.Option("--allow-busy", help="Take figures of a device that was busy.")
+        bool, typer.Option("--allow-busy", help="Accept measurements of a busy device.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the table of a device from what was measured there.
+    """Make the latency table of a device from its measurements.
 
     Example: nas latency import measurements.json --device pi4
     """
@@ -122,13 +126,13 @@ def import_(
     fit = table.fit
     if fit.median_error is not None and fit.worst_error is not None:
         say(
-            f"{fit.networks} networks measured whole, each told by the others: median error "
+            f"{fit.networks} networks measured whole, each predicted from the others: median error "
             f"{100 * fit.median_error:.1f} %, worst {100 * fit.worst_error:.1f} %"
         )
     say(f"next: nas search ... --device {device} --max-latency-ms X --objectives error,latency_ms")
 
 
 def default_folder(space: str, data: str, target: str, precision: Precision) -> Path:
-    """runs/latency/SPACE-DATA-TARGET; the name of a space is whatever its file says."""
+    """runs/latency/SPACE-DATA-TARGET; other characters of the three names become dashes."""
     name = re.sub(r"[^\w.-]", "-", f"{space}-{data}-{target}")
     return runs_dir() / "latency" / (f"{name}-int8" if precision == "int8" else name)

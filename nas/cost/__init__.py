@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from blocks.counting import Counts
-from nas.cost.closed_form import count
-from nas.cost.fvcore_counter import FvcoreCounter, ReferenceCounterError, fvcore_count
-from nas.cost.fvcore_trace import FvcoreCount
-from nas.cost.latency import LatencyTable, load_table
-from nas.cost.measures import COSTS, LATENCY, Budgets, Cost, Violation, costs_on
-from nas.cost.peak_memory import peak_activation_bytes
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "COSTS",
-    "LATENCY",
-    "Budgets",
-    "Cost",
-    "Counts",
-    "FvcoreCount",
-    "FvcoreCounter",
-    "LatencyTable",
-    "ReferenceCounterError",
-    "Violation",
-    "costs_on",
-    "count",
-    "fvcore_count",
-    "load_table",
-    "peak_activation_bytes",
-]
+from blocks.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from blocks.counting import Counts as Counts
+    from nas.cost.closed_form import count as count
+    from nas.cost.fvcore_counter import FvcoreCounter as FvcoreCounter
+    from nas.cost.fvcore_counter import ReferenceCounterError as ReferenceCounterError
+    from nas.cost.fvcore_counter import fvcore_count as fvcore_count
+    from nas.cost.fvcore_trace import FvcoreCount as FvcoreCount
+    from nas.cost.latency import LatencyTable as LatencyTable
+    from nas.cost.latency import load_table as load_table
+    from nas.cost.measures import COSTS as COSTS
+    from nas.cost.measures import LATENCY as LATENCY
+    from nas.cost.measures import Budgets as Budgets
+    from nas.cost.measures import Cost as Cost
+    from nas.cost.measures import Violation as Violation
+    from nas.cost.measures import costs_on as costs_on
+    from nas.cost.peak_memory import peak_activation_bytes as peak_activation_bytes
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "blocks.counting": ["Counts"],
+        "nas.cost.closed_form": ["count"],
+        "nas.cost.fvcore_counter": ["FvcoreCounter", "ReferenceCounterError", "fvcore_count"],
+        "nas.cost.fvcore_trace": ["FvcoreCount"],
+        "nas.cost.latency": ["LatencyTable", "load_table"],
+        "nas.cost.measures": ["COSTS", "LATENCY", "Budgets", "Cost", "Violation", "costs_on"],
+        "nas.cost.peak_memory": ["peak_activation_bytes"],
+    },
+)

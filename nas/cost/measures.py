@@ -103,7 +103,7 @@ class Budgets(BaseModel):
             if cost not in costs:
                 raise InvalidInput(
                     f"max_{cost}: only with --device, the name of a device that was measured "
-                    "(nas latency kit, nas latency import)"
+                    "(nas latency suite, nas latency import)"
                 )
 
     def _limits(self) -> list[tuple[str, float]]:

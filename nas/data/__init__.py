@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from nas.data.config import DataConfig
-from nas.data.interface import Batches, Data, DataInfo
-from nas.data.registry import DATASETS, load_data
+from typing import TYPE_CHECKING
 
-__all__ = ["DATASETS", "Batches", "Data", "DataConfig", "DataInfo", "load_data"]
+from blocks.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nas.data.config import DataConfig as DataConfig
+    from nas.data.interface import Batches as Batches
+    from nas.data.interface import Data as Data
+    from nas.data.interface import DataInfo as DataInfo
+    from nas.data.registry import DATASETS as DATASETS
+    from nas.data.registry import load_data as load_data
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "nas.data.config": ["DataConfig"],
+        "nas.data.interface": ["Batches", "Data", "DataInfo"],
+        "nas.data.registry": ["DATASETS", "load_data"],
+    },
+)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
-from nas.data.config import DataConfig
-from nas.data.interface import Data
+
+if TYPE_CHECKING:  # the names of the sets are known without torch
+    from nas.data.config import DataConfig
+    from nas.data.interface import Data
 
 # The module of each set has a function `load(config)`. It is imported when the set is asked for,
 # because some sets need libraries that take seconds to import. A name that ends in ":PATH" stands

@@ -1,4 +1,4 @@
-"""Writes a latency benchmark suite: measured once, it predicts every network of a space."""
+"""Writes a latency benchmark suite: its measurements predict the latency of a space's networks."""
 
 from __future__ import annotations
 
@@ -31,28 +31,30 @@ from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.export.bundle import BENCH, SHIPPED
-from nas.export.shipped.runtime import SUITE, SUITE_FORMAT
+from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
 from nas.runs import check_folders_above, write_text
 from nas.training.fork_server import block_sigint
 
-WHOLE = 20
-"""Networks that are measured whole, to calibrate the sum of the benchmarks."""
+WHOLE_NETWORKS = 20
+"""Number of networks that are measured whole, to calibrate the sum over their blocks."""
 CALIBRATION = 4
-"""Random images to quantize an int8 benchmark with: its latency does not depend on their values."""
+"""Number of random images that calibrate an int8 benchmark; its latency does not depend on them."""
 
-UNFINISHED, ENTRY, HALF = ".unfinished", "benchmark.json", ".half-"
+UNFINISHED, ENTRY, PARTIAL = ".unfinished", "benchmark.json", ".half-"
+OLD_ENTRY = "piece.json"
+"""Of version 0.1; an unfinished suite of that version is completed."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is exported and measured on its own.
+    """A block with its unit, or a whole network, that is exported and measured on its own.
 
     Attributes:
-        key: Canonical: of the network, or the name of the block with its unit.
-        spec: A network that it is, or is a part of.
-        path: Of the block in the network; empty for the whole.
-        shape: Of its input, (1, C, H, W).
+        key: Canonical name of the network, or of the block with its unit.
+        spec: The network, or one that contains the block.
+        path: Path of the block in the network; empty for a whole network.
+        shape: Shape of its input, (1, C, H, W).
     """
 
     key: str
@@ -62,21 +64,23 @@ class Benchmark:
 
     @property
     def folder(self) -> str:
-        """In the suite."""
+        """Name of its folder in the suite."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]
 
 
-def benchmarks_of(specs: Iterable[ArchSpec], seed: int, whole: int = WHOLE) -> list[Benchmark]:
-    """Everything that has to be measured for the networks ``specs``.
+def benchmarks_of(
+    specs: Iterable[ArchSpec], seed: int, whole: int = WHOLE_NETWORKS
+) -> list[Benchmark]:
+    """The benchmarks that predict the latency of the networks ``specs``.
 
     Args:
-        specs: All of a space, or a large sample.
-        seed: Of the choice of networks that are measured whole.
-        whole: So many of them, beside the plain networks.
+        specs: All networks of a space, or a large sample.
+        seed: Seed of the choice of networks that are measured whole.
+        whole: Number of networks that are measured whole, besides the plain networks; default 20.
     """
     specs = list(specs)
     chosen = random.Random(seed).sample(specs, min(whole, len(specs)))
-    # Two networks of one geometry share their plain network: a look-up is faster than a key.
+    # Networks of one geometry share their plain network; a look-up is faster than a key.
     plains = {(spec.backbone, spec.geometry): spec for spec in specs}
     networks = [*map(plain_of, plains.values()), *chosen]
     found = {spec.key: Benchmark(spec.key, spec, "", _input(spec)) for spec in networks}
@@ -88,9 +92,9 @@ def benchmarks_of(specs: Iterable[ArchSpec], seed: int, whole: int = WHOLE) -> l
             if not stands or (block.digest, unit) in seen:
                 continue
             seen.add((block.digest, unit))
-            for key, latency_term in block.benchmarks(unit).items():
+            for key, term in block.units_to_measure(unit).items():
                 if key not in found:
-                    alone = spec.model_copy(update={"unit": _only_in(block, latency_term)})
+                    alone = spec.model_copy(update={"unit": _only_in(block, term)})
                     found[key] = Benchmark(key, alone, block.path, block.shape)
     return list(found.values())
 
@@ -104,17 +108,17 @@ def write_suite(
     workers: int = 1,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Export ``benchmarks`` into ``folder``, with the programs that measure them.
+    """Export ``benchmarks`` into ``folder``, and copy the programs that measure them there.
 
-    The file suite.json comes last: without it the folder is not finished, and a second call goes on.
+    The file suite.json is written last. A folder without it is unfinished; a second call completes it.
 
     Args:
-        folder: New, or one of an unfinished suite.
-        benchmarks: Of ``benchmarks_of``.
+        folder: A new folder, or one with an unfinished suite.
+        benchmarks: The result of ``benchmarks_of``.
         target: Name in TARGETS.
         precision: fp32 or int8.
-        workers: Processes that export.
-        progress: Called with the number of benchmarks that are there.
+        workers: Number of processes that export; default 1.
+        progress: Called with the number of finished benchmarks.
 
     Raises:
         InvalidInput: The folder is a finished suite or holds something else, the target is unknown, or a
@@ -134,9 +138,7 @@ def write_suite(
             "target": target,
             "precision": precision,
             "versions": {name: version(name) for name in ("sknas", *TARGETS[target].packages)},
-            "benchmarks": [
-                _read_entry(folder / benchmark.folder / ENTRY) for benchmark in benchmarks
-            ],
+            "benchmarks": [_read_entry(folder / benchmark.folder) for benchmark in benchmarks],
         }
         write_text(folder / SUITE, json.dumps(suite, indent=1) + "\n")
         (folder / UNFINISHED).unlink(missing_ok=True)
@@ -152,19 +154,19 @@ def _check_free(folder: Path, benchmarks: Sequence[Benchmark]) -> None:
 
 
 def _check_unfinished(folder: Path) -> None:
-    if (folder / SUITE).exists():
+    if any((folder / name).exists() for name in (SUITE, OLD_SUITE)):
         raise InvalidInput(
-            f"{folder}: a suite is there; measure it, remove it, or name another --out"
+            f"{folder}: holds a finished suite; allowed: measure it, remove it, or another --out"
         )
 
 
 def _check_same(folder: Path, target: str, precision: str) -> None:
-    """Refuse to go on with what was begun for another runtime."""
-    for path in folder.glob(f"*/{ENTRY}"):
-        begun = _read_entry(path)
+    """Raise InvalidInput when the folder was begun for another runtime or precision."""
+    for path in _entries(folder):
+        begun = _read_entry(path.parent)
         if (begun["target"], begun["precision"]) != (target, precision):
             raise InvalidInput(
-                f"{folder}: begun for {begun['target']}-{begun['precision']}; remove it, or name "
+                f"{folder}: begun for {begun['target']}-{begun['precision']}; allowed: remove it, or "
                 "another --out"
             )
         return
@@ -172,11 +174,11 @@ def _check_same(folder: Path, target: str, precision: str) -> None:
 
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
-    """Hold the unfinished suite, cleared of what an ended process was in the midst of."""
+    """Lock the unfinished suite, and remove the partial folders of an ended process."""
     try:
         with FileLock(folder / UNFINISHED, timeout=0):
-            _check_unfinished(folder)  # another process may have ended with it just now
-            for leftover in folder.glob(f"{HALF}*"):
+            _check_unfinished(folder)  # another process may have finished it just now
+            for leftover in folder.glob(f"{PARTIAL}*"):
                 shutil.rmtree(leftover)
             yield
     except Timeout:
@@ -192,7 +194,7 @@ def _export_all(
     progress: Callable[[int], None],
 ) -> None:
     missing = [benchmark for benchmark in benchmarks if not (folder / benchmark.folder).is_dir()]
-    # Spawned: a fork would inherit the locks of threads that it does not have.
+    # Spawned: a forked process inherits the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
         with block_sigint():
@@ -207,7 +209,7 @@ def _export_all(
                 progress(count)
         except (InvalidInput, KeyboardInterrupt):
             raise
-        except Exception as error:  # of whatever kind a converter raises, or a killed process
+        except Exception as error:  # a converter may raise anything; a process may be killed
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise WorkFailed(f"{target}: a benchmark could not be exported ({reason})") from error
         finally:
@@ -215,7 +217,7 @@ def _export_all(
 
 
 def _begin_worker() -> None:
-    """One thread, and an end with the parent, however that ends: the pool's pipes do not tell."""
+    """Use one thread, and end when the parent ends: the pool's pipes do not report that."""
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -228,12 +230,12 @@ def _begin_worker() -> None:
 
 
 def export_benchmark(folder: Path, benchmark: Benchmark, target: str, precision: Precision) -> None:
-    """Write one benchmark into its folder, which appears whole or not at all."""
+    """Write one benchmark into its folder; the folder appears complete or not at all."""
     chosen = TARGETS[target]
     module = fuse(build(benchmark.spec), chosen.form)
     if benchmark.path:
         module = block_in(module, benchmark.path)
-    home = Path(tempfile.mkdtemp(prefix=HALF, dir=folder))
+    home = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
     try:
         home.chmod(0o755)
         written = chosen.write(module, torch.zeros(benchmark.shape), home)
@@ -254,7 +256,7 @@ def export_benchmark(folder: Path, benchmark: Benchmark, target: str, precision:
 def _entry(
     benchmark: Benchmark, target: str, precision: str, files: Sequence[Path]
 ) -> dict[str, Any]:
-    """What suite.json says of a benchmark."""
+    """The entry of a benchmark in suite.json."""
     return {
         "key": benchmark.key,
         "arch": None if benchmark.path else benchmark.spec.model_dump(mode="json"),
@@ -269,7 +271,15 @@ def _entry(
     }
 
 
-def _read_entry(path: Path) -> Any:
+def _entries(folder: Path) -> Iterator[Path]:
+    """The entry file of every finished benchmark in ``folder``."""
+    for name in (ENTRY, OLD_ENTRY):
+        yield from folder.glob(f"*/{name}")
+
+
+def _read_entry(home: Path) -> Any:
+    path = home / ENTRY
+    path = path if path.exists() else home / OLD_ENTRY
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -278,7 +288,7 @@ def _input(spec: ArchSpec) -> tuple[int, ...]:
 
 
 def _only_in(block: Block, unit: UnitSpec) -> UnitSpec:
-    """``unit`` in one block: elsewhere it might not fit."""
+    """``unit`` in one block; it may not fit other blocks."""
     fields = unit.model_dump(exclude={"stages"}) | {"blocks": (block.index,)}
     override = UnitOverride.model_validate(fields)
     return NO_UNIT.model_copy(update={"stages": ((block.stage, override),)})

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from nas.front.front import Front, FrontPoint, hypervolume, make_front
-from nas.front.pick import pick_knee, pick_within
+from typing import TYPE_CHECKING
 
-__all__ = ["Front", "FrontPoint", "hypervolume", "make_front", "pick_knee", "pick_within"]
+from blocks.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nas.front.front import Front as Front
+    from nas.front.front import FrontPoint as FrontPoint
+    from nas.front.front import hypervolume as hypervolume
+    from nas.front.front import make_front as make_front
+    from nas.front.pick import pick_knee as pick_knee
+    from nas.front.pick import pick_within as pick_within
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "nas.front.front": ["Front", "FrontPoint", "hypervolume", "make_front"],
+        "nas.front.pick": ["pick_knee", "pick_within"],
+    },
+)

@@ -6,13 +6,16 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna._hypervolume import compute_hypervolume
 from optuna.study._multi_objective import _is_pareto_front
 
-from blocks import ArchSpec
 from nas.runs import ERROR, Outcome, TrialRecord
+
+if TYPE_CHECKING:
+    from blocks import ArchSpec
 
 
 @dataclass(frozen=True)

@@ -22,24 +22,36 @@ def pick_knee(front: Front) -> FrontPoint:
 
 
 def pick_within(front: Front, budgets: Budgets, costs: Mapping[str, Cost] = COSTS) -> FrontPoint:
-    """The point of the least error among those that keep ``budgets``, by ``costs``.
+    """The point of the least error among those that keep ``budgets``.
+
+    A cost that is an objective of the front is taken from the point, any other is computed by ``costs``.
 
     Raises:
         InvalidInput: No point does; the message names the limit that the nearest one breaks.
     """
-    fitting = [point for point in front.points if budgets.fits(point.spec, costs)]
+    violations = {
+        point.trial: budgets.violations(point.spec, _costs_of(point, front, costs))
+        for point in front.points
+    }
+    fitting = [point for point in front.points if not violations[point.trial]]
     if fitting:
         return min(fitting, key=lambda point: point.values[front.objectives.index(ERROR)])
     if not front.points:
         raise InvalidInput("the front is empty: no trial of this run has been trained yet")
     nearest = min(
-        (
-            max(budgets.violations(point.spec, costs), key=lambda v: v.excess)
-            for point in front.points
-        ),
+        (max(broken, key=lambda violation: violation.excess) for broken in violations.values()),
         key=lambda violation: violation.excess,
     )
     raise InvalidInput(
         f"no point of the front keeps max_{nearest.cost} {nearest.limit:g}; "
         f"the nearest has {nearest.value:g}"
     )
+
+
+def _costs_of(point: FrontPoint, front: Front, costs: Mapping[str, Cost]) -> Mapping[str, Cost]:
+    """``costs``, but what the run has stored of ``point`` is not computed again."""
+    stored = dict(zip(front.objectives, point.values, strict=True))
+    known: dict[str, Cost] = {
+        name: lambda _spec, value=stored[name]: value for name in costs if name in stored
+    }
+    return {**costs, **known}

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from nas.report.material import Material, read_material
-from nas.report.page import render_report, write_report
+from typing import TYPE_CHECKING
 
-__all__ = ["Material", "read_material", "render_report", "write_report"]
+from blocks.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nas.report.material import Material as Material
+    from nas.report.material import read_material as read_material
+    from nas.report.page import render_report as render_report
+    from nas.report.page import write_report as write_report
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "nas.report.material": ["Material", "read_material"],
+        "nas.report.page": ["render_report", "write_report"],
+    },
+)

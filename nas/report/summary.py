@@ -95,9 +95,8 @@ def box(material: Material) -> str:
 
 def budgets(material: Material) -> tuple[Budget, ...]:
     """The limits there are, with what they have refused."""
-    refused = [one.spec for one in material.records if one.outcome is Outcome.INFEASIBLE]
-    limits, costs = material.config.budgets, material.config.costs
-    broken = [violation.cost for spec in refused for violation in limits.violations(spec, costs)]
+    limits = material.config.budgets
+    broken = [cost for one in material.records for cost in one.over]
     return tuple(
         Budget(cost, limit, broken.count(cost))
         for cost, limit in ((name.removeprefix("max_"), limit) for name, limit in limits)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from nas.runs.atomic import check_folders_above, replace_file, write_text
-from nas.runs.folder import RunFolder, TrialFolder, checked_name
-from nas.runs.records import ERROR, Outcome, RungResult, TrialRecord
-from nas.runs.store import Store
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ERROR",
-    "Outcome",
-    "RunFolder",
-    "RungResult",
-    "Store",
-    "TrialFolder",
-    "TrialRecord",
-    "check_folders_above",
-    "checked_name",
-    "replace_file",
-    "write_text",
-]
+from blocks.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from nas.runs.atomic import check_folders_above as check_folders_above
+    from nas.runs.atomic import replace_file as replace_file
+    from nas.runs.atomic import write_text as write_text
+    from nas.runs.folder import RunFolder as RunFolder
+    from nas.runs.folder import TrialFolder as TrialFolder
+    from nas.runs.folder import checked_name as checked_name
+    from nas.runs.records import ERROR as ERROR
+    from nas.runs.records import Outcome as Outcome
+    from nas.runs.records import RungResult as RungResult
+    from nas.runs.records import TrialRecord as TrialRecord
+    from nas.runs.store import Store as Store
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "nas.runs.atomic": ["check_folders_above", "replace_file", "write_text"],
+        "nas.runs.folder": ["RunFolder", "TrialFolder", "checked_name"],
+        "nas.runs.records": ["ERROR", "Outcome", "RungResult", "TrialRecord"],
+        "nas.runs.store": ["Store"],
+    },
+)

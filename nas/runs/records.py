@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from blocks import ArchSpec
+if TYPE_CHECKING:
+    from blocks import ArchSpec
 
 ERROR = "error"
 """The objective that training gives: the share of validation images named wrongly, 0 to 1."""
@@ -53,6 +55,7 @@ class TrialRecord:
         note: Why it was refused or has failed, or which trial it repeats.
         rung_results: Where its training has paused or ended so far, in order.
         target_epoch: Epochs that it was last set to train to; 0: it was not begun.
+        over: Costs whose limits it does not keep; empty unless infeasible.
     """
 
     number: int
@@ -63,6 +66,7 @@ class TrialRecord:
     note: str = ""
     rung_results: tuple[RungResult, ...] = ()
     target_epoch: int = 0
+    over: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:

@@ -17,7 +17,6 @@ from nas.runs import ERROR, checked_name
 from nas.search.database import database_url
 from nas.search.early_stopping.snapshot import ETA, rungs_of
 from nas.search.samplers import SAMPLERS, SEARCHERS, TAKE_PAUSED
-from nas.search.zero_cost import SCORES
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
 
@@ -227,6 +226,8 @@ class SearchConfig(BaseModel):
     def _check_warm_start(self) -> SearchConfig:
         if self.warm_start is None:
             return self
+        from nas.search.zero_cost import SCORES  # here, for it needs torch
+
         if self.warm_start not in SCORES:
             raise InvalidInput(
                 f"warm_start: unknown score {self.warm_start!r}; allowed: {', '.join(SCORES)}"

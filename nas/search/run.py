@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -15,14 +15,14 @@ from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
 from nas.search.config import SearchConfig, check_cluster_options
-from nas.search.executors import make_executor
 from nas.search.samplers import derive_seed
 from nas.search.study import check_unused, open_study, read_records
 from nas.search.view import View
-from nas.search.zero_cost.score import MOST
-from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
 from nas.training import end_owner
 from search_spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from nas.search.zero_cost.scores import ZeroCostScores
 
 
 def start_search(config: SearchConfig, view: View) -> Front:
@@ -137,6 +137,7 @@ def _search(
     view: View,
 ) -> Front:
     # Here, for whoever only reads a run would wait a second and more for what forecasts need.
+    from nas.search.executors import make_executor
     from nas.search.loop import Search
     from nas.search.proposer import Proposer
     from nas.search.strategy import make_strategy
@@ -177,6 +178,9 @@ def _scores(
 ) -> ZeroCostScores | None:
     if config.warm_start is None:
         return None
+    from nas.search.zero_cost.score import MOST
+    from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
+
     if not (run.path / ZERO_COST).is_file():
         number = min(MOST, len(candidates.specs))
         view.event(f"{config.warm_start}: scoring {number} untrained networks")

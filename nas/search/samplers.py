@@ -9,31 +9,38 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeAlias
-
-from optuna.samplers import (
-    BaseSampler,
-    GPSampler,
-    NSGAIIISampler,
-    NSGAIISampler,
-    RandomSampler,
-    TPESampler,
-)
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blocks.registry import Registry
 
-MakeSampler: TypeAlias = Callable[[int], BaseSampler]
+if TYPE_CHECKING:  # the names are known without Optuna
+    from optuna.samplers import BaseSampler
+
+MakeSampler: TypeAlias = "Callable[[int], BaseSampler]"
+
+
+def _optuna(sampler: str, **options: Any) -> MakeSampler:
+    """How Optuna's sampler of this class name is made from a seed."""
+
+    def make(seed: int) -> BaseSampler:
+        import optuna
+
+        made: BaseSampler = getattr(optuna.samplers, sampler)(seed=seed, **options)
+        return made
+
+    return make
+
 
 SAMPLERS: Registry[MakeSampler] = Registry("sampler")
-SAMPLERS.register("tpe", lambda seed: TPESampler(seed=seed))
-SAMPLERS.register("nsga2", lambda seed: NSGAIISampler(seed=seed, population_size=20))
-SAMPLERS.register("nsga3", lambda seed: NSGAIIISampler(seed=seed, population_size=20))
-SAMPLERS.register("gp", lambda seed: GPSampler(seed=seed))
-SAMPLERS.register("random", lambda seed: RandomSampler(seed=seed))
+SAMPLERS.register("tpe", _optuna("TPESampler"))
+SAMPLERS.register("nsga2", _optuna("NSGAIISampler", population_size=20))
+SAMPLERS.register("nsga3", _optuna("NSGAIIISampler", population_size=20))
+SAMPLERS.register("gp", _optuna("GPSampler"))
+SAMPLERS.register("random", _optuna("RandomSampler"))
 # Networks dealt out of the candidates (nas.search.searchers), none twice; Optuna's sampler is idle.
 SEARCHERS = ("grid", "density", "forecast")
 for _name in SEARCHERS:
-    SAMPLERS.register(_name, lambda seed: RandomSampler(seed=seed))
+    SAMPLERS.register(_name, _optuna("RandomSampler"))
 TAKE_PAUSED = ("tpe", "gp", "random", *SEARCHERS)
 """Those that can learn from trainings that wait at a rung; the genetic ones need whole generations."""
 

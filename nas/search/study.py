@@ -185,10 +185,17 @@ def record(trial: FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         key=proposed["key"],
-        spec=ArchSpec.model_validate(proposed["arch"]),
+        spec=ArchSpec.stored(proposed["arch"], proposed["key"]),
         outcome=outcome,
         values=tuple(trial.values or ()),
         note=notes.get(outcome, ""),
         rung_results=rung_results,
         target_epoch=target_epoch,
+        over=_over(trial) if outcome is Outcome.INFEASIBLE else (),
     )
+
+
+def _over(trial: FrozenTrial) -> tuple[str, ...]:
+    """The costs of an infeasible network whose limits it does not keep."""
+    excesses = trial.constraints.items()
+    return tuple(name.removeprefix("max_") for name, excess in excesses if excess > 0)

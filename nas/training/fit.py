@@ -27,9 +27,9 @@ from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
 from nas.training.owner import note_owner
-from nas.training.place import ALONE, Place
 from nas.training.processes import placement, train_together
 from nas.training.progress import EpochCloser
+from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 
 EVALUATION_BATCH = 500
@@ -97,12 +97,12 @@ def _fit(
 def _train_share(
     job: TrainJob,
     history: tuple[EpochMetrics, ...],
-    place: Place,
+    rank_info: RankInfo,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> tuple[EpochMetrics, ...]:
     """What each of several processes does."""
     quieten()
-    return _train(job, load_data(job.data), history, on_epoch, place)
+    return _train(job, load_data(job.data), history, on_epoch, rank_info)
 
 
 def _train(
@@ -110,7 +110,7 @@ def _train(
     data: Data,
     history: tuple[EpochMetrics, ...],
     on_epoch: Callable[[EpochMetrics], None] | None,
-    place: Place = ALONE,
+    rank_info: RankInfo = ALONE,
 ) -> tuple[EpochMetrics, ...]:
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
@@ -119,11 +119,11 @@ def _train(
     closer = EpochCloser(job, history, on_epoch)
     trainer = _trainer(job, last, closer)
     device = trainer.strategy.root_device
-    train, val = _batches(job, data, device, place)
-    if place.processes > 1:
-        net = share_layers(net, place, train.batch_images, device)
+    train, val = _batches(job, data, device, rank_info)
+    if rank_info.processes > 1:
+        net = share_layers(net, rank_info, train.batch_images, device)
     module = Classifier(
-        net, job.recipe, data.info.num_classes, len(train), place, train.batch_images
+        net, job.recipe, data.info.num_classes, len(train), rank_info, train.batch_images
     )
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after the average has been made
@@ -136,7 +136,7 @@ def _train(
             weights_only=True,
         )
     if job.full and len(closer.history) == job.recipe.epochs and not folder.result.exists():
-        _test(job, module, data, closer.history, place)
+        _test(job, module, data, closer.history, rank_info)
     return closer.history
 
 
@@ -195,9 +195,9 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
 
 
 def _batches(
-    job: TrainJob, data: Data, device: torch.device, place: Place
+    job: TrainJob, data: Data, device: torch.device, rank_info: RankInfo
 ) -> tuple[Batches, Batches | None]:
-    share = (place.rank, place.processes)
+    share = (rank_info.rank, rank_info.processes)
     train = data.train_batches(job.recipe.batch_size, job.seed, device, full=job.full)
     val = None if job.full else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)
@@ -225,7 +225,7 @@ def _test(
     module: Classifier,
     data: Data,
     history: tuple[EpochMetrics, ...],
-    place: Place,
+    rank_info: RankInfo,
 ) -> None:
     """Read the test set once, with the weights of the last epoch's checkpoint."""
     folder = TrialFolder(job.folder)
@@ -238,13 +238,13 @@ def _test(
         enable_checkpointing=False,
     )
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
-    batches = batches.share(place.rank, place.processes)
+    batches = batches.share(rank_info.rank, rank_info.processes)
     figures = tester.test(
         module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False
     )
     if not figures:
         raise WorkFailed(f"{folder.path}: the test gave no figures")
-    if place.rank > 0:
+    if rank_info.rank > 0:
         return
     info = data.info
     result = TestResult(

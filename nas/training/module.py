@@ -10,7 +10,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from nas.training.place import ALONE, Place
+from nas.training.rank_info import ALONE, RankInfo
 from nas.training.recipe import Recipe
 from nas.training.weighted_mean import WeightedMean
 
@@ -23,7 +23,7 @@ class Classifier(pl.LightningModule):
         recipe: How.
         num_classes: Classes.
         steps_per_epoch: Batches an epoch; with the recipe's epochs, the length of the schedule.
-        place: Of this process among those that train the network together.
+        rank_info: The rank of this process among those that train the network together.
         batch_images: Images in a training batch, of all processes.
     """
 
@@ -33,11 +33,11 @@ class Classifier(pl.LightningModule):
         recipe: Recipe,
         num_classes: int,
         steps_per_epoch: int,
-        place: Place = ALONE,
+        rank_info: RankInfo = ALONE,
         batch_images: int = 1,
     ) -> None:
         super().__init__()
-        self.place = place
+        self.rank_info = rank_info
         self.batch_images = batch_images
         # Convolutions of small channel counts run faster channels last, on the CPU and on a GPU.
         self.net = net.to(memory_format=torch.channels_last)
@@ -56,7 +56,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch
         loss: Tensor = self.loss(self(images), labels)
-        processes = self.place.processes
+        processes = self.rank_info.processes
         share = 1.0 if processes == 1 else len(labels) / self.batch_images
         self.train_loss.update(loss.detach(), weight=share)
         # The gradients are averaged over the processes, and are to be those of the batch's mean.

@@ -29,11 +29,11 @@ from nas.training.begin import begin_process
 from nas.training.checkpoint_io import AtomicCheckpointIO
 from nas.training.fork_server import fork_process, kill_process
 from nas.training.job import EpochMetrics, TrainJob
-from nas.training.place import Place
+from nas.training.rank_info import RankInfo
 
 History: TypeAlias = tuple[EpochMetrics, ...]
-Work: TypeAlias = Callable[[Place, Callable[[EpochMetrics], None]], History]
-"""What each process does: called with its place and with whom to tell of an epoch."""
+Work: TypeAlias = Callable[[RankInfo, Callable[[EpochMetrics], None]], History]
+"""What each process does: called with its rank and with the function that reports an epoch."""
 
 GRACE_SECONDS = 5
 """How long the others may take to say what they know of it when one has failed."""
@@ -51,7 +51,7 @@ def placement(devices: int) -> dict[str, Any]:
         # BatchNorms' statistics are the same everywhere; there is nothing to copy.
         "strategy": DDPStrategy(broadcast_buffers=False),
         "use_distributed_sampler": False,
-        # It reads the place of the process from environment variables, and starts none itself.
+        # It reads the rank of the process from environment variables and starts no process itself.
         "plugins": [AtomicCheckpointIO(), TorchElasticEnvironment()],
     }
 
@@ -81,10 +81,10 @@ def train_together(
         meeting = Path(place_to_meet) / "meeting"
         try:
             for rank in range(job.devices):
-                place = Place(rank, job.devices)
+                rank_info = RankInfo(rank, job.devices)
                 ours, theirs = Pipe(duplex=False)
-                environment = _environment(place, threads)
-                arguments = (work, place, folder, meeting, environment, theirs)
+                environment = _environment(rank_info, threads)
+                arguments = (work, rank_info, folder, meeting, environment, theirs)
                 members[ours] = fork_process(_member, arguments)
                 theirs.close()
             return _follow(members, folder, on_epoch)
@@ -146,22 +146,22 @@ def _how_it_ended(
     ]
 
 
-def _environment(place: Place, threads: int) -> dict[str, str]:
+def _environment(rank_info: RankInfo, threads: int) -> dict[str, str]:
     # They all run on this machine, and nobody else is to hear of it.
     loopback = "lo0" if sys.platform == "darwin" else "lo"
     return {
         "GLOO_SOCKET_IFNAME": loopback,
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
-        "RANK": str(place.rank),
-        "LOCAL_RANK": str(place.rank),
-        "WORLD_SIZE": str(place.processes),
+        "RANK": str(rank_info.rank),
+        "LOCAL_RANK": str(rank_info.rank),
+        "WORLD_SIZE": str(rank_info.processes),
     }
 
 
 def _member(
     work: Work,
-    place: Place,
+    rank_info: RankInfo,
     folder: TrialFolder,
     meeting: Path,
     environment: Mapping[str, str],
@@ -171,8 +171,8 @@ def _member(
     begin_process(folder.output, environment)
     torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
     try:
-        _meet(place, meeting)
-        answers.send(work(place, answers.send))
+        _meet(rank_info, meeting)
+        answers.send(work(rank_info, answers.send))
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
     except EXPECTED as error:
@@ -180,20 +180,20 @@ def _member(
         sys.exit(1)
     except BaseException as error:
         write_text(folder.error, traceback.format_exc())
-        told = f"training process {place.rank + 1} of {place.processes}: {error!r:.300}"
+        told = f"training process {rank_info.rank + 1} of {rank_info.processes}: {error!r:.300}"
         answers.send(WorkFailed(f"{told}; all of it: {folder.error}"))
         sys.exit(1)
     sys.exit(0)
 
 
-def _meet(place: Place, meeting: Path) -> None:
+def _meet(rank_info: RankInfo, meeting: Path) -> None:
     """Join the others, through a file: no port has to be free."""
     gpus = torch.cuda.is_available()
     if gpus:
-        torch.cuda.set_device(place.rank)
+        torch.cuda.set_device(rank_info.rank)
     torch.distributed.init_process_group(
         "nccl" if gpus else "gloo",
         init_method=f"file://{meeting}",
-        rank=place.rank,
-        world_size=place.processes,
+        rank=rank_info.rank,
+        world_size=rank_info.processes,
     )

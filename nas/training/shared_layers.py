@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas.training.place import Place
+from nas.training.rank_info import RankInfo
 
 
 def share_layers(
-    net: nn.Module, place: Place, batch_images: int, device: torch.device
+    net: nn.Module, rank_info: RankInfo, batch_images: int, device: torch.device
 ) -> nn.Module:
     """``net``, whose BatchNorms and Dropouts do in training what those of one process would do.
 
@@ -19,7 +19,7 @@ def share_layers(
 
     Args:
         net: Without BatchNorms other than of maps.
-        place: Of this process.
+        rank_info: The rank of this process.
         batch_images: Images in the batch of all processes.
         device: Where it is going to be trained.
     """
@@ -31,7 +31,7 @@ def share_layers(
             if type(layer) is nn.BatchNorm2d:
                 setattr(module, name, SyncedBatchNorm.of(layer))
             elif type(layer) is nn.Dropout:
-                setattr(module, name, SharedDropout(layer.p, place, batch_images))
+                setattr(module, name, SharedDropout(layer.p, rank_info, batch_images))
     return net
 
 
@@ -114,14 +114,14 @@ class SharedDropout(nn.Dropout):
 
     Args:
         p: Share of the values that are dropped.
-        place: Of this process.
+        rank_info: The rank of this process.
         batch_images: Images in the batch of all processes.
     """
 
-    def __init__(self, p: float, place: Place, batch_images: int) -> None:
+    def __init__(self, p: float, rank_info: RankInfo, batch_images: int) -> None:
         super().__init__(p)
         self._batch_images = batch_images
-        self._first = batch_images * place.rank // place.processes
+        self._first = batch_images * rank_info.rank // rank_info.processes
 
     def forward(self, input: Tensor) -> Tensor:
         """Drop values of ``input`` (B, ...), whose rows are a share of the batch."""

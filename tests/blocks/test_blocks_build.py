@@ -174,12 +174,12 @@ def test_untouched_layers_keep_name_and_shape(backbone: str, kind: str) -> None:
     state = skeleton(spec).state_dict()
     shapes = {name: weight.shape for name, weight in state.items()}
     replaced = set()
-    for place in spec.profile.places:
-        for path in (place.conv, place.norm) if kind == "sk" else ():
+    for paths in spec.profile.module_paths:
+        for path in (paths.conv, paths.norm) if kind == "sk" else ():
             replaced |= {n for n in plain if n.startswith(f"{path}.")}
         if kind == "se" and backbone not in MOBILE:
             # A Bottleneck has no list of layers to put a unit into.
-            for name in [n for n in plain if n.startswith(f"{place.exit}.")]:
+            for name in [n for n in plain if n.startswith(f"{paths.exit}.")]:
                 path, _, last = name.rpartition(".")
                 plain[f"{path}.0.{last}"] = plain.pop(name)
     assert {n: w.shape for n, w in plain.items() if n not in replaced}.items() <= shapes.items()
@@ -197,19 +197,23 @@ def test_every_convolution_that_sees_neighbours_is_a_site(backbone: str) -> None
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1)
     }
-    assert {place.conv for place in spec.profile.places} == wide - {BACKBONES[backbone].stem()}
+    assert {paths.conv for paths in spec.profile.module_paths} == wide - {
+        BACKBONES[backbone].stem()
+    }
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 def test_blocks_are_numbered_in_each_stage(backbone: str) -> None:
     plain = ArchSpec(backbone=backbone).profile
     for stage in plain.stages:
-        places = [place for place in plain.places if place.stage == stage.number]
-        inside = [place.index for place in places if place.block is not None]
+        module_paths = [paths for paths in plain.module_paths if paths.stage == stage.number]
+        inside = [paths.index for paths in module_paths if paths.block is not None]
         assert inside == list(range(stage.depth))
-        assert len({place.block for place in places if place.block is not None}) == stage.depth
-        assert {place.index for place in places if place.block is None} <= {0}
-    shortcuts = [place for place in plain.places if place.block is None]
+        assert (
+            len({paths.block for paths in module_paths if paths.block is not None}) == stage.depth
+        )
+        assert {paths.index for paths in module_paths if paths.block is None} <= {0}
+    shortcuts = [paths for paths in plain.module_paths if paths.block is None]
     assert len(shortcuts) == (3 if backbone == "shufflenet_v2" else 0)
 
 
@@ -226,21 +230,21 @@ def test_the_survey_sees_what_passes_by(backbone: str) -> None:
     model = skeleton(spec)
     spies: list[tuple[Any, Any]] = []
     missing = set()
-    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
-        paths = {
-            "conv": place.norm,
-            "standard": place.exit,
-            "pre": place.entry,
-            "post": place.block,
-            "identity": place.shortcut,
+    for paths, point in zip(spec.profile.module_paths, spec.profile.insertion_points, strict=True):
+        module_at = {
+            "conv": paths.norm,
+            "standard": paths.exit,
+            "pre": paths.entry,
+            "post": paths.block,
+            "identity": paths.shortcut,
         }
-        for placement, path in paths.items():
+        for placement, path in module_at.items():
             shape = getattr(point, placement)
             assert (shape is None) == (not path)
             if path:
                 spies.append((Spy(), shape))
                 insert(model, path, "spy", spies[-1][0], before=placement == "pre")
-            elif place.block is not None:
+            elif paths.block is not None:
                 missing.add(placement)
     model.eval()(torch.empty(1, 3, 45, 45, device="meta"))
     assert [spy.seen for spy, _ in spies] == [(s.channels, s.side, s.side) for _, s in spies]
@@ -276,8 +280,8 @@ def test_override_reaches_its_stage_only() -> None:
 def test_units_take_stride_and_norm_settings_of_what_they_replace() -> None:
     spec = ArchSpec(backbone="mobilenet_v3_large")
     model = build(spec)
-    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
-        unit = model.get_submodule(place.conv)
+    for paths, point in zip(spec.profile.module_paths, spec.profile.insertion_points, strict=True):
+        unit = model.get_submodule(paths.conv)
         convs = [m for m in unit.branches.modules() if isinstance(m, nn.Conv2d)]  # type: ignore[union-attr]
         assert {conv.stride for conv in convs} == {(point.stride, point.stride)}
         norms = [m for m in unit.modules() if isinstance(m, nn.BatchNorm2d)]

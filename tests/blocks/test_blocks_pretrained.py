@@ -40,7 +40,7 @@ def test_every_untouched_layer_loads(backbone: str, kind: str, tmp_path: Path) -
     state = build(spec, pretrained=tmp_path / "plain.pt").state_dict()
     if kind == "se" and backbone not in MOBILE:
         # There a layer and the unit behind it become a list of two.
-        exits = tuple(f"{place.exit}." for place in spec.profile.places)
+        exits = tuple(f"{paths.exit}." for paths in spec.profile.module_paths)
         beside = {".".join([*n.split(".")[:-1], "0", n.split(".")[-1]]): n for n in plain}
         moved = {new: old for new, old in beside.items() if old.startswith(exits)}
         assert not moved.values() & state.keys()
@@ -62,10 +62,10 @@ def test_branches_start_from_the_depthwise_weights(kernel: str, tmp_path: Path) 
     plain = save_plain(spec, tmp_path / "plain.pt")
     model = build(spec, pretrained=tmp_path / "plain.pt")
     kernels = set()
-    for place, point in zip(spec.profile.places, spec.profile.insertion_points, strict=True):
-        module = model.get_submodule(place.conv)
+    for paths, point in zip(spec.profile.module_paths, spec.profile.insertion_points, strict=True):
+        module = model.get_submodule(paths.conv)
         assert isinstance(module, SelectiveKernel)
-        source = plain[f"{place.conv}.weight"]
+        source = plain[f"{paths.conv}.weight"]
         kernels.add(point.kernel)
         for branch in module.branches:
             weight = branch[0].weight  # type: ignore[index]
@@ -78,7 +78,7 @@ def test_branches_start_from_the_depthwise_weights(kernel: str, tmp_path: Path) 
                 wanted[channel, channel % 2, inner, inner] = source[channel, 0, outer, outer]
             assert torch.equal(weight, wanted)
             for name, value in branch[1].state_dict().items():  # type: ignore[index]
-                assert torch.equal(value, plain[f"{place.norm}.{name}"])
+                assert torch.equal(value, plain[f"{paths.norm}.{name}"])
     assert kernels == {3, 5}
 
 
@@ -107,9 +107,9 @@ def test_branches_start_from_the_grouped_weights_they_can_hold(
     )
     plain = save_plain(spec, tmp_path / "plain.pt")
     model = build(spec, pretrained=tmp_path / "plain.pt")
-    place = spec.profile.places[0]
-    source = dense(plain[f"{place.conv}.weight"])
-    for groups, branch in zip(unit.groups, model.get_submodule(place.conv).branches, strict=True):  # type: ignore[arg-type]
+    paths = spec.profile.module_paths[0]
+    source = dense(plain[f"{paths.conv}.weight"])
+    for groups, branch in zip(unit.groups, model.get_submodule(paths.conv).branches, strict=True):  # type: ignore[arg-type]
         weight = branch[0].weight
         width = 128 // groups
         assert weight.shape[:2] == (128, width)
@@ -119,7 +119,7 @@ def test_branches_start_from_the_grouped_weights_they_can_hold(
             dense(weight), nn.functional.pad(source, (margin, margin, margin, margin)) * seen
         )
         for name, value in branch[1].state_dict().items():
-            assert torch.equal(value, plain[f"{place.norm}.{name}"])
+            assert torch.equal(value, plain[f"{paths.norm}.{name}"])
 
 
 def test_other_number_of_classes_leaves_the_classifier_fresh(tmp_path: Path) -> None:

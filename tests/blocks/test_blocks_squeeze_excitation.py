@@ -154,8 +154,10 @@ def test_stands_where_it_says(
     *others, unit = units
     assert len(others) == ((backbone, placement, index) == ("shufflenet_v2", "conv", 0))
 
-    places = [place for place in spec.profile.places if (place.stage, place.index) == (3, index)]
-    (path,) = {place.block for place in places if place.block is not None}
+    module_paths = [
+        paths for paths in spec.profile.module_paths if (paths.stage, paths.index) == (3, index)
+    ]
+    (path,) = {paths.block for paths in module_paths if paths.block is not None}
     block = plain.double().eval().get_submodule(path)
     read: list[Tensor] = []
     block.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].clone()))

@@ -35,7 +35,7 @@ fixed:
 vary:
   unit.dilations: {choice: [[1, 2], [1, 3]]}
 """
-"""Stands in for the shipped spaces, which have tests of their own: two networks of few pieces."""
+"""Stands in for the shipped spaces, which have tests of their own: two networks with few benchmarks."""
 
 SCALED = {
     "--trials": "1",
@@ -47,7 +47,7 @@ SCALED = {
     "--max-latency-ms": "1000",  # this machine is busy with tests
     "--trial": "0",
     "--targets": "onnx",  # the others: tests/nas/export/test_export_targets.py
-    "--target": "ncnn",  # its pieces are exported in a third of the time
+    "--target": "ncnn",  # its benchmarks are exported in a third of the time
     "--seconds": "0.02",
 }
 """Values that take the places of documented ones. Everything else runs as it stands, but for --int8."""

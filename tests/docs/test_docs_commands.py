@@ -47,7 +47,7 @@ EDITS = {
 """Changes to files of the documents."""
 
 STAND_INS = ("second.yaml",)
-"""Spaces that a latency kit is made of, which docs_commands.SMALL_SPACE stands in for."""
+"""Spaces of a latency suite, which docs_commands.SMALL_SPACE stands in for."""
 
 WITH_COMMANDS = [document for document in documents() if commands_of(document)]
 

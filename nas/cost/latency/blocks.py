@@ -1,7 +1,7 @@
-"""What the latency of a network is summed from: its plain network, and what units change in a block.
+"""The terms of a network's latency: its plain network, and the change that units make to each block.
 
-A block is measured whole, with the layers around the unit, since a runtime lays out the maps of a layer
-for its neighbours.
+A block is measured whole, with the layers around the unit: a runtime chooses the memory layout of a
+layer's maps for its neighbours.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-
-import torch
 
 from blocks import ArchSpec
 from blocks.backbones import BACKBONES, Geometry
@@ -24,16 +22,16 @@ from blocks.units import UNITS
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a plain network that has places for units.
+    """A block of a plain network that has insertion points.
 
     Attributes:
-        path: In the module tree.
-        stage: Of the backbone.
-        index: In its stage, from 0.
+        path: Its path in the module tree.
+        stage: Its stage of the backbone.
+        index: Its number in the stage, from 0.
         depth: Number of blocks in the stage.
-        shape: Of its input, (1, C, H, W).
-        digest: Of its layers and the shape, 8 hex digits; equal blocks share it.
-        insertion_points: Where units stand in it.
+        shape: Shape of its input, (1, C, H, W).
+        digest: Digest of its layers and the shape, 8 hex digits; equal blocks share it.
+        insertion_points: The insertion points in it.
     """
 
     path: str
@@ -44,23 +42,23 @@ class Block:
     digest: str
     insertion_points: tuple[InsertionPoint, ...]
 
-    def benchmark(self, unit: UnitSpec) -> str:
+    def benchmark_key(self, unit: UnitSpec) -> str:
         """Canonical name of the block with ``unit``: equal exactly when the same block is built."""
         units = [UNITS[unit.kind].resolve(unit, point) for point in self.insertion_points]
         return f"{self.digest} {json.dumps(units)}"
 
-    def benchmarks(self, unit: UnitSpec) -> dict[str, UnitSpec]:
-        """The benchmarks of ``terms``, each with a unit that makes it of this block."""
+    def units_to_measure(self, unit: UnitSpec) -> dict[str, UnitSpec]:
+        """The unit of each benchmark that ``terms`` names, by the key of the benchmark."""
         latency_terms = UNITS[unit.kind].latency_terms(unit)
-        return {self.benchmark(one): one for one in (NO_UNIT, *latency_terms)}
+        return {self.benchmark_key(one): one for one in (NO_UNIT, *latency_terms)}
 
     def terms(self, unit: UnitSpec) -> dict[str, int]:
-        """What ``unit`` adds to the plain block, as benchmarks and how many times each counts."""
+        """The latency that ``unit`` adds to the plain block: benchmark key -> factor in the sum."""
         found: Counter[str] = Counter()
-        for latency_term, times in UNITS[unit.kind].latency_terms(unit).items():
-            found[self.benchmark(latency_term)] += times
-        found[self.benchmark(NO_UNIT)] -= 1
-        return {benchmark: times for benchmark, times in found.items() if times}
+        for term, times in UNITS[unit.kind].latency_terms(unit).items():
+            found[self.benchmark_key(term)] += times
+        found[self.benchmark_key(NO_UNIT)] -= 1
+        return {key: times for key, times in found.items() if times}
 
 
 def plain_of(spec: ArchSpec) -> ArchSpec:
@@ -70,16 +68,20 @@ def plain_of(spec: ArchSpec) -> ArchSpec:
 
 @lru_cache(maxsize=256)
 def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
-    """The blocks of a plain network that have places for units, in forward order.
+    """The blocks of a plain network that have insertion points, in forward order.
 
-    One run on torch's meta device, as in ``blocks.profile``, remembered for each geometry.
+    The plain network runs once on torch's meta device, as in ``blocks.profile``, and the result is kept.
     """
+    import torch  # here, for a table is read without it
+
     with torch.device("meta"):
         model = BACKBONES[backbone].make(geometry).eval()
     plain = ArchSpec(backbone=backbone, unit=NO_UNIT, **asdict(geometry)).profile
-    paths = {(one.stage, one.index): one.block for one in plain.places if one.block is not None}
+    block_paths = {
+        (one.stage, one.index): one.block for one in plain.module_paths if one.block is not None
+    }
     shapes: dict[str, tuple[int, ...]] = {}
-    for path in paths.values():
+    for path in block_paths.values():
         model.get_submodule(path).register_forward_pre_hook(
             lambda _module, inputs, path=path: shapes.__setitem__(path, tuple(inputs[0].shape))
         )
@@ -87,13 +89,13 @@ def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
     with torch.no_grad():
         model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
     found = []
-    for (stage, index), path in paths.items():
+    for (stage, index), path in block_paths.items():
         layers = f"{model.get_submodule(path)} {shapes[path]}"
         digest = hashlib.sha256(layers.encode()).hexdigest()[:8]
         insertion_points = tuple(
             point
-            for place, point in zip(plain.places, plain.insertion_points, strict=True)
-            if (place.stage, place.index) == (stage, index)
+            for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True)
+            if (paths.stage, paths.index) == (stage, index)
         )
         found.append(
             Block(path, stage, index, plain.depth(stage), shapes[path], digest, insertion_points)

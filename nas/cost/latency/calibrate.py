@@ -1,4 +1,4 @@
-"""From what was measured on a device to its table."""
+"""Makes the latency table of a device from its measurements."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nas.cost.latency.table import Fit, LatencyTable
 Column: TypeAlias = NDArray[np.float64]
 
 MOST_BUSY = 0.05
-"""Share of the figures whose spread may say that the device was busy; one always may."""
+"""Largest share of busy measurements; one busy measurement is always allowed."""
 MOST_ERROR = 0.2
-"""Median error of a table, above which it tells nothing."""
+"""Largest median error of a table, as a share of the measured latency."""
 
 
 def make_table(
     name: str,
-    measurement_files: Sequence[Measurements],
+    measurements: Sequence[Measurements],
     *,
     network: str | None = None,
     allow_busy: bool = False,
@@ -32,29 +32,26 @@ def make_table(
     """The table of one device, runtime and precision.
 
     Args:
-        name: What the person calls the device.
-        measurement_files: All of that device. Of what was measured twice the last counts.
-        network: Runtime and precision, such as onnx-fp32; None: the only one there is.
-        allow_busy: Take figures whose spread says that the device did something else as well, and a
-            table that tells little.
+        name: The user's name for the device.
+        measurements: All measurements of that device; the later one of a repeated benchmark counts.
+        network: Runtime and precision, such as onnx-fp32; None, the default: the only one.
+        allow_busy: Accept measurements of a busy device, and a table with a large error; default
+            False.
 
     Raises:
-        InvalidInput: The measurement_files are of several devices, settings or networks, hold no whole
-            suite; the device was busy; the table tells nothing.
+        InvalidInput: The measurements are of several devices, settings or networks, or lack a
+            whole suite; the device was busy; the error of the table is too large.
     """
-    first = measurement_files[0]
-    for measurements in measurement_files[1:]:
-        if (measurements.device, measurements.setting) != (first.device, first.setting):
+    first = measurements[0]
+    for other in measurements[1:]:
+        if (other.device, other.setting) != (first.device, first.setting):
             raise InvalidInput(
-                "the files are of several devices or settings; allowed: one device, runtime versions "
-                "and number of threads"
+                "the files are of several devices or settings; allowed: one device, one set of "
+                "runtime versions and one number of threads"
             )
-    network = network or _only_network(measurement_files)
+    network = network or _only_network(measurements)
     found = [
-        one
-        for measurements in measurement_files
-        for one in measurements.latencies
-        if one.network == network
+        one for one_file in measurements for one in one_file.latencies if one.network == network
     ]
     benchmarks = {one.key: one.p50 for one in found if one.arch is None}
     if not benchmarks:
@@ -84,17 +81,15 @@ def make_table(
     error = table.fit.median_error
     if error is not None and error > MOST_ERROR and not allow_busy:
         raise InvalidInput(
-            f"the benchmarks tell the networks that were measured whole with a median error of "
+            f"the table predicts the networks that were measured whole with a median error of "
             f"{100 * error:.0f} %; allowed: at most {100 * MOST_ERROR:.0f} %: measure again when the "
             "device is idle, or --allow-busy"
         )
     return table
 
 
-def _only_network(measurement_files: Sequence[Measurements]) -> str:
-    there = sorted(
-        {one.network for measurements in measurement_files for one in measurements.latencies}
-    )
+def _only_network(measurements: Sequence[Measurements]) -> str:
+    there = sorted({one.network for one_file in measurements for one in one_file.latencies})
     if len(there) > 1:
         raise InvalidInput(f"--network is missing; allowed: {', '.join(there)}")
     return there[0]
@@ -104,19 +99,19 @@ def _check_idle(found: Sequence[Measured], allow_busy: bool) -> None:
     busy = sum(one.busy for one in found)
     if busy > max(1, MOST_BUSY * len(found)) and not allow_busy:
         raise InvalidInput(
-            f"{busy} of {len(found)} figures spread so widely that the device was busy or too hot; "
+            f"{busy} of {len(found)} measurements spread widely: the device was busy or too hot; "
             "allowed: measure again when it is idle, or --allow-busy"
         )
 
 
 def _calibrated(table: LatencyTable, networks: Sequence[tuple[ArchSpec, float]]) -> LatencyTable:
-    """``table`` with the scale that suits whole networks, and how well it does on each left out."""
+    """``table`` with the scale that fits whole networks best, and its leave-one-out errors."""
     known = []
     for spec, ms in networks:
         try:
             known.append((table.plain(spec), table.added(spec), ms))
         except InvalidInput:
-            continue  # a network of another space, measured in the same call
+            continue  # a network of another space that was measured in the same call
     if not known:
         return table
     plain, added, measured = (np.array(column) for column in zip(*known, strict=True))
@@ -135,7 +130,7 @@ def _calibrated(table: LatencyTable, networks: Sequence[tuple[ArchSpec, float]])
 
 
 def _scale(plain: Column, added: Column, measured: Column) -> float:
-    """The factor of ``added`` of the least squares of relative errors; 1 without networks."""
+    """The factor of ``added`` with the least squared relative errors; 1 without networks."""
     weights = float(((added / measured) ** 2).sum())
     if weights == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""What ``bench.py --json`` found on a device."""
+"""The measurements of a device, as ``bench.py --json`` prints them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Device(BaseModel):
-    """What the device calls itself; see ``nas/export/shipped/device.py``."""
+    """The description of a device; see ``nas/export/shipped/device.py``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class Device(BaseModel):
 
 
 class Setting(BaseModel):
-    """How was measured; only the threads matter here."""
+    """How the device was measured; only the number of threads is used here."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,14 +37,14 @@ class Setting(BaseModel):
 
 
 class Measured(BaseModel):
-    """The latency of a network or of a benchmark of one.
+    """The measured latency of a whole network or of a block.
 
     Attributes:
-        key: Of the network, or the name of the benchmark (see ``Block.benchmark``).
-        arch: The network; None for a benchmark.
+        key: Key of the network, or of the block with its unit (see ``Block.benchmark_key``).
+        arch: The network; None for a block.
         network: Runtime and precision, such as onnx-int8.
-        p50: Median of the milliseconds of one image.
-        busy: Whether the spread says that the device did something else as well.
+        p50: Median latency of one image in milliseconds.
+        busy: Whether the spread shows that the device was busy.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -63,7 +63,7 @@ class Measured(BaseModel):
 
 
 class Measurements(BaseModel):
-    """The whole of it."""
+    """All measurements of one call of ``bench.py``."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -74,10 +74,10 @@ class Measurements(BaseModel):
 
 
 def read_measurements(path: Path) -> Measurements:
-    """Read what ``bench.py --json`` printed.
+    """Read a file with the output of ``bench.py --json``.
 
     Raises:
-        InvalidInput: The file is missing or is none.
+        InvalidInput: The file is missing or damaged.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -86,5 +86,5 @@ def read_measurements(path: Path) -> Measurements:
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise InvalidInput(f"{path}: not JSON; allowed: what bench.py --json prints") from None
+        raise InvalidInput(f"{path}: not JSON; allowed: the output of bench.py --json") from None
     return parse(Measurements, found, str(path))

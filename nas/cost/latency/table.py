@@ -1,4 +1,4 @@
-"""What networks take on one device, from a table of its measured benchmarks."""
+"""Predicts the latency of networks on one device from a table of measured benchmarks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from nas.folders import devices_dir
 
 
 class Fit(BaseModel):
-    """How well the table tells the latency of networks that were measured whole.
+    """The error of the table on networks that were measured whole.
 
     Attributes:
-        networks: So many; each was told by a scale fitted to the others.
-        median_error: Of the relative errors' absolute values; None without networks.
-        worst_error: The largest of them.
+        networks: Number of networks; each is predicted with a scale fitted to the others.
+        median_error: Median of the absolute relative errors; None without networks.
+        worst_error: The largest absolute relative error; None without networks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,16 +38,16 @@ class Fit(BaseModel):
 class LatencyTable(BaseModel):
     """The measured benchmarks of one device, runtime and precision.
 
-    A network takes what its plain network takes, measured whole, and ``scale`` times what its units
-    change in each block. The sum takes a fraction of a millisecond of this machine's time.
+    The predicted latency of a network is the measured latency of its plain network, plus ``scale`` times
+    the change that its units make to each block. A prediction takes a fraction of a millisecond.
 
     Attributes:
-        name: Of the device, as the person calls it.
-        device: What it calls itself.
+        name: The user's name for the device.
+        device: The description of the device.
         network: Runtime and precision, such as onnx-fp32.
-        threads: Of the processor that one image had.
-        scale: Fitted to networks that were measured whole.
-        fit: How well that works.
+        threads: Number of threads per image.
+        scale: Factor fitted to networks that were measured whole.
+        fit: The error of the table on those networks.
         plains: Key of a plain network -> milliseconds.
         blocks: Name of a block with a unit -> milliseconds.
     """
@@ -64,25 +64,25 @@ class LatencyTable(BaseModel):
     blocks: dict[str, Milliseconds]
 
     def predict(self, spec: ArchSpec) -> float:
-        """Milliseconds of one image.
+        """The predicted latency of one image in milliseconds.
 
         Raises:
             InvalidInput: A benchmark of the network was not measured on this device.
         """
-        told = self.plain(spec) + self.scale * self.added(spec)
-        if not told > 0:
-            raise InvalidInput(f"device {self.name}: damaged: {told:.3g} ms for {spec.label}")
-        return told
+        predicted = self.plain(spec) + self.scale * self.added(spec)
+        if not predicted > 0:
+            raise InvalidInput(f"device {self.name}: damaged: {predicted:.3g} ms for {spec.label}")
+        return predicted
 
     def plain(self, spec: ArchSpec) -> float:
-        """Milliseconds of the plain network under ``spec``."""
-        place = (spec.backbone, spec.geometry)
-        if place not in self._plain_of:
-            self._plain_of[place] = self._find(self.plains, plain_of(spec).key, spec)
-        return self._plain_of[place]
+        """Latency of the plain network of ``spec`` in milliseconds."""
+        plain = (spec.backbone, spec.geometry)
+        if plain not in self._plain_of:
+            self._plain_of[plain] = self._find(self.plains, plain_of(spec).key, spec)
+        return self._plain_of[plain]
 
     def added(self, spec: ArchSpec) -> float:
-        """Milliseconds that the units add, as the benchmarks sum up to, without the scale."""
+        """Latency that the units add in milliseconds: the sum of the benchmarks, without the scale."""
         total = 0.0
         for blocks in _equal_blocks(spec.backbone, spec.geometry):
             unit = spec.unit.at(blocks[0].stage)
@@ -95,21 +95,18 @@ class LatencyTable(BaseModel):
         known = self._by_unit.get((block.digest, unit))
         if known is None:
             terms = block.terms(unit)
-            known = sum(
-                times * self._find(self.blocks, benchmark, spec)
-                for benchmark, times in terms.items()
-            )
+            known = sum(times * self._find(self.blocks, key, spec) for key, times in terms.items())
             self._by_unit[block.digest, unit] = known
         return known
 
-    def _find(self, table: dict[str, float], name: str, spec: ArchSpec) -> float:
-        if name not in table:
+    def _find(self, table: dict[str, float], key: str, spec: ArchSpec) -> float:
+        if key not in table:
             raise InvalidInput(
-                f"device {self.name}: nothing was measured there for {spec.backbone} x{spec.width:g} "
+                f"device {self.name}: has no measurements for {spec.backbone} x{spec.width:g} "
                 f"at {spec.input_size} pixels with {spec.label}; allowed: networks of the space whose "
                 "suite (nas latency suite) was measured"
             )
-        return table[name]
+        return table[key]
 
     @cached_property
     def _plain_of(self) -> dict[tuple[object, ...], float]:
@@ -121,10 +118,10 @@ class LatencyTable(BaseModel):
 
 
 def load_table(name: str) -> LatencyTable:
-    """The table of the device ``name``, in devices/NAME.json, or of a .json file of any place.
+    """The table of the device ``name`` in devices/NAME.json, or the table in any .json file.
 
     Raises:
-        InvalidInput: There is none, or it is damaged.
+        InvalidInput: The file is missing or damaged.
     """
     path = Path(name) if name.endswith(".json") else devices_dir() / f"{name}.json"
     try:
@@ -132,18 +129,20 @@ def load_table(name: str) -> LatencyTable:
     except FileNotFoundError:
         there = ", ".join(sorted(one.stem for one in devices_dir().glob("*.json"))) or "none yet"
         raise InvalidInput(
-            f"device {name}: no file {path}; there are: {there} (nas latency import makes one)"
+            f"device {name}: no file {path}; allowed: {there} (nas latency import makes one)"
         ) from None
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise InvalidInput(f"{path}: damaged; allowed: what nas latency import wrote") from None
+        raise InvalidInput(
+            f"{path}: damaged; allowed: a table that nas latency import wrote"
+        ) from None
     return parse(LatencyTable, found, str(path)).model_copy(update={"name": path.stem})
 
 
 @lru_cache(maxsize=256)
 def _equal_blocks(backbone: str, geometry: Geometry) -> tuple[tuple[Block, ...], ...]:
-    """The blocks of a network, equal ones of a stage together."""
+    """The blocks of a network; equal blocks of a stage form one group."""
     groups: dict[tuple[int, str], list[Block]] = {}
     for block in blocks_of(backbone, geometry):
         groups.setdefault((block.stage, block.digest), []).append(block)

@@ -1,10 +1,10 @@
-"""Latency of the networks of this folder on this device: python bench.py [FOLDER...]
+"""Measures the latency of the networks in this folder on this device: python bench.py [FOLDER...]
 
-A folder is a bundle of nas export, or a suite of nas latency suite.
+A folder is a bundle of nas export or a suite of nas latency suite.
 
-One image at a time. The networks take turns in random order, so that what else the device does hits all
-alike; the first call of a turn, which finds the caches full of the others, is not timed. p50, p90 and
-the least time are printed; a p90 far above the p50 means that the device is busy.
+Each call takes one image. The networks take turns in random order, so that other work on the device
+affects all of them alike. The first call of a turn fills the caches and is not timed. The program prints
+the p50, the p90 and the shortest time; a p90 far above the p50 means that the device is busy.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from suite import is_suite, read_suite
 
 FORMAT = 2
 BUSY = 1.25
-"""A p90 above this multiple of the p50 says that something else is running."""
+"""A p90 above this multiple of the p50 means that the device is busy."""
 FEWEST_TURNS = 10
 SECONDS, SECONDS_IN_A_SUITE = 2.0, 0.2
-"""Of a network of a bundle, and of a suite, which has hundreds."""
+"""Per network of a bundle, and per benchmark of a suite, which has hundreds."""
 MOST_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How to measure: ``warmup`` untimed calls, then turns for ``seconds``, of ``runs`` calls each.
+    """How to measure: ``warmup`` untimed calls, then turns of ``runs`` calls for ``seconds``.
 
-    Without ``seconds``: SECONDS_IN_A_SUITE when there is a suite, else SECONDS.
+    If ``seconds`` is None, it is SECONDS_IN_A_SUITE with a suite and SECONDS without one.
     """
 
     threads: int
@@ -48,18 +48,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one image.
+    """The latency of one image in milliseconds.
 
     Attributes:
-        folder: Of the bundle, as it was given.
-        key: Of the network, or of the benchmark of a suite.
-        arch: The network; None for a benchmark of one.
+        folder: The folder, as it was given.
+        key: Key of the network, or of the block in a suite.
+        arch: The network; None for a block.
         network: Runtime and precision, such as onnx-int8.
-        n: Calls timed.
+        n: Number of timed calls.
         p50: Median.
-        p90: Nine of ten calls took no longer.
+        p90: 90th percentile.
         least: The fastest call.
-        busy: Whether the spread says that the device did something else as well.
+        busy: Whether the spread shows that the device was busy.
     """
 
     folder: str
@@ -74,18 +74,22 @@ class Latency:
 
 
 def main() -> int:
-    """Measure and print; 0, 1 with --strict on a busy device, or 2 after one line."""
+    """Measure and print.
+
+    Returns:
+        Exit code: 0; 1 with --strict on a busy device; 2 after a one-line error.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     here = Path(__file__).resolve().parent
-    parser.add_argument("folders", nargs="*", type=Path, help="default: the one of this file")
+    parser.add_argument("folders", nargs="*", type=Path, help="default: the folder of this file")
     parser.add_argument(
         "--networks", help="such as onnx,ncnn or onnx-int8; default: all that can run"
     )
     parser.add_argument("--threads", type=int, default=1, help="default 1")
     parser.add_argument("--warmup", type=int, default=20, help="untimed calls, default 20")
-    parser.add_argument("--runs", type=int, default=10, help="calls a turn, default 10")
+    parser.add_argument("--runs", type=int, default=10, help="calls per turn, default 10")
     parser.add_argument(
-        "--seconds", type=float, help=f"a network, at least; default {SECONDS:g}, "
+        "--seconds", type=float, help=f"least time per network; default {SECONDS:g}, "
         f"with a suite {SECONDS_IN_A_SUITE:g}"
     )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit code 1 when the device is busy")
@@ -111,7 +115,7 @@ def main() -> int:
 
 
 def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Latency]:
-    """Latencies of the networks in ``folders`` whose runtimes are installed."""
+    """The latencies of the networks in ``folders`` whose runtimes are installed."""
     if not (1 <= setting.runs <= 10**6 and 0 <= setting.warmup <= 10**6):
         raise Refused("--runs: allowed: 1 to a million; --warmup: 0 to a million")
     usual = SECONDS_IN_A_SUITE if any(map(is_suite, folders)) else SECONDS
@@ -126,10 +130,10 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
         try:
             for _ in range(1 + setting.warmup):
                 work.run(work.image)
-        except Exception as error:  # of whatever kind the runtime raises
+        except Exception as error:  # a runtime may raise anything
             reason = " ".join(str(error).split())[:200]
             raise Refused(
-                f"{work.folder}: {work.network} does not take its own image ({reason})"
+                f"{work.folder}: {work.network} fails on an image of its own size ({reason})"
             ) from None
     times: list[list[float]] = [[] for _ in works]
     order, generator = list(range(len(works))), random.Random(0)
@@ -138,7 +142,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
         generator.shuffle(order)
         for index in order:
             run, image, taken = works[index].run, works[index].image, times[index]
-            run(image)  # untimed: the one before has filled the processor's caches with its own
+            run(image)  # untimed: it refills the caches that the network before used
             for _ in range(setting.runs):
                 start = time.perf_counter()
                 run(image)
@@ -150,7 +154,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
 
 @dataclass(frozen=True)
 class _Work:
-    """A network that is measured, and what it is given."""
+    """A network to measure and its input."""
 
     folder: str
     key: str
@@ -190,7 +194,7 @@ def _works(folder: Path, only: str | None, threads: int) -> Iterator[_Work]:
 
 
 def table(found: list[Latency]) -> str:
-    """For people."""
+    """The latencies as a text table."""
     lines = [f"{'network':<32}{'n':>7}{'p50 ms':>10}{'p90 ms':>10}{'least ms':>10}"]
     folders = {one.folder for one in found}
     for one in found:

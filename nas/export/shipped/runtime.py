@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MANIFEST, FORMAT = "manifest.json", 3
-SUITE, SUITE_FORMAT = "suite.json", 1
+SUITE, SUITE_FORMAT = "suite.json", 2
+OLD_SUITE, OLD_SUITE_FORMAT = "kit.json", 1
+"""Of version 0.1, which called the benchmarks pieces; both names are read."""
 MOST_THREADS = 256
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]

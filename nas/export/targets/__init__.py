@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
 from blocks.registry import Registry
-from nas.export.targets.executorch import EXECUTORCH
-from nas.export.targets.litert import LITERT
-from nas.export.targets.ncnn import NCNN
-from nas.export.targets.onnx import ONNX
 from nas.export.targets.target import Precision, Quantization, Target, Written
 
 __all__ = ["TARGETS", "Precision", "Quantization", "Target", "Written"]
 
+
+def _later(name: str) -> Callable[[], Target]:
+    # Its module needs torch, so a target is imported when it is asked for, and not for its name.
+    return lambda: cast(
+        Target, getattr(import_module(f"nas.export.targets.{name}"), name.upper())
+    )
+
+
 TARGETS: Registry[Target] = Registry("export target")
-TARGETS.register("onnx", ONNX)
-TARGETS.register("executorch", EXECUTORCH)
-TARGETS.register("litert", LITERT)
-TARGETS.register("ncnn", NCNN)
+for _name in ("onnx", "executorch", "litert", "ncnn"):
+    TARGETS.register_later(_name, _later(_name))

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from torch import Tensor, nn
-
-from blocks.deploy import Form
 from blocks.errors import InvalidInput
+
+if TYPE_CHECKING:  # the names of the targets are known without torch
+    from torch import Tensor, nn
+
+    from blocks.deploy import Form
 
 Precision: TypeAlias = Literal["fp32", "int8"]
 

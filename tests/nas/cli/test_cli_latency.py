@@ -1,4 +1,4 @@
-"""From a suite that is measured to a search that keeps a limit of latency."""
+"""From a measured latency benchmark suite to a search with a latency budget."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ SEARCH = [
 
 @pytest.fixture(scope="session")
 def measured(made_once: Callable[..., Path]) -> Path:
-    """A folder with a suite, what was measured of it, and the table of this machine; for reading."""
+    """A folder with a suite, its measurements and the table of this machine; for reading."""
 
     def make() -> None:
         Path("small.yaml").write_text(SPACE)
         assert main([*SUITE, "--out", "suite"]) == 0
         command = [sys.executable, "suite/bench.py", "--seconds", "0.02", "--json"]
-        measurements = subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=300
-        )
-        Path("measurements.json").write_text(measurements.stdout)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+        Path("measurements.json").write_text(done.stdout)
         words = ["latency", "import", "measurements.json", "--device", "here", "--allow-busy"]
         assert main(words) == 0
 
@@ -116,7 +114,7 @@ def test_a_device_of_another_space_is_refused_before_anything_is_written(
 ) -> None:
     words = [*SEARCH, "--trials", "1", "--max-latency-ms", "9", "--space", "mobilenet_v2_sk"]
     assert main(words) == 2
-    assert "device here: nothing was measured there for mobilenet_v2" in refusal(capfd)
+    assert "device here: has no measurements for mobilenet_v2" in refusal(capfd)
     assert not Path("runs").exists()
 
 
@@ -125,7 +123,7 @@ def test_a_device_of_another_space_is_refused_before_anything_is_written(
     [
         (["--max-latency-ms", "3"], "max_latency_ms: only with --device"),
         (["--objectives", "error,latency_ms"], "latency_ms: only with --device"),
-        (["--device", "pi9"], "device pi9: no file devices/pi9.json; there are: here"),
+        (["--device", "pi9"], "device pi9: no file devices/pi9.json; allowed: here"),
         (["--device", "here", "--max-latency-ms", "-1"], "--max-latency-ms"),
     ],
 )
@@ -161,7 +159,7 @@ def test_count_tells_the_latency(here: Path, capfd: pytest.CaptureFixture[str]) 
         ),
     ],
 )
-def test_answers_that_are_none_leave_no_table(
+def test_files_without_measurements_leave_no_table(
     words: list[str], message: str, here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(here.rglob("*"))
@@ -178,11 +176,23 @@ def test_a_space_or_data_cannot_name_a_folder_elsewhere() -> None:
     assert default_folder("small", "digits", "ncnn", "fp32") == latency / "small-digits-ncnn"
 
 
-def test_a_kit_is_not_written_over(
+def test_a_suite_is_not_written_over(
     measured: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(measured)
     assert main([*SUITE, "--out", "suite"]) == 2
-    assert "suite: a suite is there" in refusal(capfd)
+    assert "suite: holds a finished suite" in refusal(capfd)
     assert main([*SUITE, "--out", "devices"]) == 2
     assert "devices: holds something else" in refusal(capfd)
+
+
+def test_the_command_of_version_0_1_is_an_alias(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(measured)
+    assert main(["latency", "kit", *SUITE[2:], "--out", "suite"]) == 2
+    assert "suite: holds a finished suite" in refusal(capfd)
+    assert main(["latency", "--help"]) == 0
+    commands = capfd.readouterr().out
+    assert "suite" in commands
+    assert "kit" not in commands

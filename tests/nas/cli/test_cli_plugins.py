@@ -28,7 +28,7 @@ UNITS.register("own", Own())
 BACKBONE = """
 from torch import nn
 from blocks.backbones import BACKBONES, Backbone
-from blocks.backbones.base import Place
+from blocks.backbones.base import ModulePaths
 
 class Tiny(Backbone):
     def make(self, geometry):
@@ -37,7 +37,7 @@ class Tiny(Backbone):
         return nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
     def stem(self): return "0.0"
     def classifier(self): return "3"
-    def places(self, model): return [Place(1, 0, "0.1", "0.2", "0", "0.1", "0.2", "0.2")]
+    def module_paths(self, model): return [ModulePaths(1, 0, "0.1", "0.2", "0", "0.1", "0.2", "0.2")]
 
 BACKBONES.register("tiny", Tiny())
 """
@@ -101,7 +101,7 @@ def test_the_example_is_counted(what: str, place: Path) -> None:
             "own.py, line 10, in make: ZeroDivisionEr",
         ),
         ("backbone", "return nn.S", "nn.S", "perhaps because of what a method gives in"),
-        ("backbone", "return [Pl", "[Pl", "perhaps because of what a method gives in"),
+        ("backbone", "return [Mod", "[Mod", "perhaps because of what a method gives in"),
         ("backbone", '0, "0.1", "0.2"', '0, "0.2", "0.2"', "conv is no Conv2d but BatchNorm2d"),
         ("backbone", '0, "0.1"', '0, "0.9"', "conv is no Conv2d but NoneType"),
         ("backbone", '"0.2", "0.2")', '"0.2", "0.7")', "there is no module 0.7"),

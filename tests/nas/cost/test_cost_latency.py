@@ -30,7 +30,7 @@ WIDTHS = {"shufflenet_v2": 0.5, "mobilenet_v2": 0.35, "mobilenet_v3_small": 0.5}
 
 sk_units = st.builds(
     UnitSpec,
-    # Attention between more than two is told from attention between two: not exactly.
+    # Attention between more than two branches is predicted from two: not exact.
     dilations=st.lists(st.integers(1, 3), min_size=1, max_size=2).map(tuple),
     kernel=st.sampled_from(["dilated", "real"]),
     group_width=st.sampled_from([1, 2]),
@@ -56,13 +56,13 @@ def networks(draw: st.DrawFn) -> ArchSpec:
 
 
 def macs_of(benchmark: Benchmark) -> float:
-    """What a benchmark would take on a device that does one multiply-add a millisecond."""
+    """The latency of a benchmark on a device with one multiply-add per millisecond."""
     if not benchmark.path:
         return count(benchmark.spec).macs
     blocks = blocks_of(benchmark.spec.backbone, benchmark.spec.geometry)
     (block,) = [one for one in blocks if one.path == benchmark.path]
     unit = benchmark.spec.unit.at(block.stage)
-    # Every call of the runtime takes a while of its own.
+    # Every call of the runtime has a fixed cost.
     return 7 + sum(UNITS[unit.kind].count(unit, point).macs for point in block.insertion_points)
 
 
@@ -83,7 +83,7 @@ def measurements_of(benchmarks: list[Benchmark], **changes: Any) -> Measurements
 
 @settings(deadline=None, max_examples=60)
 @given(networks())
-def test_where_time_is_additive_the_table_is_exact(spec: ArchSpec) -> None:
+def test_the_table_is_exact_for_additive_latency(spec: ArchSpec) -> None:
     table = make_table("it", [measurements_of(benchmarks_of([spec], seed=0, whole=0))])
     assert table.predict(spec) == pytest.approx(count(spec).macs, rel=1e-12)
     assert table.predict(spec) == table.predict(spec)  # the second from what it remembers
@@ -91,13 +91,13 @@ def test_where_time_is_additive_the_table_is_exact(spec: ArchSpec) -> None:
 
 @settings(deadline=None)
 @given(sk_units)
-def test_summands_are_one_unit_in_the_end(unit: UnitSpec) -> None:
+def test_latency_terms_add_up_to_one_unit(unit: UnitSpec) -> None:
     latency_terms = UNITS["sk"].latency_terms(unit)
     assert sum(latency_terms.values()) == 1
     assert all(len(set(one.dilations)) == 1 or one == unit for one in latency_terms)
 
 
-def test_branches_of_other_groups_are_summands_of_their_own() -> None:
+def test_branches_of_other_groups_are_separate_latency_terms() -> None:
     unit = UnitSpec(dilations=(3, 1), groups=(2, 4), select="sum", branch_act=True)
     latency_terms = {one: n for one, n in UNITS["sk"].latency_terms(unit).items() if n > 0}
     found = {(one.dilations, one.groups, one.branch_act, one.select) for one in latency_terms}
@@ -108,7 +108,7 @@ def test_branches_of_other_groups_are_summands_of_their_own() -> None:
     }
 
 
-def test_few_pieces_tell_many_networks() -> None:
+def test_few_benchmarks_predict_many_networks() -> None:
     specs = [
         ArchSpec(
             backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32,
@@ -125,7 +125,7 @@ def test_few_pieces_tell_many_networks() -> None:
     assert len(blocks) <= 6 * (9 + 3 + 3)
 
 
-def test_a_network_that_takes_twice_its_sum_sets_the_scale() -> None:
+def test_networks_that_take_twice_their_sum_set_the_scale() -> None:
     base = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
     specs = [
         base.model_copy(update={"unit": UnitSpec(dilations=(1, d), group_width=g)})
@@ -149,6 +149,8 @@ def test_a_network_that_takes_twice_its_sum_sets_the_scale() -> None:
     assert exact.scale == pytest.approx(1)
 
 
+OLD = Path(__file__).parent / "made_by_0.1.0"
+"""The measurements and the table of a device, as version 0.1.0 wrote them."""
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
 MEASURED = measurements_of(benchmarks_of([SPEC], seed=0))
 
@@ -159,14 +161,12 @@ def test_a_network_of_another_space_is_refused_by_name() -> None:
         SPEC.model_copy(update={"input_size": 64}),
         SPEC.model_copy(update={"unit": UnitSpec(dilations=(1, 4))}),
     ):
-        with pytest.raises(
-            InvalidInput, match=r"^device pi4: nothing was measured there for shuff"
-        ):
+        with pytest.raises(InvalidInput, match=r"^device pi4: has no measurements for shuff"):
             table.predict(other)
 
 
 @pytest.mark.parametrize(
-    ("measurement_files", "message"),
+    ("files", "message"),
     [
         (
             [measurements_of(benchmarks_of([SPEC], seed=0)[:1])],
@@ -205,14 +205,12 @@ def test_a_network_of_another_space_is_refused_by_name() -> None:
     ],
     ids=["no benchmarks", "two devices", "busy", "two networks"],
 )
-def test_figures_that_make_no_table_are_refused(
-    measurement_files: list[Measurements], message: str
-) -> None:
+def test_figures_that_make_no_table_are_refused(files: list[Measurements], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        make_table("it", measurement_files)
+        make_table("it", files)
 
 
-def test_a_table_that_tells_nothing_is_refused() -> None:
+def test_a_table_with_a_large_error_is_refused() -> None:
     wholes = [one for one in MEASURED.latencies if one.arch is not None]
     wrong = [
         one.model_copy(update={"p50": one.p50 * 9}) if one in wholes[:1] else one
@@ -252,8 +250,19 @@ def test_a_table_comes_back_from_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     Path("devices/pi4.json").write_text(table.model_dump_json())
     assert load_table("pi4") == table == load_table("devices/pi4.json")
     assert load_table("pi4").predict(SPEC) == table.predict(SPEC)
-    with pytest.raises(InvalidInput, match=r"device pi5: no file .*; there are: pi4"):
+    with pytest.raises(InvalidInput, match=r"device pi5: no file .*; allowed: pi4"):
         load_table("pi5")
+
+
+def test_files_of_version_0_1_are_read() -> None:
+    measurements = read_measurements(OLD / "answer.json")
+    table = load_table(str(OLD / "devices/pc.json"))
+    assert make_table("pc", [measurements], allow_busy=True) == table
+    networks = [one for one in measurements.latencies if one.arch is not None]
+    assert len(networks) == 2
+    for one in networks:
+        assert one.arch is not None
+        assert table.predict(one.arch) == pytest.approx(one.p50, rel=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "x"}', "\x00\xff", "[" * 100_000])

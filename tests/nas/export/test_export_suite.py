@@ -1,4 +1,4 @@
-"""Suites: what is measured on a device, and how it comes there."""
+"""Latency benchmark suites: what they hold, how they are written and measured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ SPEC = ArchSpec(
     unit=UnitSpec(dilations=(1,), branch_act=True),
 )  # fmt: skip
 BENCHMARKS = benchmarks_of([SPEC], seed=0)
-"""The plain network and this one, and of each of six kinds of block the plain one and one with units."""
+"""The plain network, this network, and six kinds of block, each without units and with them."""
+OLD = Path(__file__).parent / "made_by_0.1.0/kit"
+"""A suite of two blocks, BENCHMARKS[2:4], that version 0.1.0 wrote as a kit of pieces."""
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +49,11 @@ def measure(python: Path | str, folder: Path, *words: str) -> subprocess.Complet
 
 
 @pytest.mark.slow
-def test_every_piece_is_measured_where_pytorch_is_not(finished: Path, bare_python: Path) -> None:
+def test_every_benchmark_runs_without_pytorch(finished: Path, bare_python: Path) -> None:
     assert len(BENCHMARKS) == 2 + 6 * 2
-    measurements = measure(bare_python, finished, "--json")
-    assert measurements.returncode == 0, measurements.stderr
-    found = json.loads(measurements.stdout)
+    done = measure(bare_python, finished, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert [one["key"] for one in found["latencies"]] == [benchmark.key for benchmark in BENCHMARKS]
     assert all(one["p50"] > 0 and one["n"] >= 100 for one in found["latencies"])
     archs = [one["arch"] for one in found["latencies"] if one["arch"] is not None]
@@ -60,7 +62,7 @@ def test_every_piece_is_measured_where_pytorch_is_not(finished: Path, bare_pytho
     assert "and 12 benchmarks of networks" in table.stdout
 
 
-def test_a_piece_computes_what_the_block_does(tmp_path: Path) -> None:
+def test_a_benchmark_computes_what_the_block_does(tmp_path: Path) -> None:
     benchmark = next(one for one in BENCHMARKS if one.path == "stage3.1" and "sk" in one.key)
     torch.manual_seed(0)
     block = fuse(build(benchmark.spec), "graph").get_submodule(benchmark.path)
@@ -84,7 +86,7 @@ UNITS_EVERYWHERE = [
     "backbone", ["shufflenet_v2", pytest.param("mobilenet_v2", marks=pytest.mark.long)]
 )
 @pytest.mark.parametrize("unit", UNITS_EVERYWHERE, ids=lambda unit: f"{unit.kind}{unit.blocks}")
-def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
+def test_every_benchmark_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
     spec = ArchSpec(backbone=backbone, width=0.5, num_classes=10, input_size=32, unit=unit)
     blocks = {one.path: one for one in blocks_of(backbone, spec.geometry)}
     found = [benchmark for benchmark in benchmarks_of([spec], seed=0, whole=0) if benchmark.path]
@@ -106,7 +108,7 @@ def test_every_piece_holds_its_unit(unit: UnitSpec, backbone: str) -> None:
     assert any(changes)
 
 
-def test_pieces_in_eight_bits(tmp_path: Path) -> None:
+def test_benchmarks_in_eight_bits(tmp_path: Path) -> None:
     write_suite(tmp_path / "suite", BENCHMARKS[-1:], "onnx", "int8")
     found = json.loads((tmp_path / "suite/suite.json").read_text())
     (benchmark,) = found["benchmarks"]
@@ -134,7 +136,7 @@ def test_what_is_there_is_not_exported_again(
 
 
 @pytest.mark.long
-def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_killed_export_leaves_no_process_and_is_continued(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
         "from tests.nas.export.test_export_suite import BENCHMARKS\n"
@@ -173,11 +175,11 @@ def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda suite: (suite / "suite.json").write_text("{"), "suite.json: missing or broken"),
-        (lambda suite: (suite / "suite.json").write_text("[]"), "suite.json: missing or broken"),
+        (lambda suite: (suite / "suite.json").write_text("{"), "suite.json: missing or damaged"),
+        (lambda suite: (suite / "suite.json").write_text("[]"), "suite.json: missing or damaged"),
         (
             lambda suite: (suite / "suite.json").write_text(
-                (suite / "suite.json").read_text().replace('"format": 1', '"format": 9')
+                (suite / "suite.json").read_text().replace('"format": 2', '"format": 9')
             ),
             "format 9",
         ),
@@ -192,13 +194,49 @@ def test_a_killed_kit_leaves_no_process_and_is_gone_on_with(tmp_path: Path) -> N
     ],
     ids=["no JSON", "a list", "another format", "outside", "another file", "no file"],
 )
-def test_damaged_kits_are_refused_in_one_line(
+def test_damaged_suites_are_refused_in_one_line(
     damage: Callable[[Path], object], message: str, finished: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "suite"
     shutil.copytree(finished, folder)
     damage(folder)
-    measurements = measure(sys.executable, folder)
-    assert (measurements.returncode, measurements.stdout) == (2, "")
-    (line,) = measurements.stderr.strip().splitlines()
+    done = measure(sys.executable, folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.strip().splitlines()
     assert message in line
+
+
+def test_a_suite_of_version_0_1_is_measured(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    shutil.copytree(OLD, folder)
+    done = measure(sys.executable, finished, str(folder), "--json")
+    assert done.returncode == 0, done.stderr
+    latencies = json.loads(done.stdout)["latencies"]
+    assert [one["key"] for one in latencies] == [one.key for one in BENCHMARKS[2:4]]
+    (folder / "kit.json").write_text("{}")
+    done = measure(sys.executable, finished, str(folder))
+    assert done.returncode == 2
+    assert "kit.json: missing or damaged" in done.stderr
+
+
+def test_a_suite_of_version_0_1_is_not_written_over(tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    shutil.copytree(OLD, folder)
+    with pytest.raises(InvalidInput, match="holds a finished suite"):
+        write_suite(folder, BENCHMARKS[2:4], "onnx", "fp32")
+
+
+def test_an_unfinished_suite_of_version_0_1_is_completed(tmp_path: Path) -> None:
+    folder = tmp_path / "kit"
+    shutil.copytree(OLD, folder)
+    (folder / "kit.json").unlink()
+    (folder / ".unfinished").touch()
+    with pytest.raises(InvalidInput, match="begun for onnx-fp32"):
+        write_suite(folder, BENCHMARKS[2:5], "onnx", "int8")
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/model.onnx")}
+    write_suite(folder, BENCHMARKS[2:5], "onnx", "fp32")
+    assert len(before) == 2
+    assert all(path.stat().st_mtime_ns == changed for path, changed in before.items())
+    entries = json.loads((folder / "suite.json").read_text())["benchmarks"]
+    assert [one["key"] for one in entries] == [one.key for one in BENCHMARKS[2:5]]
+    assert measure(sys.executable, folder).returncode == 0

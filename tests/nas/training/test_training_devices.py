@@ -22,8 +22,8 @@ from nas.runs import RunFolder, TrialFolder
 from nas.training import EpochMetrics, TestResult, TrainJob, read_info, read_metrics
 from nas.training.fit import _train_share, fit
 from nas.training.module import Classifier
-from nas.training.place import ALONE, Place
 from nas.training.processes import History, train_together
+from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 from tests.nas.training.test_training_fit import DROPOUT, RECIPE, SPEC, make_job, saved
 
@@ -68,23 +68,23 @@ class Step(torch.nn.Module):
         return self.module.training_step(batch, 0)
 
 
-def steps_in_double(job: TrainJob, place: Place, tell: object = None) -> History:
+def steps_in_double(job: TrainJob, rank_info: RankInfo, tell: object = None) -> History:
     """A few steps, so exact that nothing but the mathematics can tell the processes' number."""
     torch.manual_seed(job.seed)
     net = build(job.spec).double()
     whole = load_data(job.data).train_batches(job.recipe.batch_size, job.seed, CPU)
-    if place.processes > 1:
-        net = share_layers(net, place, whole.batch_images, CPU)
-    module = Classifier(net, job.recipe, 10, len(whole), place, whole.batch_images).double()
+    if rank_info.processes > 1:
+        net = share_layers(net, rank_info, whole.batch_images, CPU)
+    module = Classifier(net, job.recipe, 10, len(whole), rank_info, whole.batch_images).double()
     step: torch.nn.Module = Step(module)
-    if place.processes > 1:
+    if rank_info.processes > 1:
         step = DistributedDataParallel(step, broadcast_buffers=False)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
-    for images, labels in whole.share(place.rank, place.processes):
+    for images, labels in whole.share(rank_info.rank, rank_info.processes):
         optimizer.zero_grad()
         step((images.double(), labels)).backward()
         optimizer.step()
-    torch.save(module.state_dict(), f"{place.processes}-{place.rank}.pt")
+    torch.save(module.state_dict(), f"{rank_info.processes}-{rank_info.rank}.pt")
     return ()
 
 
@@ -113,7 +113,7 @@ def test_a_step_of_two_processes_is_the_step_of_one(spec: ArchSpec) -> None:
     assert moved.keys() == {name.removeprefix("net.") for name in alone}
 
 
-def state_of_each(job: TrainJob, place: Place, tell: object) -> History:
+def state_of_each(job: TrainJob, rank_info: RankInfo, tell: object) -> History:
     """Train, and leave behind what Lightning has at the end in this process."""
     kept: list[Classifier] = []
     initialise = Classifier.__init__
@@ -123,8 +123,8 @@ def state_of_each(job: TrainJob, place: Place, tell: object) -> History:
         kept.append(module)
 
     Classifier.__init__ = note  # type: ignore[method-assign, assignment]
-    history = _train_share(job, (), place, lambda epoch: None)
-    torch.save(kept[0].state_dict(), f"state-{place.rank}.pt")
+    history = _train_share(job, (), rank_info, lambda epoch: None)
+    torch.save(kept[0].state_dict(), f"state-{rank_info.rank}.pt")
     return history
 
 
