@@ -1,8 +1,8 @@
 """Hooks of the documentation site (mkdocs.yml): one set of pages for the repository view and the site.
 
-A page links to files as they lie in the repository. Here such links are turned into links of the site:
-README.md is its first page, the other pages and sources outside ``docs/`` that are linked to go along. The
-command line and the public names of ``nas`` are written into their pages from the program itself.
+A page links to files as they lie in the repository. These hooks turn such links into links of the site.
+README.md is its first page. Other pages and sources outside ``docs/`` become part of the site when a page
+links to them. The references of the command line and the Python API come from the program itself.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ OUTSIDE = (
 
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 FENCE = re.compile(r"^(```\w*)(?: (\S+))?$")
-COMMANDS = "<!-- every command and option, from the program -->"
-NAMES = "<!-- every public name of nas, from its docstring -->"
+COMMANDS = re.compile("^.*<!-- every command and option -->$", re.MULTILINE)
+NAMES = re.compile("^.*<!-- every public name -->$", re.MULTILINE)
+"""Lines of the repository view that the site has the reference in place of."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -61,9 +62,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return posixpath.relpath(target, posixpath.dirname(uri) or ".") + (match[2] or "")
 
     text = "\n".join(_rewritten(markdown.splitlines(), link))
-    if COMMANDS in text:
-        text = text.replace(COMMANDS, "\n".join(_commands()))
-    return text.replace(NAMES, "\n".join(_names()))
+    text = COMMANDS.sub(lambda _: "\n".join(_commands()), text)
+    return NAMES.sub(lambda _: "\n".join(_names()), text)
 
 
 def _expanded(nav: list[Any]) -> Iterator[Any]:

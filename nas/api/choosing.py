@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
-from nas.front import Front, FrontPoint, pick_knee, pick_within
-from nas.runs import RunFolder
-from nas.search import read_config, read_front
+from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from nas.cost import Budgets
+    from nas.front import Front, FrontPoint
 
 MODELS = (".yaml", ".yml", ".pt", ".ckpt")
 """Endings of files that name a network."""
@@ -24,6 +23,9 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     Raises:
         InvalidInput: Both are asked for, or neither is known.
     """
+    from nas.front import pick_knee, pick_within
+    from nas.search import read_config
+
     if pick not in (None, "knee"):
         raise InvalidInput(f"--pick {pick}: allowed: knee")
     if budgets.is_empty:
@@ -42,6 +44,8 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
     Raises:
         InvalidInput: There is no such trained trial, or both were given.
     """
+    from nas.search import read_front
+
     if trial is None:
         return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
@@ -65,6 +69,8 @@ def front_checkpoints(run: RunFolder) -> Iterator[Path]:
     Raises:
         InvalidInput: The front is empty.
     """
+    from nas.search import read_front
+
     points = read_front(run).points
     if not points:
         raise InvalidInput(f"{run.path}: no trained trial, so no front")
@@ -91,3 +97,23 @@ def names_file(text: str, trial: int | None, pick: str | None) -> bool:
     if is_file and (trial is not None or pick is not None):
         raise InvalidInput(f"--trial and --pick choose from a run; {text} is a file")
     return is_file
+
+
+def check_subject(what: str, trial: int | None, pick: str | None) -> None:
+    """Raise InvalidInput when ``what`` is neither a file nor a run; imports little."""
+    if not names_file(what, trial, pick):
+        RunFolder.existing(what)
+
+
+def chosen_checkpoint(what: str, trial: int | None, pick: str | None, budgets: Budgets) -> Path:
+    """The checkpoint that is asked for: a file, or a trained network of a run.
+
+    Of a run, the full training of the trial is taken when there is one, else the search's own.
+
+    Raises:
+        InvalidInput: There is no such run or trained trial.
+    """
+    if names_file(what, trial, pick):
+        return Path(what)
+    run = RunFolder.existing(what)
+    return best_checkpoint(run, chosen_trial(run, trial, pick, budgets))

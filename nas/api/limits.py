@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
-from nas.cost import Budgets
+
+if TYPE_CHECKING:
+    from nas.cost import Budgets
 
 
 def budgets_of(limits: Mapping[str, float | None]) -> Budgets:
@@ -21,4 +24,6 @@ def budgets_of(limits: Mapping[str, float | None]) -> Budgets:
             raise InvalidInput(f"{name}: unknown limit; allowed: max_mflops, max_params, max_NAME")
         if not (isinstance(value, int | float) and 0 < value < math.inf):
             raise InvalidInput(f"--{name.replace('_', '-')} {value:g}: allowed: a number above 0")
+    from nas.cost import Budgets
+
     return Budgets(**given)

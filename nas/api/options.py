@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
-from blocks.yaml_files import parse, read_yaml
-from nas.data import DATASETS
-from nas.search import SearchConfig, check_cluster_options
-from search_spaces import SPACES
+from nas.api.importing import importing
+from nas.api.references import named
+from nas.data.registry import DATASETS
+from nas.runs.folder import RunFolder
+from nas.training.recipe import RECIPES, Recipe
+from search_spaces.shipped import SPACES
+
+if TYPE_CHECKING:
+    from nas.search import SearchConfig
 
 # Option -> where its value goes in a SearchConfig.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -43,19 +50,58 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_latency_ms": ("budgets", "max_latency_ms"),
     "device": ("device",),
     "early_stopping": ("early_stopping",),
-    "warm_start": ("warm_start",),
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),
     "inherit": ("inherit",),
+    "module": ("module",),
+    "evaluator": ("evaluator",),
+    "logs_dir": ("logs_dir",),
 }
 CHANGEABLE = (
     "trials", "workers", "threads", "total_epochs", "patience", "executor", "ray_address", "gpus",
     "checkpoints",
 )  # fmt: skip
 DEFAULT_TRIALS = 40
+REFERENCES = ("data", "sampler", "module", "evaluator")
+"""Options that may be an object of the user's."""
 
 
-def search_config(given: dict[str, Any]) -> SearchConfig:
+@dataclass(frozen=True)
+class Request:
+    """A search that is asked for, checked as far as files tell.
+
+    Attributes:
+        run: Its folder.
+        config: Of a new search; None: one is continued.
+        changes: Of a search that is continued: new values of fields of its configuration.
+    """
+
+    run: RunFolder
+    config: SearchConfig | None
+    changes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Request:
+        """What arguments of ``nas.search`` or options of ``nas search`` ask for, by parameter name.
+
+        Args:
+            given: Those that are None are left out.
+
+        Raises:
+            InvalidInput: One is missing, unknown or out of range.
+        """
+        options = dict(given)
+        root = options.pop("runs_dir", None)
+        root = None if root is None else Path(root)
+        resumed = options.pop("resume", None)
+        if resumed is not None:
+            run = getattr(resumed, "folder", None) or RunFolder.existing(str(resumed), root)
+            return cls(run, None, resume_changes(options))
+        config = search_config(options)
+        return cls(RunFolder.named(config.name, root), config, {})
+
+
+def search_config(given: Mapping[str, Any]) -> SearchConfig:
     """The configuration that options (by parameter name) and their ``config`` file make.
 
     Options win over the file.
@@ -64,13 +110,17 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
         InvalidInput: A field is missing, unknown or out of range; named as the user wrote it.
     """
     path = given.get("config")
-    fields = _read_settings(path) if path is not None else {}
+    fields = _read_settings(Path(path)) if path is not None else {}
     for option, value in given.items():
         if option in PLACES:
-            _set(fields, PLACES[option], _names(value) if option == "objectives" else value)
+            _set(fields, PLACES[option], _stored(option, value, given))
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
             raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
+    with importing():
+        from blocks.yaml_files import parse
+        from nas.search.config import SearchConfig, check_cluster_options
+    _set_own_objectives(fields, given.get("limits"))
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
     typed = {
@@ -83,7 +133,62 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
     return config
 
 
-def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
+def _stored(option: str, value: Any, given: Mapping[str, Any]) -> Any:
+    """What the configuration keeps of an argument: names in place of objects."""
+    if option == "objectives":
+        listed = value.split(",") if isinstance(value, str) else value
+        return [named(one.strip() if isinstance(one, str) else one, option) for one in listed]
+    if option == "device" and "devices_dir" in given and not str(value).endswith(".json"):
+        return str(Path(given["devices_dir"]) / f"{value}.json")
+    if option == "space" and not isinstance(value, str | Path):
+        return value.definition
+    if option in REFERENCES:
+        return named(value, option)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
+    """Replace references to objectives by their names; the run keeps both."""
+    from nas.cost import COSTS, LATENCY, limits_of, own_objectives
+    from nas.runs import ERROR
+
+    taken = (ERROR, *COSTS, LATENCY)
+    own = [*fields.get("own_objectives", ())]
+    if "objectives" in fields:
+        fields["objectives"], found = own_objectives(fields["objectives"], taken)
+        own += found
+    if limits:
+        texts = [f"{k}={v}" for k, v in limits.items()] if isinstance(limits, Mapping) else limits
+        bounded, found = limits_of(texts)
+        own += [one for one in found if one not in own]
+        fields["budgets"] = {**(fields.get("budgets") or {}), **bounded}
+    if own:
+        fields["own_objectives"] = own
+
+
+def check_options(given: Mapping[str, Any]) -> Recipe:
+    """The recipe that options of a full training make; the others are checked as well.
+
+    Args:
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices`` and ``start`` by name.
+
+    Raises:
+        InvalidInput: One is out of range.
+    """
+    if given["devices"] < 1:
+        raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
+    if given["start"] not in ("fresh", "plain"):
+        raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
+    names = ("epochs", "batch_size", "lr")
+    changes = {name: given[name] for name in names if given[name] is not None}
+    typed = {name: f"--{name.replace('_', '-')}" for name in changes}
+    from blocks.yaml_files import parse
+
+    fields = RECIPES[given["recipe"]].model_dump() | changes
+    return parse(Recipe, fields, "nas train", typed)
+
+
+def resume_changes(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that may differ when a search goes on.
 
     Raises:
@@ -91,8 +196,6 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
     """
     changes: dict[str, Any] = {}
     for option, value in given.items():
-        if option == "resume":
-            continue
         if option not in CHANGEABLE:
             allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
             raise InvalidInput(
@@ -108,14 +211,12 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
+    from blocks.yaml_files import read_yaml
+
     fields = read_yaml(path)
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
     return fields
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
 
 
 def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.api.options import resume_changes, search_config
+from nas.api.options import Request
 from nas.api.run import Run
-from nas.runs import RunFolder
+from nas.plugins import end_load
 from nas.search import resume_search, start_search
 from nas.search.view import View, default_view
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-    from search_spaces import SearchSpace
 
     from blocks import ArchSpec
-
-FOLDERS = ("runs_dir", "devices_dir")
+    from search_spaces import SearchSpace
 
 
 def search(
@@ -36,7 +34,7 @@ def search(
     max_params: float | None = None,
     max_activations: float | None = None,
     max_latency_ms: float | None = None,
-    limits: Mapping[str, float] | None = None,
+    limits: Mapping[str, float] | Sequence[str] | None = None,
     device: str | Path | None = None,
     objectives: str | Sequence[str | Callable[[ArchSpec], float]] | None = None,
     sampler: str | type[BaseSampler] | Callable[[int], BaseSampler] | None = None,
@@ -89,7 +87,7 @@ def search(
         max_params: Hard budget: parameters.
         max_activations: Hard budget: activations per image.
         max_latency_ms: Hard budget: milliseconds per image on ``device``.
-        limits: Hard budgets of other objectives: name -> largest value.
+        limits: Hard budgets of any objectives: name -> largest value, or texts ``NAME=VALUE``.
         device: Name of a measured device, or its JSON file.
         objectives: ``error`` and any costs, minimised; a function decorated with ``nas.objective``, too.
             Default error and mflops.
@@ -141,22 +139,21 @@ def search(
         ('error', 'mflops')
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    return run_search(given, default_view(show=given.pop("progress", True)))
+    view = default_view(show=given.pop("progress"))
+    end_load()
+    return carry_out(Request.of(given), view)
 
 
-def run_search(given: dict[str, Any], view: View) -> Run:
-    """Search as ``given`` says: arguments of ``search`` by name, those that are None left out."""
-    folders = {key: Path(given.pop(key)) for key in FOLDERS if key in given}
-    resumed = given.pop("resume", None)
-    if resumed is not None:
-        run = resumed.folder if isinstance(resumed, Run) else None
-        run = run or RunFolder.existing(resumed, folders.get("runs_dir"))
-        resume_search(run, view, resume_changes(given))
-        return Run(run)
-    if "device" in given and "devices_dir" in folders and not str(given["device"]).endswith(".json"):
-        given["device"] = str(folders["devices_dir"] / f"{given['device']}.json")
-    settings = search_config(given)
-    run = RunFolder.named(settings.name, folders.get("runs_dir"))
-    start_search(settings, view, run)
-    return Run(run)
+def carry_out(request: Request, view: View) -> Run:
+    """Begin or continue the search of ``request``, and give its run.
 
+    Raises:
+        InvalidInput: It cannot be begun.
+        WorkFailed: The first trainings have all failed.
+        KeyboardInterrupt: It was interrupted; if search.yaml is there, the run can be resumed.
+    """
+    if request.config is None:
+        resume_search(request.run, view, request.changes)
+    else:
+        start_search(request.config, view, request.run)
+    return Run(request.run)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
+from nas.api.options import check_options
 from nas.api.references import named
 from nas.data import DataConfig
 from nas.folders import logs_dir as default_logs
 from nas.runs import RunFolder, TrialFolder
 from nas.search import read_config
-from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob
+from nas.training import EpochMetrics, TestResult, TrainJob
 
 if TYPE_CHECKING:
     from blocks import ArchSpec
@@ -111,7 +111,7 @@ def train(
         run.name,
         again=again,
         on_epoch=on_epoch,
-        recipe=_recipe(recipe, {"epochs": epochs, "batch_size": batch_size, "lr": lr}),
+        recipe=check_options(locals()),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -167,7 +167,7 @@ def train_trial(
         f"{run.name}/trial_{label}",
         again=again,
         on_epoch=on_epoch,
-        recipe=_recipe(recipe, {"epochs": epochs, "batch_size": batch_size, "lr": lr}),
+        recipe=check_options(locals()),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -189,10 +189,6 @@ def _train(
     logs: Path | None,
     **job: Any,
 ) -> FullTraining:
-    if job["devices"] < 1:
-        raise InvalidInput(f"--devices {job['devices']}: allowed: 1 or more")
-    if job["start"] not in ("fresh", "plain"):
-        raise InvalidInput(f"--start {job['start']}: allowed: fresh, plain")
     if again:
         for old in (folder.result, folder.metrics, folder.checkpoint):
             old.unlink(missing_ok=True)
@@ -223,12 +219,6 @@ def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:
     if not images.name.startswith("imagefolder:"):
         return images
     return images.model_copy(update={"input_size": spec.input_size})
-
-
-def _recipe(name: str, changes: dict[str, Any]) -> Recipe:
-    given = {key: value for key, value in changes.items() if value is not None}
-    typed = {key: f"--{key.replace('_', '-')}" for key in given}
-    return parse(Recipe, RECIPES[name].model_dump() | given, "nas train", typed)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -1,4 +1,4 @@
-"""Whether runs can be written, and how much room they have."""
+"""Checks whether runs can be written, and the free space."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict
 from nas.folders import runs_dir
 
 LEAST_FREE = 2**30
-"""Bytes. A trial keeps a checkpoint of some megabytes."""
+"""Least free space in bytes. A trial keeps a checkpoint of several megabytes."""
 
 
 class Disk(BaseModel):
     """The folder of runs.
 
     Attributes:
-        folder: Where they lie, whether it is there yet or not.
-        problem: Why nothing can be written there, or that it is too small; None: there is none.
-        free: Bytes; None where the folder cannot be looked at.
+        folder: The folder, which need not exist yet.
+        problem: The reason why it cannot be written, or too little free space; None: no problem.
+        free: Free space in bytes; None if it is unknown.
     """
 
     model_config = ConfigDict(frozen=True)

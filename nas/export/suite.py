@@ -30,9 +30,11 @@ from blocks.unit_spec import UnitOverride, UnitSpec
 from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
-from nas.export.bundle import BENCH, SHIPPED
+from nas.export.bundle import BENCH
+from nas.export.places import SHIPPED, UNFINISHED
 from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
+from nas.plugins import without_main
 from nas.runs import check_folders_above, write_text
 from nas.training.fork_server import block_sigint
 
@@ -41,7 +43,7 @@ WHOLE_NETWORKS = 20
 CALIBRATION = 4
 """Number of random images that calibrate an int8 benchmark; its latency does not depend on them."""
 
-UNFINISHED, ENTRY, PARTIAL = ".unfinished", "benchmark.json", ".half-"
+ENTRY, PARTIAL = "benchmark.json", ".half-"
 OLD_ENTRY = "piece.json"
 """Of version 0.1; an unfinished suite of that version is completed."""
 
@@ -197,7 +199,7 @@ def _export_all(
     # Spawned: a forked process inherits the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
-        with block_sigint():
+        with block_sigint(), without_main():
             exports = [
                 pool.submit(export_benchmark, folder, one, target, precision) for one in missing
             ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.report import assets, details, figures, published, summary, tables
+from nas.report.listing import open_trainings
 from nas.report.material import Material, read_material
 from nas.runs import Outcome, RunFolder, write_text
 
@@ -38,7 +39,7 @@ def _head(material: Material) -> dict[str, Any]:
     return {
         "facts": summary.facts(material),
         "outcomes": summary.outcomes(material),
-        "open_trainings": summary.open_trainings(material),
+        "open_trainings": open_trainings(material.config, material.records),
         "trials": material.config.trials,
         "epochs": material.config.recipe.epochs,
         "hypervolume": f"{material.front.hypervolume:.4f}",

@@ -77,16 +77,6 @@ def outcomes(material: Material) -> str:
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
 
 
-def open_trainings(material: Material) -> int:
-    """Trainings that were asked for and have not ended."""
-    config = material.config
-    if config.total_epochs is not None or config.patience is not None:
-        # Such a search may have ended before it had begun all that it was allowed.
-        return material.count(Outcome.RUNNING) + material.count(Outcome.PAUSED)
-    ended = sum(map(material.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
-    return max(0, config.trials - ended)
-
-
 def box(material: Material) -> str:
     """The corner of the box that the hypervolume is a share of."""
     corner = zip(material.front.objectives, material.front.reference, strict=True)

@@ -32,6 +32,8 @@ class CheckpointInfo(BaseModel):
         full: Whether the held-out images were trained on too.
         start: Where the units' weights came from.
         pretrained: SHA-256 of the file of weights that the training started from; None: there was none.
+        module: Reference of the LightningModule that trained it; None: the program's. Loading the
+            network does not import it.
         history: The epochs so far.
     """
 
@@ -45,6 +47,7 @@ class CheckpointInfo(BaseModel):
     full: bool
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: str | None = None
+    module: str | None = None
     history: tuple[EpochMetrics, ...]
 
 

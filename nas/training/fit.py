@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -17,18 +16,18 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
-from nas.errors import WorkFailed
 from nas.folders import logs_dir
+from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
-from nas.training.module import Classifier
+from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
-from nas.training.progress import EpochCloser
+from nas.training.progress import EpochCloser, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 
@@ -64,6 +63,8 @@ def fit(
         WorkFailed: One of several processes failed or was killed.
         FloatingPointError: The loss is not finite.
     """
+    if job.module is not None:
+        module_class(job.module)  # before the images are read
     quieten()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
@@ -77,7 +78,8 @@ def fit(
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)
-            return _fit(job, data, on_epoch)
+            with blaming(job):
+                return _fit(job, data, on_epoch)
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None
 
@@ -122,9 +124,7 @@ def _train(
     train, val = _batches(job, data, device, rank_info)
     if rank_info.processes > 1:
         net = share_layers(net, rank_info, train.batch_images, device)
-    module = Classifier(
-        net, job.recipe, data.info.num_classes, len(train), rank_info, train.batch_images
-    )
+    module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after the average has been made
     if len(history) < last:
@@ -185,12 +185,16 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     digest = training.pretrained_digest() if isinstance(training, TrainJob) else training.pretrained
     return {
         "network": training.spec.key,
-        "data": training.data.model_dump(exclude={"data_dir", "workers"}),
+        "data": {
+            **training.data.model_dump(exclude={"data_dir", "workers"}),
+            "name": identity(training.data.name),
+        },
         "recipe": training.recipe,
         "seed": training.seed,
         "use of the held-out images": training.full,
         "start": training.start,
         "pretrained weights": digest,
+        "module": None if training.module is None else identity(training.module),
     }
 
 
@@ -212,7 +216,9 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
-        logger=TensorBoardLogger(job.logs or logs_dir(), name=job.log_name, version=job.log_version),
+        logger=TensorBoardLogger(
+            job.logs or logs_dir(), name=job.log_name, version=job.log_version
+        ),
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -222,7 +228,7 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
 
 def _test(
     job: TrainJob,
-    module: Classifier,
+    module: pl.LightningModule,
     data: Data,
     history: tuple[EpochMetrics, ...],
     rank_info: RankInfo,
@@ -239,17 +245,17 @@ def _test(
     )
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
-    figures = tester.test(
-        module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False
+    tester.test(module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False)
+    error, loss = (
+        logged_error(tester, module, "test_error"),
+        tester.callback_metrics.get("test_loss"),
     )
-    if not figures:
-        raise WorkFailed(f"{folder.path}: the test gave no figures")
     if rank_info.rank > 0:
         return
     info = data.info
     result = TestResult(
-        test_error=round(figures[0]["test_error"], 7),
-        test_loss=figures[0]["test_loss"],
+        test_error=round(error, 7),
+        test_loss=None if loss is None else float(loss),
         test_images=info.test_images,
         train_images=info.train_images + info.val_images,
         epochs=len(history),

@@ -17,6 +17,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from nas.errors import WorkFailed
+from nas.plugins import without_main
 
 IMPORTED = ("nas.training.worker", "nas.training.fit", "torch.utils.tensorboard", "sklearn")
 """What the server imports, lest each training does: beside the worker, what is imported late."""
@@ -31,12 +32,12 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 
 def start_server() -> None:
     """Start the server, unless it runs; returns while it is still importing."""
-    _CONTEXT.set_forkserver_preload(["__main__", *IMPORTED])
+    _CONTEXT.set_forkserver_preload(list(IMPORTED))
     before = os.environ.get(SAFE_PATH)
     # A file in the user's folder must not stand in for a module of the program.
     os.environ[SAFE_PATH] = "1"
     try:
-        with block_sigint():
+        with block_sigint(), without_main():
             forkserver.ensure_running()
     finally:
         del os.environ[SAFE_PATH]
@@ -69,7 +70,8 @@ def fork_process(target: Callable[..., Any], arguments: tuple[Any, ...]) -> Fork
         start_server()
         process = _CONTEXT.Process(target=target, args=arguments)
         try:
-            process.start()
+            with without_main():
+                process.start()
             return process
         except (EOFError, ConnectionError) as error:
             # The server was killed meanwhile, perhaps for memory; the next attempt starts another.

@@ -19,10 +19,11 @@ class EpochMetrics(BaseModel):
 
     Attributes:
         epoch: Counted from 1.
-        train_loss: Mean over the epoch, with label smoothing.
-        val_error: Share of validation images named wrongly, 0 to 1, by the averaged weights; None when
+        train_loss: Mean over the epoch, with label smoothing; if the module logs none: the val_error,
+            or the mean of what its training steps return.
+        val_error: Share of validation images misclassified, 0 to 1, by the averaged weights; None when
             there are no validation images (a full training).
-        val_loss: Cross entropy there, without smoothing.
+        val_loss: Cross entropy there, without smoothing; None also when a module logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
     """
 
@@ -42,7 +43,7 @@ class TestResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     test_error: float
-    test_loss: float
+    test_loss: float | None = None
     test_images: int
     train_images: int
     epochs: int
@@ -69,6 +70,7 @@ class TrainJob(BaseModel):
             in place of ``pretrained``. Its ``threads`` are those of this job.
         devices: Processes that train the network together, each on a GPU where there are any, and each
             with its share of the batches; the recipe's batch is that of all. The result is that of one.
+        module: Reference of the LightningModule that trains it; None: the program's Classifier.
         threads: CPU threads of each; None: torch's choice, and for several an even share of the cores.
     """
 
@@ -87,6 +89,7 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     parent: TrainJob | None = None
+    module: str | None = None
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
 

@@ -245,6 +245,7 @@ def test_keys_stay_what_they_were(name: str) -> None:
     assert spec.key == key
 
 
+@pytest.mark.integration
 def test_key_does_not_depend_on_the_process() -> None:
     code = (
         "import sys; from blocks import ArchSpec;"

@@ -69,6 +69,7 @@ LISTED = {
     "tensorboard ": "a server of another program; tests/nas/cli/test_cli_walk.py looks at the logs",
     "nas dashboard": "a server: tests/nas/cli/test_cli_dashboard.py",
     "python benchmarks/": "hours; file and options are looked up",
+    "python docs/results/": "draws the figures of a page; file and options are looked up",
     "python -m pytest": "half an hour; the file is looked up",
 }
 """Beginnings of commands that are not run, and why."""
@@ -207,6 +208,6 @@ def look_up(command: Command) -> None:
             assert set(re.findall(r"\[(\w+)\]", command.text)) <= set(extras)
         case "python -m pytest":
             assert all((ROOT / word).is_file() for word in rest if word.startswith("tests/"))
-        case "python benchmarks/":
+        case "python benchmarks/" | "python docs/results/":
             source = (ROOT / rest[0]).read_text(encoding="utf-8")
             assert all(f'"{option}"' in source for option in options)

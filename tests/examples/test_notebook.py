@@ -16,7 +16,9 @@ NOTEBOOK = Path(__file__).parents[2] / "examples" / "search.ipynb"
 def test_the_notebook_runs(tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    search, knee, bundle = (_output_of(notebook, text) for text in ("nas.search(", "pick(", "export("))
+    search, knee, bundle = (
+        _output_of(notebook, text) for text in ("nas.search(", "pick(", "export(")
+    )
     assert "Pareto front" in search["text/html"]  # of the run, beside the live view
     assert "sk" in knee["text/plain"]
     assert "onnx-fp32" in bundle["text/plain"]

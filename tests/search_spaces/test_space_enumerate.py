@@ -72,7 +72,7 @@ def test_size_of_a_space_too_large_to_walk() -> None:
 def test_a_range_without_step_is_endless() -> None:
     space = space_of("name: x\nfixed: {backbone: mobilenet_v2}\nvary: {width: {float: [0.5, 1]}}")
     assert space.size() is None
-    with pytest.raises(InvalidInput, match=r"float: \[0.5, 1\] without step has no end"):
+    with pytest.raises(InvalidInput, match=r"float: \[0.5, 1\] without step is continuous"):
         space.enumerate()
 
 

@@ -170,7 +170,7 @@ def test_programs_in_a_bundle_are_not_run(
     (bundle / "manifest.json").write_text("{}")
     for name in ("bench.py", "runtime.py", "device.py", "suite.py", "numpy.py"):
         (bundle / name).write_text(f"open({TRAP!r}, 'w')\n")
-    assert "manifest.json: missing or broken" in refused(["bench", "bundle"], capfd)
+    assert "manifest.json: missing or damaged" in refused(["bench", "bundle"], capfd)
 
 
 TAG = f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{TRAP}]]"

@@ -72,7 +72,7 @@ def test_the_example_is_counted(what: str, place: Path) -> None:
             "unit",
             "return Counts()",
             "return None",
-            "unit own: cost gives None; allowed: Counts from 0",
+            "unit own: cost gives None; allowed: Counts of 0",
         ),
         ("unit", "return Counts()", "return Counts(-3)", "unit own: cost gives Counts(params=-3, "),
         (

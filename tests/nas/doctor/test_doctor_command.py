@@ -59,7 +59,7 @@ def test_what_a_search_needs_decides_the_exit_code(
     assert main(["doctor"]) == 1
     captured = capsys.readouterr()
     assert "runtime  litert: ImportError: no litert" in captured.out
-    assert "cannot be estimated: not done after 0.1 seconds" in captured.out
+    assert "cannot be estimated: not finished after 0.1 seconds" in captured.out
     (line,) = captured.err.splitlines()
     assert "runtime onnx: the process crashed (SIGSEGV)" in line
     assert "a training fails: not done" in line

@@ -25,6 +25,8 @@ from nas.errors import WorkFailed
 from nas.export import Benchmark, benchmarks_of, suite, write_suite
 from nas.export.evaluate import load
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16,
     unit=UnitSpec(dilations=(1,), branch_act=True),

@@ -18,6 +18,8 @@ from nas.training import RECIPES, Recipe, TrainJob, load_checkpoint, read_info, 
 from nas.training.fit import fit
 from nas.training.module import Classifier
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2",
     width=0.5,

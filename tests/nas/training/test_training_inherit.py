@@ -23,6 +23,8 @@ from nas.search.executors import LocalExecutor
 from nas.training import Recipe, TrainJob, load_checkpoint, read_info, read_metrics
 from nas.training.fit import fit
 
+pytestmark = pytest.mark.integration
+
 PLAIN = ArchSpec(
     backbone="shufflenet_v2",
     width=0.25,

@@ -22,6 +22,8 @@ from nas.search.executors import LocalExecutor
 from nas.search.executors.base import hand_over
 from nas.training import RECIPES, TrainJob, read_metrics
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2",
     width=0.5,

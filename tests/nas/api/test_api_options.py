@@ -9,7 +9,7 @@ import pytest
 
 from blocks import InvalidInput
 from blocks.yaml_files import dump_yaml, parse, read_yaml
-from nas.cli.settings import resume_changes, search_config
+from nas.api.options import resume_changes, search_config
 from nas.search import SearchConfig
 from nas.training import RECIPES
 

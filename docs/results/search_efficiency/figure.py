@@ -1,8 +1,8 @@
-"""The figure of docs/results/search_efficiency: hypervolume against epochs, with 95 % bands.
+"""The figure of this page: hypervolume against epochs, with 95 % bands.
 
-Reads bands.csv there and writes a page that a browser shows; bands.png is a screenshot of it.
+Reads bands.csv beside this file and writes an HTML page. bands.png is a screenshot of it (1320 x 700).
 
-    python benchmarks/efficiency_figure.py bands.html [--tables real,parallel,crossing]
+    python docs/results/search_efficiency/figure.py bands.html [--tables real,parallel,crossing]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-OUT = Path("docs/results/search_efficiency")
+HERE = Path(__file__).resolve().parent
 LAST = 450
 # Ours in blues and greens, others in warm colours and greys; the same colour in every panel.
 COLOURS = {
@@ -30,20 +30,20 @@ COLOURS = {
     "nsga2": ("Optuna NSGA-II", "#f4a261"),
     "random": ("random", "#777777"),
     "random_once": ("random without repetition", "#222222"),
-    "moasha_on_losses": ("Syne Tune MOASHA, mended, shown losses", "#e76f51"),
-    "moasha_corrected": ("Syne Tune MOASHA, mended", "#9c6644"),
+    "moasha_on_losses": ("Syne Tune MOASHA, corrected, shown losses", "#e76f51"),
+    "moasha_corrected": ("Syne Tune MOASHA, corrected", "#9c6644"),
     "moasha": ("Syne Tune MOASHA, as shipped", "#ccb29b"),
 }
 
 
 def main() -> int:
-    """Draw; the exit code."""
+    """Draw the figure; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", default="real,parallel,crossing")
     parser.add_argument("page", type=Path, help="the HTML file to write")
     options = parser.parse_args()
     tables = options.tables.split(",")
-    with (OUT / "bands.csv").open(newline="", encoding="utf-8") as file:
+    with (HERE / "bands.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["workers"] == "1"]
     figure = make_subplots(
         1, len(tables), subplot_titles=tables, shared_yaxes=True, horizontal_spacing=0.03
