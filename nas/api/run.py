@@ -146,7 +146,7 @@ class Run:
             trial: Of a trained network.
             **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
                 ``devices``, ``threads``, ``data``, ``data_dir``, ``module``, ``pretrained``, ``start``,
-                ``again``, ``logs_dir``, ``on_epoch``. Data and module are those of the search by default.
+                ``again``, ``logs_dir``, ``on_epoch``. Data and module default to those of the search.
 
         Raises:
             InvalidInput: The trial was not trained, or an option is wrong.

@@ -66,7 +66,7 @@ def search(
 ) -> Run:
     """Search a space for networks of low error and low cost.
 
-    It takes what the command ``nas search`` takes, by the same names; what is None is left to its default
+    It takes what the command ``nas search`` takes, by the same names; None leaves an argument to its default
     (or to ``config``). Each training runs in a process of its own. An interrupt leaves a run that
     ``nas.search(resume=NAME)`` continues from its last checkpoints.
 
