@@ -64,6 +64,7 @@ CHANGEABLE = (
 DEFAULT_TRIALS = 40
 REFERENCES = ("data", "sampler", "module", "evaluator")
 """Options that may be an object of the user's."""
+PLUGGED = (*REFERENCES, "objectives")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Request:
         resumed = options.pop("resume", None)
         if resumed is not None:
             run = getattr(resumed, "folder", None) or RunFolder.existing(str(resumed), root)
-            return cls(run, None, resume_changes(options))
+            return cls(run, None, resume_changes(options, run))
         config = search_config(options)
         return cls(RunFolder.named(config.name, root), config, {})
 
@@ -188,14 +189,19 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     return parse(Recipe, fields, "nas train", typed)
 
 
-def resume_changes(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that may differ when a search goes on.
+def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
+    """The options that may differ when a search is continued.
+
+    A plug-in of the search that lies elsewhere by now may be given again.
 
     Raises:
         InvalidInput: One that decides what the search is was given again, or a figure is below 1.
     """
     changes: dict[str, Any] = {}
     for option, value in given.items():
+        if option in PLUGGED and (moved := _moved(option, _stored(option, value, given), run)):
+            changes |= moved
+            continue
         if option not in CHANGEABLE:
             allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
             raise InvalidInput(
@@ -208,6 +214,32 @@ def resume_changes(given: Mapping[str, Any]) -> dict[str, Any]:
     if changes.get("executor") == "local":
         changes.setdefault("checkpoints", None)
     return changes
+
+
+def _moved(option: str, value: Any, run: RunFolder) -> dict[str, Any]:
+    """Changes that give plug-ins of a run their new places; empty when ``value`` names none of them."""
+    from blocks.yaml_files import read_yaml
+    from nas.plugins import Reference, is_reference
+
+    fields = read_yaml(run.config)
+
+    def same(new: str, old: Any) -> bool:
+        if not (is_reference(new) and isinstance(old, str) and is_reference(old)):
+            return False
+        if new.startswith("imagefolder:"):
+            return False
+        return Reference.parse(new, option).name == Reference.parse(old, option).name
+
+    if option == "objectives":
+        own = [dict(one) for one in fields.get("own_objectives", ())]
+        new = [one for one in value if is_reference(one)]
+        for one in own:
+            one["reference"] = next((n for n in new if same(n, one["reference"])), one["reference"])
+        return {"own_objectives": own} if own != fields.get("own_objectives", []) else {}
+    if option == "data":
+        data = fields.get("data")
+        return {"data": {**data, "name": value}} if data and same(value, data["name"]) else {}
+    return {option: value} if same(value, fields.get(option)) else {}
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

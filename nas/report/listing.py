@@ -11,7 +11,7 @@ from typing import Literal
 from blocks.errors import InvalidInput
 from nas.folders import runs_dir
 from nas.front import make_front
-from nas.runs import ERROR, Outcome, RunFolder, TrialRecord
+from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
 from nas.runs.removal import is_running
 from nas.search import SearchConfig, read_run
 
@@ -62,7 +62,7 @@ def summarise(name: str) -> RunSummary:
         problem = " ".join(str(said).split())
         return RunSummary(name, "damaged", 0, None, None, 0, changed, problem)
     index = config.objectives.index(ERROR)
-    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    trained = [one for one in records if one.state is TrialState.TRAINED]
     errors = [one.values[index] for one in trained if math.isfinite(one.values[index])]
     return RunSummary(
         name=name,
@@ -85,11 +85,12 @@ def _state(
 
 def open_trainings(config: SearchConfig, records: Sequence[TrialRecord]) -> int:
     """Trainings that were asked for and have not ended."""
-    outcomes = [one.outcome for one in records]
+    states = [one.state for one in records]
     if config.total_epochs is not None or config.patience is not None:
         # Such a search may have ended before it had begun all that it was allowed.
-        return outcomes.count(Outcome.RUNNING) + outcomes.count(Outcome.PAUSED)
-    ended = sum(map(outcomes.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
+        unfinished = (TrialState.QUEUED, TrialState.RUNNING, TrialState.PAUSED)
+        return sum(map(states.count, unfinished))
+    ended = sum(map(states.count, (TrialState.TRAINED, TrialState.STOPPED, TrialState.FAILED)))
     return max(0, config.trials - ended)
 
 

@@ -10,9 +10,10 @@ from types import MappingProxyType
 
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search import SearchConfig, read_config
-from nas.search.study import open_study, read_records
+from nas.search.study import open_study
+from nas.study import read_records
 from nas.training import read_metrics
 
 
@@ -40,7 +41,7 @@ class Material:
         return tuple(
             one
             for one in self.records
-            if one.outcome is Outcome.TRAINED and all(map(math.isfinite, one.values))
+            if one.state is TrialState.TRAINED and all(map(math.isfinite, one.values))
         )
 
     @cached_property
@@ -53,9 +54,9 @@ class Material:
         """The point to take; None when nothing is trained."""
         return self.front.knee
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: TrialState) -> int:
         """How many trials have come to ``outcome``."""
-        return sum(one.outcome is outcome for one in self.records)
+        return sum(one.state is outcome for one in self.records)
 
 
 def read_material(run: RunFolder) -> Material:
@@ -81,7 +82,7 @@ def _read_curves(
 ) -> Mapping[int, tuple[float, ...]]:
     curves: dict[int, tuple[float, ...]] = {}
     for one in records:
-        if one.outcome in (Outcome.INFEASIBLE, Outcome.DUPLICATE):
+        if one.state in (TrialState.INFEASIBLE, TrialState.DUPLICATE):
             continue  # never trained under this number
         epochs = read_metrics(run.trial(one.number))
         errors = tuple(epoch.val_error for epoch in epochs if epoch.val_error is not None)

@@ -8,7 +8,7 @@ from typing import Any
 from nas.report import assets, details, figures, published, summary, tables
 from nas.report.listing import open_trainings
 from nas.report.material import Material, read_material
-from nas.runs import Outcome, RunFolder, write_text
+from nas.runs import RunFolder, TrialState, write_text
 
 
 def write_report(run: RunFolder) -> Path:
@@ -80,7 +80,7 @@ def _course(material: Material) -> dict[str, Any]:
         "importance_missing": material.importance.missing,
         "curves": figures.curves_figure(material) if material.curves else None,
         "failures": tables.failures(material),
-        "failed": material.count(Outcome.FAILED),
-        "refused": material.count(Outcome.INFEASIBLE),
+        "failed": material.count(TrialState.FAILED),
+        "refused": material.count(TrialState.INFEASIBLE),
         "budgets": summary.budgets(material),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
-from nas.runs import Outcome
+from nas.runs import TrialState
 from nas.search import SearchConfig
 
 
@@ -66,14 +66,15 @@ def facts(material: Material) -> tuple[Fact, ...]:
 def outcomes(material: Material) -> str:
     """How many trials have come to what."""
     order = [
-        Outcome.TRAINED,
-        Outcome.INFEASIBLE,
-        Outcome.DUPLICATE,
-        Outcome.FAILED,
-        Outcome.RUNNING,
+        TrialState.TRAINED,
+        TrialState.INFEASIBLE,
+        TrialState.DUPLICATE,
+        TrialState.FAILED,
+        TrialState.RUNNING,
+        TrialState.QUEUED,
     ]
     if material.config.early_stopping != "none":
-        order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
+        order[1:1] = [TrialState.STOPPED, TrialState.PAUSED]
     return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
 
 

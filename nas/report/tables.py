@@ -8,7 +8,7 @@ from nas.front import FrontPoint
 from nas.report.material import Material
 from nas.report.networks import describe, short
 from nas.report.quantities import digits, label
-from nas.runs import Outcome
+from nas.runs import TrialState
 
 SHOWN_FAILURES = 50
 
@@ -86,7 +86,7 @@ def front_rows(material: Material) -> tuple[Row, ...]:
 
 def failures(material: Material) -> tuple[Failure, ...]:
     """The first failed trainings."""
-    failed = [one for one in material.records if one.outcome is Outcome.FAILED]
+    failed = [one for one in material.records if one.state is TrialState.FAILED]
     return tuple(
         Failure(
             one.number,

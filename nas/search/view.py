@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 from rich.console import Console, RenderableType
@@ -20,8 +21,8 @@ class Status:
         trained: Trained in full.
         paused: Waiting at a rung.
         running: Numbers of the trials in training.
-        refused: Proposals over a budget.
-        replayed: Proposals of a network known already.
+        infeasible: Proposals over a budget.
+        duplicate: Proposals of a network that was proposed before.
         failed: Trainings that failed.
         front_size: Points of the front.
         hypervolume: Of the front, 0 to 1.
@@ -32,8 +33,8 @@ class Status:
     trained: int
     paused: int
     running: tuple[int, ...]
-    refused: int
-    replayed: int
+    infeasible: int
+    duplicate: int
     failed: int
     front_size: int
     hypervolume: float
@@ -61,7 +62,7 @@ class View(Protocol):
 
 
 class PlainView:
-    """One line an event, for files, pipes and logs."""
+    """One line per event, for files, pipes and logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -115,9 +116,32 @@ class LiveView:
         self._live.console.print(text, highlight=False, markup=False)
 
 
+class SilentView:
+    """Shows nothing."""
+
+    def __enter__(self) -> View:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+
+    def status(self, status: Status) -> None:
+        """Not shown."""
+
+    def event(self, text: str) -> None:
+        """Not shown."""
+
+
 def make_view(console: Console) -> View:
-    """A live table on a terminal, plain lines elsewhere."""
-    return LiveView(console) if console.is_terminal else PlainView(console)
+    """A live table on a terminal or in a notebook, plain lines elsewhere."""
+    live = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    return LiveView(console) if live else PlainView(console)
+
+
+def default_view(*, show: bool) -> View:
+    """What a program sees that calls ``nas.search``; nothing unless ``show``."""
+    return make_view(Console()) if show else SilentView()
 
 
 def duration(seconds: float) -> str:
@@ -137,7 +161,7 @@ def _table(status: Status, progress: RenderableType) -> Table:
     table = Table.grid(padding=(0, 3))
     table.add_row(progress, f"running: {running}", f"left: {left}")
     table.add_row(
-        f"paused {status.paused}, refused {status.refused}, replayed {status.replayed}, "
+        f"paused {status.paused}, infeasible {status.infeasible}, duplicate {status.duplicate}, "
         f"failed {status.failed}",
         f"front: {status.front_size} points",
         f"hypervolume {status.hypervolume:.4f}",

@@ -72,6 +72,7 @@ class TrainJob(BaseModel):
             with its share of the batches; the recipe's batch is that of all. The result is that of one.
         module: Reference of the LightningModule that trains it; None: the program's Classifier.
         threads: CPU threads of each; None: torch's choice, and for several an even share of the cores.
+        evaluator: Import path of the function that says how good the network is; None: it is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,6 +93,7 @@ class TrainJob(BaseModel):
     module: str | None = None
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
+    evaluator: str | None = None
 
     @property
     def weights(self) -> Path | None:

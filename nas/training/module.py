@@ -1,4 +1,4 @@
-"""The one LightningModule: an image classifier trained after a recipe."""
+"""The LightningModule of the program: an image classifier trained after a recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nas.training.weighted_mean import WeightedMean
 
 
 class Classifier(pl.LightningModule):
-    """Trains ``net`` with cross entropy.
+    """Trains ``net`` with cross entropy; one's own derive from it (docs/howto/own_module.md).
 
     Args:
         net: From (B, C, H, W) images to (B, num_classes) logits.
@@ -43,7 +43,7 @@ class Classifier(pl.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.loss: nn.Module = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = WeightedMean()
         self.eval_loss = WeightedMean()
         self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")

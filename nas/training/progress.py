@@ -27,12 +27,11 @@ def logged_error(trainer: pl.Trainer, module: pl.LightningModule, name: str) -> 
     value = _logged(trainer, name)
     if value is None or not 0 <= value <= 1:
         kind = type(module)
-        step = "test" if name == "test_error" else "validation"
+        step = "test_step" if name == "test_error" else "validation_step"
         got = "logs none" if value is None else f"logs {value:g}"
         raise InvalidInput(
             f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected the share of "
-            f"misclassified images, 0 to 1, by self.log({name!r}, ...) in {step}_step or "
-            f"on_{step}_epoch_end"
+            f"misclassified images, 0 to 1, by self.log({name!r}, ...) in {step} or at the epoch's end"
         )
     return value
 

@@ -19,6 +19,7 @@ from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.begin import begin_process
+from nas.training.evaluate import evaluate
 from nas.training.job import EpochMetrics, TrainJob
 
 NO_DISK = 74
@@ -35,12 +36,10 @@ def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None)
         job_file: As ``hand_over`` wrote it.
         on_epoch: Called at the end of every epoch; what it raises ends the training.
     """
-    from nas.training.fit import fit  # here, for the search that names this process never trains
-
     folder = TrialFolder(job_file.parent)
     try:
         job = TrainJob.model_validate_json(job_file.read_text(encoding="utf-8"))
-        fit(job, on_epoch, lock_seconds=LOCK_SECONDS)
+        evaluate(job, on_epoch, lock_seconds=LOCK_SECONDS)
     except (InvalidInput, WorkFailed) as error:
         _leave(folder, f"{error}\n")
         return 1

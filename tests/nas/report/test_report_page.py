@@ -8,7 +8,7 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 from tests.nas.report.page_reader import Page
 from tests.nas.report.report_runs import FakeSearch
@@ -117,7 +117,7 @@ def test_picked_network_can_be_taken_from_the_page(
 
 def test_every_trained_network_can_be_taken_from_the_page(full: FakeSearch, page: Page) -> None:
     config, records = read_run(full.run)
-    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    trained = [one for one in records if one.state is TrialState.TRAINED]
     articles = [one.attributes["id"] for one in page.all("article", "networks")]
     assert articles == [f"trial-{one.number}" for one in trained]
     front = make_front(records, config.objectives, config.reference or ())
@@ -170,7 +170,7 @@ def test_failures_and_refusals(full: FakeSearch, page: Page) -> None:
     limits = [one.text for one in page.all("li", "failures")]
     config, records = read_run(full.run)
     over = sum(
-        bool(config.budgets.violations(r.spec)) for r in records if r.outcome.value == "refused"
+        bool(config.budgets.violations(r.spec)) for r in records if r.state.value == "refused"
     )
     assert limits == [f"mflops at most 3.5: refused {over}", "params at most 10,000,000: refused 0"]
 

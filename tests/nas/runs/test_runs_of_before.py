@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nas.cli.main import main
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 
 KEPT = Path(__file__).parent / "made_by_0.1.0"
@@ -35,7 +35,7 @@ def test_an_earlier_run_is_read_as_it_was(
     assert json.loads(capfd.readouterr().out) == kept
     assert main(["report", "before"]) == 0
     _, records = read_run(before)
-    assert [r.outcome for r in records] == [Outcome.TRAINED] + [Outcome.STOPPED] * 5
+    assert [r.state for r in records] == [TrialState.TRAINED] + [TrialState.STOPPED] * 5
 
 
 @pytest.mark.slow
