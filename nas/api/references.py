@@ -22,4 +22,4 @@ def named(value: Any, kind: str) -> str | None:
         return value
     if isinstance(value, Path):
         return f"imagefolder:{value}" if kind == "data" else str(value)
-    return reference_to(value)
+    return reference_to(value, kind)

@@ -36,7 +36,7 @@ def _row(one: TrialRecord, objectives: Sequence[str], front: Container[int]) -> 
     unit = fields.pop("unit")
     return {
         "trial": one.number,
-        "state": one.outcome.value,
+        "state": one.state.value,
         **dict(zip(objectives, values, strict=True)),
         "epochs": one.epochs,
         "on_front": one.number in front,

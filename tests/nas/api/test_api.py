@@ -65,7 +65,7 @@ def test_public_names_are_there_and_import_lazily(tmp_path: Path) -> None:
     """
     assert in_a_process(code, tmp_path).strip() == nas.__version__
     with pytest.raises(AttributeError, match="no attribute 'serch'"):
-        nas.serch  # type: ignore[attr-defined]  # noqa: B018
+        nas.serch  # noqa: B018
 
 
 def test_functions_stay_what_they_are_when_their_packages_are_imported() -> None:
@@ -83,7 +83,7 @@ def test_a_run_knows_its_front_and_its_trials(run: nas.Run) -> None:
     assert all(point.values[1] <= 4 for point in run.front.points)
     best = min(run.front.points, key=lambda point: point.values[0])
     assert run.pick(max_mflops=4) == best
-    assert len([one for one in run.trials if one.outcome.value == "trained"]) == 3
+    assert len([one for one in run.trials if one.state.value == "trained"]) == 3
     assert run.path.parent.name == "my runs"
     reopened = nas.open_run("api", runs_dir=run.path.parent)
     assert reopened.front == run.front
