@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.api.choosing import made_from
+from nas.plugins import end_load
 
 if TYPE_CHECKING:
     from nas.export import Manifest
@@ -55,6 +56,7 @@ def export(
         ...
         blocks.errors.InvalidInput: runs/none/trials/0000/checkpoint.pt: no such file
     """
+    end_load()
     from nas.export import export_bundle
 
     source = Path(checkpoint)

@@ -11,6 +11,7 @@ from nas.api.options import check_options
 from nas.api.references import named
 from nas.data import DataConfig
 from nas.folders import logs_dir as default_logs
+from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.search import read_config
 from nas.training import EpochMetrics, TestResult, TrainJob
@@ -192,6 +193,7 @@ def _train(
     if again:
         for old in (folder.result, folder.metrics, folder.checkpoint):
             old.unlink(missing_ok=True)
+    end_load()
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:

@@ -18,8 +18,8 @@ from nas.data.statistics import Statistics, pixel_statistics
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What makes a data set besides its images.
+class SetDefaults:
+    """What makes a data set besides its images, and how it is augmented unless asked otherwise.
 
     Attributes:
         class_names: One name per class, in the order of the labels.
@@ -114,7 +114,7 @@ class InMemoryData:
 
 
 def in_memory_data(
-    config: DataConfig, recipe: Recipe, train: LabelledImages, test: LabelledImages
+    config: DataConfig, defaults: SetDefaults, train: LabelledImages, test: LabelledImages
 ) -> InMemoryData:
     """Split off the validation images and apply the user's choices.
 
@@ -123,7 +123,7 @@ def in_memory_data(
 
     Args:
         config: The user's choices.
-        recipe: Defaults of the set.
+        defaults: Defaults of the set.
         train: Published training images, validation images included.
         test: Published test images.
 
@@ -136,21 +136,21 @@ def in_memory_data(
             f" {train.images.shape[-1]} pixels a side; it applies to imagefolder:PATH only"
         )
     augmentation = Augmentation(
-        flip=recipe.flip if config.flip is None else config.flip,
-        crop_padding=recipe.crop_padding if config.crop_padding is None else config.crop_padding,
+        flip=defaults.flip if config.flip is None else config.flip,
+        crop_padding=defaults.crop_padding if config.crop_padding is None else config.crop_padding,
         scale_jitter=config.scale_jitter,
     )
-    split = hold_out(train.labels, shares(train.labels, recipe.val_images))
+    split = hold_out(train.labels, shares(train.labels, defaults.val_images))
     val = train.select(split.held_out[: config.val_limit])
     kept = train.select(split.kept)
     mean, std = pixel_statistics(kept.images)
     used = train.select(split.kept[: config.limit])
     info = DataInfo(
         name=config.name,
-        num_classes=len(recipe.class_names),
+        num_classes=len(defaults.class_names),
         in_channels=train.images.shape[1],
         input_size=train.images.shape[-1],
-        class_names=recipe.class_names,
+        class_names=defaults.class_names,
         mean=mean,
         std=std,
         train_images=len(used),

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import random
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +33,7 @@ from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
 from nas.plugins import without_main
 from nas.runs import check_folders_above, write_text
+from nas.training.begin import end_with_parent
 from nas.training.fork_server import block_sigint
 
 WHOLE_NETWORKS = 20
@@ -221,14 +219,7 @@ def _export_all(
 def _begin_worker() -> None:
     """Use one thread, and end when the parent ends: the pool's pipes do not report that."""
     torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
 
 
 def export_benchmark(folder: Path, benchmark: Benchmark, target: str, precision: Precision) -> None:

@@ -13,7 +13,7 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.cost import LATENCY, Budgets, Cost, LatencyTable, OwnObjective, costs_on, load_table
 from nas.data import DataConfig
-from nas.plugins import is_reference
+from nas.plugins import Reference, is_reference
 from nas.runs import ERROR, checked_name
 from nas.search.database import database_url
 from nas.search.early_stopping.snapshot import ETA, rungs_of
@@ -233,8 +233,7 @@ class SearchConfig(BaseModel):
                 "checkpoints: networks that inherit read their parents in the folder of the run, which "
                 "all machines must see; allowed: one of checkpoints and inherit"
             )
-        _, colon, folder = self.data.name.partition(":")
-        if colon and not Path(folder).is_absolute():
+        if not _is_portable(self.data.name):
             raise InvalidInput(
                 f"data.name: {self.data.name}: other machines start in other folders; with checkpoints "
                 f"allowed: an absolute path"
@@ -285,6 +284,14 @@ class SearchConfig(BaseModel):
                 f"objectives: {ERROR!r} is missing; without it nothing is trained for"
             )
         return self
+
+
+def _is_portable(data: str) -> bool:
+    """Whether a name of data means the same in every folder."""
+    kind, colon, folder = data.partition(":")
+    if kind != "imagefolder" and is_reference(data):
+        return Reference.parse(data, "data").is_portable
+    return not colon or Path(folder).is_absolute()
 
 
 def _recipe(value: Any) -> Any:

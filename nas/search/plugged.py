@@ -20,8 +20,8 @@ def check_plugins(config: SearchConfig) -> None:
 
         module_class(config.module)
     if config.evaluator is not None:
-        from nas.training.evaluate import evaluator_at
+        from nas.training.evaluate import load_evaluator
 
-        evaluator_at(config.evaluator)
+        load_evaluator(config.evaluator)
     for one in config.own_objectives:
         one.found(one.reference, ())

@@ -21,6 +21,7 @@ from nas.search.study import check_unused, open_study
 from nas.search.view import View
 from nas.study import read_records
 from nas.training import end_owner
+from nas.training.evaluate import load_evaluator
 from search_spaces import SearchSpace
 
 
@@ -153,6 +154,8 @@ def _search(
     from nas.search.executors import make_executor
     from nas.search.loop import make_search
 
+    if config.evaluator is not None:
+        load_evaluator(config.evaluator)  # before anything is written
     study = open_study(config, run, create=False)
     executor = make_executor(config)
     # Not before: changes that are refused there change nothing.

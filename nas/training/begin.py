@@ -27,7 +27,7 @@ def begin_process(output: Path, environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     print_into(output)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
 def print_into(output: Path) -> None:
@@ -37,9 +37,16 @@ def print_into(output: Path) -> None:
         os.dup2(file.fileno(), sys.stderr.fileno())
 
 
-def _end_with_parent() -> None:
-    """Wait for the parent's end, then leave at once; a checkpoint is never half-written."""
+def end_with_parent() -> None:
+    """From now on this process leaves at once when its parent has ended, however that ended.
+
+    For a process that multiprocessing has made. Files are written whole, so nothing is torn.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from nas.errors import WorkFailed
 from nas.plugins import Expected, calling, resolve
 from nas.runs import TrialFolder, write_text
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import read_metrics, write_metrics
 from nas.training.owner import note_owner
 
+LOCK: Final = ".evaluator.lock"
 OnEpoch: TypeAlias = Callable[[EpochMetrics], None]
 Evaluate: TypeAlias = Callable[[TrainJob, OnEpoch], Sequence[EpochMetrics]]
 """Evaluates the network of a job until ``job.stop_epoch``, going on from what it has left in
 ``job.folder``. It calls the function that it is given at the end of every epoch, and returns all epochs
 of the trial so far; the last one has a ``val_error`` from 0 to 1."""
 
-EXPECTED = Expected(
-    "a function (job, on_epoch) that returns the EpochMetrics of all epochs", callable
-)
-"""What an evaluator of the user's is."""
+
+CONTRACT = "a function of (job, on_epoch) that returns the EpochMetrics of all epochs so far"
 
 
-def load_evaluator(job: TrainJob) -> Evaluate | None:
-    """The user's function that evaluates ``job``; None: the network is trained.
-
-    Raises:
-        InvalidInput: It cannot be found.
-    """
-    if job.evaluator is None:
-        return None
-    return evaluator_at(job.evaluator)
-
-
-def evaluator_at(reference: str) -> Evaluate:
-    """The user's function that ``reference`` names.
+def load_evaluator(reference: str) -> Evaluate:
+    """The function that a reference names, ``package.module:NAME`` or ``path/of/file.py:NAME``.
 
     Raises:
         InvalidInput: It cannot be found, or is no function.
     """
-    return cast(Evaluate, resolve(reference, "evaluator", EXPECTED))
+    return cast(Evaluate, resolve(reference, "evaluator", Expected(CONTRACT, callable)))
 
 
 def evaluate(job: TrainJob, on_epoch: OnEpoch | None = None, *, lock_seconds: float = 0) -> None:
@@ -59,27 +48,23 @@ def evaluate(job: TrainJob, on_epoch: OnEpoch | None = None, *, lock_seconds: fl
         InvalidInput: The evaluator cannot be found or gives no figures of the right kind, or the job
             cannot be trained (see ``nas.training.fit``).
     """
-    evaluator = load_evaluator(job)
-    if evaluator is None:
+    if job.evaluator is None:
         from nas.training.fit import fit  # here: the process that only names this one never trains
 
         fit(job, on_epoch, lock_seconds=lock_seconds)
         return
-    run_evaluator(evaluator, job, on_epoch, lock_seconds=lock_seconds)
+    _evaluate(load_evaluator(job.evaluator), job, on_epoch, lock_seconds)
 
 
-def run_evaluator(
-    evaluator: Evaluate,
-    job: TrainJob,
-    on_epoch: OnEpoch | None = None,
-    *,
-    lock_seconds: float = 0,
+def _evaluate(
+    evaluator: Evaluate, job: TrainJob, on_epoch: OnEpoch | None, lock_seconds: float
 ) -> None:
-    """Call a user's evaluator as ``fit`` would be called; see ``evaluate``."""
+    assert job.evaluator is not None
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder.lock, timeout=lock_seconds):
+        # A lock of its own: the evaluator may call fit, which takes the folder's.
+        with FileLock(folder.path / LOCK, timeout=lock_seconds):
             note_owner(folder)
             write_text(folder.arch, job.spec.to_yaml())
             known = {one.epoch: one for one in read_metrics(folder)}
@@ -90,8 +75,13 @@ def run_evaluator(
                 if on_epoch is not None:
                     on_epoch(metrics)
 
-            with calling("evaluator", str(job.evaluator), EXPECTED.words):
+            try:
                 epochs = tuple(evaluator(job, keep))
+            except (InvalidInput, WorkFailed, OSError):
+                raise  # they say in one line what was wrong, or that the disk takes no more
+            except Exception as error:
+                with calling("evaluator", job.evaluator, CONTRACT):
+                    raise error
             _check(epochs, job)
             write_metrics(folder, epochs)
     except Timeout:

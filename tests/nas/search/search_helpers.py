@@ -21,7 +21,7 @@ from nas.front import Front
 from nas.runs import RunFolder, TrialRecord
 from nas.search import SearchConfig
 from nas.search.candidates import find_candidates
-from nas.search.evaluators import Finished, Simulation
+from nas.search.evaluators import Evaluator, Finished, Simulation
 from nas.search.loop import make_search
 from nas.search.study import open_study
 from nas.search.view import Status
@@ -150,7 +150,7 @@ def make_config(**fields: object) -> SearchConfig:
 def formula_search(
     folder: Path,
     config: SearchConfig,
-    evaluator: FormulaEvaluator | None = None,
+    evaluator: Evaluator | None = None,
     view: SilentView | None = None,
 ) -> tuple[Front, list[TrialRecord]]:
     """Begin the search in ``folder``, or go on with the one that is there."""
