@@ -8,8 +8,8 @@ networks. For comparison: the order after 1, 2 and 3 epochs from random weights,
 with another seed, which no early look can be expected to surpass.
 
 A network whose branches have a ReLU, or none with the plain kernel, cannot start as the plain network
-(see nas.search.inherit) and takes over its weights only. So there are two sets of networks: the first of
-the curves' order whatever their start, and the first of those that start plain.
+(see nas.searching.inherit) and takes over its weights only. So there are two sets of networks: the first
+of the curves' order whatever their start, and the first of those that start plain.
 
 Run it again after any interruption: trainings go on from their checkpoints, and what inheritance.csv
 holds is not trained again. On a CPU it takes about twenty core-minutes.
@@ -42,7 +42,7 @@ from scipy.stats import kendalltau
 from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.runs import TrialFolder
-from nas.search.inherit import inherited_recipe, inherited_start, plain_parent
+from nas.searching.inherit import inherited_recipe, inherited_start, plain_parent
 from nas.training import EpochMetrics, TrainJob, read_metrics
 from nas.training.fit import fit
 

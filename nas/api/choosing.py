@@ -24,7 +24,7 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
         InvalidInput: Both are asked for, or neither is known.
     """
     from nas.front import pick_knee, pick_within
-    from nas.search import read_config
+    from nas.searching import read_config
 
     if pick not in (None, "knee"):
         raise InvalidInput(f"--pick {pick}: allowed: knee")
@@ -44,7 +44,7 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
     Raises:
         InvalidInput: There is no such trained trial, or both were given.
     """
-    from nas.search import read_front
+    from nas.searching import read_front
 
     if trial is None:
         return choose(run, read_front(run), pick, budgets).trial
@@ -69,7 +69,7 @@ def front_checkpoints(run: RunFolder) -> Iterator[Path]:
     Raises:
         InvalidInput: The front is empty.
     """
-    from nas.search import read_front
+    from nas.searching import read_front
 
     points = read_front(run).points
     if not points:

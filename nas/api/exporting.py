@@ -11,7 +11,7 @@ from nas.api.choosing import made_from
 from nas.plugins import end_load
 
 if TYPE_CHECKING:
-    from nas.export import Manifest
+    from nas.exporting import Manifest
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def export(
         blocks.errors.InvalidInput: runs/none/trials/0000/checkpoint.pt: no such file
     """
     end_load()
-    from nas.export import export_bundle
+    from nas.exporting import export_bundle
 
     source = Path(checkpoint)
     folder = made_from(source, "export") if out is None else Path(out)

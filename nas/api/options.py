@@ -14,12 +14,12 @@ from nas.api.references import named
 from nas.data.registry import DATASETS
 from nas.plugins import is_reference
 from nas.runs.folder import RunFolder
-from nas.search.samplers import SAMPLERS
+from nas.searching.samplers import SAMPLERS
 from nas.training.recipe import RECIPES, Recipe
 from search_spaces.shipped import SPACES
 
 if TYPE_CHECKING:
-    from nas.search import SearchConfig
+    from nas.searching import SearchConfig
 
 # Option -> where its value goes in a SearchConfig.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -125,7 +125,7 @@ def search_config(given: Mapping[str, Any]) -> SearchConfig:
         _check_name(option, given.get(option), known)
     with importing():
         from blocks.yaml_files import parse
-        from nas.search.config import SearchConfig, check_cluster_options
+        from nas.searching.config import SearchConfig, check_cluster_options
     _set_own_objectives(fields, given.get("limits"))
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))

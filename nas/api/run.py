@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas.api.choosing import best_checkpoint, choose, chosen_trial
 from nas.front import Front, FrontPoint
 from nas.runs import RunFolder, TrialRecord
-from nas.search import SearchConfig, read_config, read_front, read_run
+from nas.searching import SearchConfig, read_config, read_front, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Run:
         """The Optuna study, for reading only: writing to it raises an error of the database."""
         import optuna
 
-        from nas.search import watch_study
+        from nas.searching import watch_study
 
         config = self.config
         return optuna.load_study(storage=watch_study(config, self.folder), study_name=config.name)

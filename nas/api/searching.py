@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from nas.api.options import Request
 from nas.api.run import Run
 from nas.plugins import end_load
-from nas.search import resume_search, start_search
-from nas.search.view import View, default_view
+from nas.searching import resume_search, start_search
+from nas.searching.view import View, default_view
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -67,8 +67,8 @@ def search(
     """Search a space for networks of low error and low cost.
 
     It takes what the command ``nas search`` takes, by the same names. None leaves an argument to
-    ``config``, or to its default. Each training runs in a process of its own. An interrupt leaves a run that
-    ``nas.search(resume=NAME)`` continues from its last checkpoints.
+    ``config``, or to its default. Each training runs in a process of its own. An interrupt leaves a run
+    that ``nas.search(resume=NAME)`` continues from its last checkpoints.
 
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.

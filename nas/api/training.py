@@ -13,7 +13,7 @@ from nas.data import DataConfig
 from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
-from nas.search import read_config
+from nas.searching import read_config
 from nas.training import EpochMetrics, TestResult, TrainJob
 
 if TYPE_CHECKING:

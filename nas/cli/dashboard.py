@@ -33,7 +33,7 @@ def dashboard(
         with importing():
             import optuna_dashboard
 
-            from nas.search import read_config, watch_study
+            from nas.searching import read_config, watch_study
     except ImportError:
         raise InvalidInput(
             "nas dashboard: optuna-dashboard is not installed; pip install 'sknas[dashboard]'"

@@ -25,11 +25,11 @@ from nas.cli.choice import (
 )
 from nas.cli.completion import complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
-from nas.export.targets import TARGETS
+from nas.exporting.targets import TARGETS
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from nas.export import Artifact, Manifest
+    from nas.exporting import Artifact, Manifest
 
 
 def export(
@@ -72,7 +72,7 @@ def export(
     with importing():
         import torch  # noqa: F401  # what follows imports it
 
-        from nas.export import installed
+        from nas.exporting import installed
     there, missing = installed(names)
     budgets = make_budgets(
         limits,
@@ -102,7 +102,7 @@ def export(
 
 
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
-    from nas.export import MOST_LOST
+    from nas.exporting import MOST_LOST
 
     accuracy = manifest.accuracy
     say(f"{checkpoint} -> {bundle}")

@@ -15,12 +15,12 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.group import GroupedCommand
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.export.targets import TARGETS
+from nas.exporting.targets import TARGETS
 from nas.folders import devices_dir, runs_dir
 from nas.runs.folder import NAME
 
 if TYPE_CHECKING:
-    from nas.export import Precision
+    from nas.exporting import Precision
 
 latency = typer.Typer(
     name="latency",
@@ -72,9 +72,9 @@ def suite(
         from blocks.yaml_files import parse
         from nas.cost import Budgets
         from nas.data import DataConfig, load_data
-        from nas.export import benchmarks_of, write_suite
-        from nas.search import find_candidates
-        from nas.search.candidates import ENUMERATE_UP_TO
+        from nas.exporting import benchmarks_of, write_suite
+        from nas.searching import find_candidates
+        from nas.searching.candidates import ENUMERATE_UP_TO
         from search_spaces import load_space
     fields = {"name": data, "data_dir": data_dir, "input_size": input_size}
     typed = {"input_size": "--input-size"}

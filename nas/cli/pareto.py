@@ -49,7 +49,7 @@ def pareto(
         from nas.api.choosing import choose
         from nas.cli.front_table import print_front
         from nas.runs import write_text
-        from nas.search import read_front
+        from nas.searching import read_front
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None

@@ -130,7 +130,7 @@ def _study_elsewhere(run: RunFolder) -> str | None:
         if not isinstance(storage, str):
             return None
         with importing():
-            from nas.search.database import database_url, is_file, name_of
+            from nas.searching.database import database_url, is_file, name_of
         url = database_url(storage)
     except InvalidInput:
         return None  # a damaged file says nothing

@@ -15,7 +15,7 @@ from nas.cli.completion import complete_data, complete_devices, complete_runs, c
 from nas.cli.console import AsJson, console, print_json, say
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.search.samplers import SAMPLERS
+from nas.searching.samplers import SAMPLERS
 from nas.training.recipe import RECIPES
 
 
@@ -177,7 +177,7 @@ def search(
 
         from nas.api.searching import carry_out
         from nas.cli.front_table import print_front
-        from nas.search.view import PlainView, make_view
+        from nas.searching.view import PlainView, make_view
     view = PlainView(Console(stderr=True)) if as_json else make_view(console)
     try:
         run = carry_out(request, view)

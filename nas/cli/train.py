@@ -139,6 +139,6 @@ def train(
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:
-    from nas.search.view import duration
+    from nas.searching.view import duration
 
     say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}  ({duration(epoch.seconds)})")

@@ -13,7 +13,7 @@ from nas.folders import runs_dir
 from nas.front import make_front
 from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
 from nas.runs.removal import is_running
-from nas.search import SearchConfig, read_run
+from nas.searching import SearchConfig, read_run
 
 
 @dataclass(frozen=True)

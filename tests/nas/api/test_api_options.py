@@ -11,7 +11,7 @@ from blocks import InvalidInput
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 from nas.api.options import resume_changes, search_config
 from nas.runs.folder import RunFolder
-from nas.search import SearchConfig
+from nas.searching import SearchConfig
 from nas.training import RECIPES
 
 MINIMAL: dict[str, Any] = {"space": "quickstart", "data": "digits"}
