@@ -97,8 +97,10 @@ class FakeSearch:
 
     def refuse(self, note: str) -> int:
         """A proposal over a budget."""
-        trial, _ = self.propose()
+        trial, spec = self.propose()
         trial.set_user_attr(INFEASIBLE, note)
+        for violation in self.config.budgets.violations(spec):
+            trial.set_constraint(f"max_{violation.cost}", violation.excess)
         self.study.tell(trial, state=TrialState.PRUNED)
         return trial.number
 
