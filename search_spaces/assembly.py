@@ -12,7 +12,7 @@ from blocks.spec import check_unit
 from blocks.yaml_files import parse
 from search_spaces.assignments import upstream, walk
 from search_spaces.fields import DATA_FIELDS, Value, Values, field_at
-from search_spaces.rounding import mend
+from search_spaces.rounding import round_groups
 from search_spaces.variables import Variable
 
 CHECKED_TOGETHER = (
@@ -76,8 +76,8 @@ def assemble(values: Values) -> ArchSpec:
             unit[field.name] = value
     overrides = tuple((stage, UnitOverride(**own)) for stage, own in sorted(stages.items()))
     channels = profile(network["backbone"], _geometry(network)).channels
-    mended = mend(UnitSpec(**unit, stages=overrides), channels)
-    return parse(ArchSpec, {**network, "unit": mended}, "network")
+    rounded = round_groups(UnitSpec(**unit, stages=overrides), channels)
+    return parse(ArchSpec, {**network, "unit": rounded}, "network")
 
 
 def check_buildable(variables: Sequence[Variable], base: Values) -> None:

@@ -9,7 +9,7 @@ from search_spaces.assembly import assemble
 from search_spaces.assignments import count, walk, watched
 from search_spaces.domains import Domain
 from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
-from search_spaces.rounding import all_lowered, common_divisor, is_rounded
+from search_spaces.rounding import all_rounded, common_divisor, is_rounded
 from search_spaces.variables import Variable
 
 SCAN_LIMIT = 50_000
@@ -66,14 +66,14 @@ def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value
     divisor = common_divisor(
         spec.unit, spec.profile.channels, variable.field.name, variable.field.stage
     )
-    mended = [
+    rounded = [
         option
         for option in alternative.domain.values()
         if isinstance(option, int | tuple)
         and option != wanted
-        and all_lowered(option, divisor) == wanted
+        and all_rounded(option, divisor) == wanted
     ]
-    return [*exact, *mended]
+    return [*exact, *rounded]
 
 
 def _holds(domain: Domain, value: Value | None) -> bool:

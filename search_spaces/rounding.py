@@ -18,8 +18,8 @@ Figures: TypeAlias = int | tuple[int, ...]
 """A group width, or numbers of groups."""
 
 
-def mend(unit: UnitSpec, channels: Channels) -> UnitSpec:
-    """Round all groups and group widths of the unit and of its stages with ``lowered``."""
+def round_groups(unit: UnitSpec, channels: Channels) -> UnitSpec:
+    """Round all groups and group widths of the unit and of its stages with ``round_down``."""
     for field in get_args(Rounded):
         unit = _round_field(unit, channels, field)
     return unit
@@ -48,14 +48,14 @@ def common_divisor(unit: UnitSpec, channels: Channels, field: Rounded, stage: in
     return math.gcd(*_grouped(unit, channels, field, concerned))
 
 
-def all_lowered(asked: Figures, divisor: int) -> Figures:
+def all_rounded(asked: Figures, divisor: int) -> Figures:
     """``asked`` with each value rounded down."""
     if isinstance(asked, tuple):
-        return tuple(lowered(one, divisor) for one in asked)
-    return lowered(asked, divisor)
+        return tuple(round_down(one, divisor) for one in asked)
+    return round_down(asked, divisor)
 
 
-def lowered(asked: int, divisor: int) -> int:
+def round_down(asked: int, divisor: int) -> int:
     """The largest divisor of ``divisor`` that is at most ``asked``; any number divides 0."""
     if divisor == 0:
         return asked
@@ -63,17 +63,17 @@ def lowered(asked: int, divisor: int) -> int:
 
 
 def _round_field(unit: UnitSpec, channels: Channels, field: Rounded) -> UnitSpec:
-    def mended(part: UnitSpec | UnitOverride, stage: int | None) -> dict[str, object]:
+    def rounded(part: UnitSpec | UnitOverride, stage: int | None) -> dict[str, object]:
         asked = getattr(part, field)
         if asked is None:
             return {}
-        return {field: all_lowered(asked, common_divisor(unit, channels, field, stage))}
+        return {field: all_rounded(asked, common_divisor(unit, channels, field, stage))}
 
     stages = tuple(
-        (stage, override.model_copy(update=mended(override, stage)))
+        (stage, override.model_copy(update=rounded(override, stage)))
         for stage, override in unit.stages
     )
-    return unit.model_copy(update={**mended(unit, None), "stages": stages})
+    return unit.model_copy(update={**rounded(unit, None), "stages": stages})
 
 
 def _grouped(

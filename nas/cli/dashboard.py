@@ -10,9 +10,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import typer
 
 from blocks.errors import InvalidInput
+from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import say
-from nas.cli.importing import importing
 from nas.runs.folder import RunFolder
 
 HOST = "127.0.0.1"

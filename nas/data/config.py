@@ -1,4 +1,4 @@
-"""What the user can say about the data."""
+"""The user's options for the data."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         limit: Use only the first images of the training split, in its fixed order; None, or more
             than there are, means all. Held-out validation images are not counted.
         val_limit: Use only the first of the held-out validation images, likewise.
-        epoch_images: Images an epoch, drawn anew from the training split for each; None, or more than
-            there are, means all. A short epoch gives an early view of a training without narrowing what
-            it sees. A full training takes all images.
+        epoch_images: Images per epoch, drawn from the training split for each epoch; None, or more than
+            there are, means all. A short epoch gives an early result of a training without a smaller
+            training set. A full training uses all images.
         workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
             process.
     """

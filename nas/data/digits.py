@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn brings along."""
+"""The handwritten digits that scikit-learn contains."""
 
 from __future__ import annotations
 

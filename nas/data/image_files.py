@@ -21,7 +21,7 @@ CROP_ASPECTS = (3 / 4, 4 / 3)
 # Evaluation enlarges the shorter side to this multiple of the crop before cutting the centre.
 CENTRE_MARGIN = 256 / 224
 
-# Pillow's, of 8 bits a channel: of others it cannot tell what is white. As predict.py has them.
+# Pillow's modes with 8 bits per channel, as in predict.py; the white point of others is unknown.
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 
 

@@ -1,4 +1,4 @@
-"""Data sets small enough to lie on the device as a whole."""
+"""Data sets that fit on the device as a whole."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Parts:
 
     Attributes:
         train: Training images after any limit, in their fixed order.
-        val: Validation images as they are when trained on.
-        val_view: Validation images as they are when evaluated on.
-        test_view: Test images as they are when evaluated on.
+        val: Validation images in the form for training.
+        val_view: Validation images in the form for evaluation.
+        test_view: Test images in the form for evaluation.
     """
 
     train: LabelledImages
@@ -52,13 +52,13 @@ class Parts:
 
 
 class InMemoryData:
-    """A data set held as tensors, copied once to each device it is asked for on.
+    """A data set of tensors, copied once to each device that uses it.
 
     Args:
         info: Facts about the set.
         parts: The images of each split.
         augmentation: Training augmentation.
-        epoch_images: Images an epoch, when not all.
+        epoch_images: Images per epoch; None: all.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The data sets there are; a new one is a new file and a line here, one of your own neither."""
+"""The registered data sets. A new one is a new file and a line here; your own sets need neither."""
 
 from __future__ import annotations
 

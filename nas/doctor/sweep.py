@@ -92,7 +92,7 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
         specs=networks.specs, data=config.data, recipe=config.recipe, threads=threads,
         seconds=SECONDS,
     )  # fmt: skip
-    told = Estimate(
+    estimate = Estimate(
         space=config.space.name,
         data=config.data.name,
         recipe_epochs=config.epochs,
@@ -102,13 +102,13 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
     try:
         found = probe("training", course.model_dump(mode="json"), TIMEOUT, threads)
     except ProbeFailed as failure:
-        return told.model_copy(update={"problem": str(failure)})
+        return estimate.model_copy(update={"problem": str(failure)})
     paces = Paces.model_validate(found)
     least, minutes, most = (
         _minutes(pace, paces.loading, config, starting) for pace in paces.networks
     )
     middle = paces.networks[1]
-    return told.model_copy(
+    return estimate.model_copy(
         update={
             "minutes": minutes,
             # More multiply-adds do not always take more time.

@@ -1,4 +1,4 @@
-"""Everything the page tells, read from a run once."""
+"""Reads the content of the page from a run."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from nas.training import read_metrics
 
 @dataclass(frozen=True)
 class Material:
-    """What is known of a run, finished or not.
+    """The content of a run, finished or not.
 
     Attributes:
-        name: Of the run, as the command line takes it.
-        config: Of its search.
+        name: Name of the run on the command line.
+        config: Configuration of its search.
         records: All its proposals, in order.
-        curves: Number of a trial -> its validation error after each epoch; no entry without figures.
-        importance: How much each parameter matters for the error.
+        curves: Number of a trial -> its validation error after each epoch; no entry without values.
+        importance: The importance of each parameter for the error.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Material:
 
     @cached_property
     def trained(self) -> tuple[TrialRecord, ...]:
-        """The trained trials with finite figures: those that may be on the front."""
+        """The trained trials with finite objectives, the candidates for the front."""
         return tuple(
             one
             for one in self.records
@@ -46,21 +46,21 @@ class Material:
 
     @cached_property
     def front(self) -> Front:
-        """The front as it stands."""
+        """The current front."""
         return make_front(self.records, self.config.objectives, self.config.reference_point)
 
     @cached_property
     def knee(self) -> FrontPoint | None:
-        """The point to take; None when nothing is trained."""
+        """The knee point; None if nothing is trained."""
         return self.front.knee
 
     def count(self, outcome: TrialState) -> int:
-        """How many trials have come to ``outcome``."""
+        """Number of trials with ``outcome``."""
         return sum(one.state is outcome for one in self.records)
 
 
 def read_material(run: RunFolder) -> Material:
-    """Read a run; writes nothing.
+    """Read a run, without writing to it.
 
     Raises:
         InvalidInput: Its files are damaged.

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator,
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.cost import LATENCY, Budgets, Cost, LatencyTable, costs_on, load_table
+from nas.cost import LATENCY, Budgets, Cost, LatencyTable, OwnObjective, costs_on, load_table
 from nas.data import DataConfig
+from nas.plugins import Reference, is_reference
 from nas.runs import ERROR, checked_name
 from nas.search.database import database_url
 from nas.search.early_stopping.snapshot import ETA, rungs_of
@@ -64,8 +65,11 @@ class SearchConfig(BaseModel):
             parts of trainings, from rung to rung); None: it goes on.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
             and trains so many epochs more; None: it starts afresh and trains ``recipe``.
+        module: Import path of the LightningModule that a trial trains; None: ``Classifier``.
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
+        own_objectives: Objectives of the user's that ``objectives`` or ``budgets`` name.
+        logs_dir: Folder of TensorBoard's logs; None: ``nas.folders.logs_dir()``.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
@@ -95,7 +99,10 @@ class SearchConfig(BaseModel):
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
     storage: str | None = None
+    module: str | None = None
     evaluator: str | None = None
+    own_objectives: tuple[OwnObjective, ...] = ()
+    logs_dir: Path | None = None
     reference: tuple[FiniteFloat, ...] | None = None
     device: LatencyTable | None = None
 
@@ -109,7 +116,7 @@ class SearchConfig(BaseModel):
     @property
     def costs(self) -> Mapping[str, Cost]:
         """The costs that are known in this search."""
-        return costs_on(self.device)
+        return costs_on(self.device, self.own_objectives)
 
     @property
     def cost_objectives(self) -> tuple[str, ...]:
@@ -209,7 +216,7 @@ class SearchConfig(BaseModel):
     @field_validator("sampler")
     @classmethod
     def _known_sampler(cls, value: str) -> str:
-        if value not in SAMPLERS:
+        if not is_reference(value) and value not in SAMPLERS:
             raise InvalidInput(f"unknown sampler {value!r}; allowed: {', '.join(SAMPLERS)}")
         return value
 
@@ -226,8 +233,7 @@ class SearchConfig(BaseModel):
                 "checkpoints: networks that inherit read their parents in the folder of the run, which "
                 "all machines must see; allowed: one of checkpoints and inherit"
             )
-        _, colon, folder = self.data.name.partition(":")
-        if colon and not Path(folder).is_absolute():
+        if not _is_portable(self.data.name):
             raise InvalidInput(
                 f"data.name: {self.data.name}: other machines start in other folders; with checkpoints "
                 f"allowed: an absolute path"
@@ -278,6 +284,14 @@ class SearchConfig(BaseModel):
                 f"objectives: {ERROR!r} is missing; without it nothing is trained for"
             )
         return self
+
+
+def _is_portable(data: str) -> bool:
+    """Whether a name of data means the same in every folder."""
+    kind, colon, folder = data.partition(":")
+    if kind != "imagefolder" and is_reference(data):
+        return Reference.parse(data, "data").is_portable
+    return not colon or Path(folder).is_absolute()
 
 
 def _recipe(value: Any) -> Any:

@@ -14,7 +14,7 @@ from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
 from nas.search.history import shown_to_sampler
 from nas.search.log import ENDED, TrialLog
-from nas.search.samplers import SAMPLERS, SEARCHERS, TAKE_PAUSED, derive_seed
+from nas.search.samplers import SEARCHERS, TAKE_PAUSED, derive_seed, make_sampler
 from nas.search.searchers import Searcher
 from nas.search.snapshots import snapshots_of
 from nas.study import quiet
@@ -96,7 +96,7 @@ class Proposer:
         # Seeded by the number of proposals, not of trials: one that was cut off does not count.
         seed = derive_seed(self.config.seed, "proposal", len(self.log.records))
         with quiet():
-            sampler = SAMPLERS[self.config.sampler](seed)
+            sampler = make_sampler(self.config.sampler, seed)
         if self.config.sampler not in TAKE_PAUSED:
             # The genetic ones keep their generations in the study.
             return self.log.ask(sampler, self.space, params)

@@ -15,6 +15,7 @@ from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
 from nas.search.config import SearchConfig, check_cluster_options
+from nas.search.plugged import check_plugins
 from nas.search.samplers import derive_seed
 from nas.search.study import check_unused, open_study
 from nas.search.view import View
@@ -24,16 +25,22 @@ from nas.training.evaluate import load_evaluator
 from search_spaces import SearchSpace
 
 
-def start_search(config: SearchConfig, view: View) -> Front:
+def start_search(config: SearchConfig, view: View, run: RunFolder | None = None) -> Front:
     """Run a new search.
+
+    Args:
+        config: Of the search.
+        view: Shows it.
+        run: Its folder. Default: that of its name in ``runs_dir()``.
 
     Raises:
         InvalidInput: The run exists, the data are missing, no network fits the budgets, ...: found out
             before anything is written.
         WorkFailed: The first trainings have all failed.
     """
-    run = RunFolder.named(config.name)
+    run = run or RunFolder.named(config.name)
     _check_free(run)
+    check_plugins(config)
     space = bound_space(config)
     candidates = _candidates(config, space)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
@@ -77,6 +84,7 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     """
     config = read_config(run, changes)
     check_cluster_options(config, changes)
+    check_plugins(config)
     space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):

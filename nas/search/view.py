@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 from rich.console import Console, RenderableType
@@ -115,9 +116,32 @@ class LiveView:
         self._live.console.print(text, highlight=False, markup=False)
 
 
+class SilentView:
+    """Shows nothing."""
+
+    def __enter__(self) -> View:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+
+    def status(self, status: Status) -> None:
+        """Not shown."""
+
+    def event(self, text: str) -> None:
+        """Not shown."""
+
+
 def make_view(console: Console) -> View:
-    """A live table on a terminal, plain lines elsewhere."""
-    return LiveView(console) if console.is_terminal else PlainView(console)
+    """A live table on a terminal or in a notebook, plain lines elsewhere."""
+    live = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    return LiveView(console) if live else PlainView(console)
+
+
+def default_view(*, show: bool) -> View:
+    """What a program sees that calls ``nas.search``; nothing unless ``show``."""
+    return make_view(Console()) if show else SilentView()
 
 
 def duration(seconds: float) -> str:

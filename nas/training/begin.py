@@ -1,4 +1,4 @@
-"""How a process begins that trains for another one."""
+"""The start of a training process."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 
 def begin_process(output: Path, environment: Mapping[str, str]) -> None:
-    """Cut this process loose from the terminal, and tie its life to that of its parent.
+    """Detach this process from the terminal, and end it with its parent.
 
-    For a process that multiprocessing has just made.
+    Call it at the start of a process of multiprocessing.
 
     Args:
-        output: File that what it prints is appended to.
+        output: File to which its output is appended.
         environment: All its environment variables.
     """
-    # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
+    # Ctrl-C in a terminal goes to a whole process group; only the parent handles it.
     os.setsid()
     # The server was started with it blocked.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
@@ -31,7 +31,7 @@ def begin_process(output: Path, environment: Mapping[str, str]) -> None:
 
 
 def print_into(output: Path) -> None:
-    """Append whatever this process prints to a file, however it is printed."""
+    """Append all output of this process, also from C++, to a file."""
     with output.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())

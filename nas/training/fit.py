@@ -16,9 +16,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
+from nas.folders import logs_dir
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
-from nas.runs.folder import LOGS
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
@@ -33,8 +33,8 @@ from nas.training.shared_layers import share_layers
 
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
-"""How long a training waits for another process to train its parent. Whoever holds the lock of a folder
-trains there, and it goes with the process: what this bounds is a process that hangs."""
+"""Seconds that a training waits for another process to train its parent. A process holds the lock of a
+folder while it trains there; the limit matters only if that process hangs."""
 
 
 def fit(
@@ -43,10 +43,10 @@ def fit(
     *,
     lock_seconds: float = 0,
 ) -> tuple[EpochMetrics, ...]:
-    """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
+    """Train until ``job.stop_epoch``, from the folder's checkpoint if there is one.
 
-    Training 3 epochs and then 3 more gives the weights of training 6. A job with a parent has that
-    trained first, by this process or, when another one is at it, by that.
+    Training 3 epochs and then 3 more gives the same weights as training 6. The parent of a job is
+    trained first, by this process, or by another process that is training it.
 
     Args:
         job: What to train.
@@ -102,7 +102,7 @@ def _train_share(
     rank_info: RankInfo,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> tuple[EpochMetrics, ...]:
-    """What each of several processes does."""
+    """The work of each of several processes."""
     quieten()
     return _train(job, load_data(job.data), history, on_epoch, rank_info)
 
@@ -126,7 +126,7 @@ def _train(
         net = share_layers(net, rank_info, train.batch_images, device)
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if job.recipe.precision == "64-true":
-        module.double()  # Lightning does so, but only after the average has been made
+        module.double()  # Lightning does so, but only after it has made the average
     if len(history) < last:
         trainer.fit(
             module,
@@ -141,13 +141,13 @@ def _train(
 
 
 def _finish(parent: TrainJob) -> None:
-    """Train ``parent`` to its end; once there, its checkpoint is never written again."""
+    """Train ``parent`` to its end; its checkpoint is never written after that."""
     folder = TrialFolder(parent.folder)
     if folder.checkpoint.exists():
         try:
             info = read_info(folder.checkpoint)
         except InvalidInput as error:
-            # Not trained anew unasked, like other damaged ones: networks have started from it.
+            # Unlike other damaged checkpoints, it is not replaced: networks have started from it.
             raise InvalidInput(f"{error}; delete it to have {folder.path} trained anew") from None
         _check_same(parent, info)
         if len(info.history) == parent.recipe.epochs:
@@ -156,13 +156,13 @@ def _finish(parent: TrainJob) -> None:
 
 
 def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
-    """The history of the checkpoint to go on from; empty when there is none that can be used."""
+    """The history of the checkpoint to continue from; empty without a usable one."""
     if not folder.checkpoint.exists():
         return ()
     try:
         info = read_info(folder.checkpoint)
     except InvalidInput as error:
-        # Ours are written whole; this one was damaged from outside. The trial can be trained anew.
+        # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return ()
     _check_same(job, info)
@@ -181,7 +181,7 @@ def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
 
 
 def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
-    """What makes two trainings the same one; where the images lie and who reads them does not."""
+    """The settings that identify a training, without the location and the readers of the images."""
     digest = training.pretrained_digest() if isinstance(training, TrainJob) else training.pretrained
     return {
         "network": training.spec.key,
@@ -216,7 +216,9 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
-        logger=TensorBoardLogger(LOGS, name=job.log_name, version=job.log_version),
+        logger=TensorBoardLogger(
+            job.logs or logs_dir(), name=job.log_name, version=job.log_version
+        ),
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -231,7 +233,7 @@ def _test(
     history: tuple[EpochMetrics, ...],
     rank_info: RankInfo,
 ) -> None:
-    """Read the test set once, with the weights of the last epoch's checkpoint."""
+    """Evaluate on the test set once, with the weights of the last checkpoint."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
         **placement(job.devices),

@@ -1,4 +1,4 @@
-"""The LightningModule of the program: an image classifier trained after a recipe."""
+"""The LightningModule of the program: an image classifier trained with a recipe."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Classifier(pl.LightningModule):
 
     Args:
         net: From (B, C, H, W) images to (B, num_classes) logits.
-        recipe: How.
-        num_classes: Classes.
-        steps_per_epoch: Batches an epoch; with the recipe's epochs, the length of the schedule.
+        recipe: The recipe.
+        num_classes: Number of classes.
+        steps_per_epoch: Batches per epoch; with the recipe's epochs, the length of the schedule.
         rank_info: The rank of this process among those that train the network together.
         batch_images: Images in a training batch, of all processes.
     """
@@ -121,7 +121,7 @@ class Classifier(pl.LightningModule):
 def _schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """The whole schedule of the recipe, however many of its epochs this process will train."""
+    """The whole schedule of the recipe, also if this process trains fewer epochs."""
     steps = recipe.epochs * steps_per_epoch
     if recipe.schedule == "one_cycle":
         return torch.optim.lr_scheduler.OneCycleLR(

@@ -1,4 +1,4 @@
-"""The callback that closes an epoch: metrics written, state saved."""
+"""The callback at the end of an epoch: it saves the state and writes the metrics."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class EpochCloser(Checkpoint):
     Args:
         job: What is trained.
         history: The epochs that an earlier process trained.
-        on_epoch: Told of every epoch when it is safe on disk.
+        on_epoch: Called with every epoch after it is written to disk.
     """
 
     def __init__(

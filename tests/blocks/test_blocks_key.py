@@ -80,6 +80,7 @@ def random_spec(backbone: str, rng: random.Random) -> ArchSpec:
     return ArchSpec(**figures, unit=UnitSpec.model_validate(stated))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("backbone", [b for b in CHEAP if b not in ("resnet26", "resnext26")])
 def test_keys_part_specs_exactly_as_the_built_networks_do(backbone: str) -> None:
     rng = random.Random(0)

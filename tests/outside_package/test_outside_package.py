@@ -73,7 +73,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.skip(reason="waits for the options --max, --module and --evaluator of nas search")
 def test_a_search_with_all_five_is_killed_and_resumed(
     installed: dict[str, str], folder: Path
 ) -> None:

@@ -50,7 +50,7 @@ def test_enumeration_is_repeatable_and_never_larger_than_size(name: str) -> None
     assert len(set(keys)) == len(keys) < size
 
 
-def test_size_is_exact_where_nothing_is_mended_or_idle() -> None:
+def test_size_is_exact_where_nothing_is_rounded_or_idle() -> None:
     space = space_of(EXACT)
     # dilated: reduction is not in force, but its default 16 is, so branch_act is not.
     # real: 2 and 4 leave branch_act free, 6 does not.

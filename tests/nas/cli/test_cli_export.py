@@ -64,6 +64,7 @@ def test_the_front_and_a_choice_are_refused(
     assert "--front takes every point" in capfd.readouterr().err
 
 
+@pytest.mark.integration
 def test_the_bench_of_no_folder_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,8 @@ from nas.doctor.probing import ProbeFailed, probe
 from nas.doctor.runtimes import try_runtime
 from nas.export import TARGETS
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_declared_packages_are_those_of_pyproject() -> None:
     tomllib = pytest.importorskip("tomllib")

@@ -40,7 +40,7 @@ UNITS = {
     "none": UnitSpec(kind="none"),
 }
 SPEC = PLAIN.model_copy(update={"unit": UNITS["sk"]})
-DATA = DataConfig(name="digits", limit=320)
+DATA = DataConfig(name="digits", limit=160)
 RECIPE = Recipe(
     epochs=3, batch_size=32, lr=0.05, weight_decay=5e-4, schedule="constant", ema_decay=0.99
 )

@@ -9,7 +9,8 @@ import pytest
 
 from blocks import InvalidInput
 from blocks.yaml_files import dump_yaml, parse, read_yaml
-from nas.cli.settings import resume_changes, search_config
+from nas.api.options import resume_changes, search_config
+from nas.runs.folder import RunFolder
 from nas.search import SearchConfig
 from nas.training import RECIPES
 
@@ -80,9 +81,7 @@ def test_the_resolved_configuration_reads_back_equal(tmp_path: Path) -> None:
 
 
 def test_what_decides_the_search_cannot_change_when_it_goes_on() -> None:
-    assert resume_changes({"resume": "first", "trials": 9, "workers": 3}) == {
-        "trials": 9,
-        "workers": 3,
-    }
+    run = RunFolder(Path("runs/first"))
+    assert resume_changes({"trials": 9, "workers": 3}, run) == {"trials": 9, "workers": 3}
     with pytest.raises(InvalidInput, match="--max-mflops cannot change"):
-        resume_changes({"resume": "first", "max_mflops": 3.0})
+        resume_changes({"max_mflops": 3.0}, run)
