@@ -87,7 +87,7 @@ def test_head_says_what_was_searched_and_what_came_of_it(full: FakeSearch, page:
     for fact in ("digits", "quickstart", "16 x 16 pixels, 10 classes", "error, mflops", "forecast"):
         assert fact in head
     assert "mflops at most 3.5; params at most 10,000,000" in head
-    assert "12 trained, 8 infeasible, 1 duplicate, 1 failed, 1 running." in head
+    assert "12 trained, 8 infeasible, 1 duplicate, 1 failed, 0 running, 1 queued." in head
     assert "17 of 30 trainings have not ended" in head
     config, records = read_run(full.run)
     front = make_front(records, config.objectives, config.reference or ())
