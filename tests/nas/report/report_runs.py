@@ -97,7 +97,9 @@ class FakeSearch:
 
     def refuse(self, note: str) -> int:
         """A proposal over a budget."""
-        trial, _ = self.propose()
+        trial, spec = self.propose()
+        for violation in self.config.budgets.violations(spec):
+            trial.set_constraint(f"max_{violation.cost}", violation.excess)
         trial.set_user_attr(INFEASIBLE, note)
         self.study.tell(trial, state=TrialState.PRUNED)
         return trial.number
