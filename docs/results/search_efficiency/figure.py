@@ -1,6 +1,6 @@
 """The figure of this page: hypervolume against epochs, with 95 % bands.
 
-Reads bands.csv beside this file and writes an HTML page. bands.png is a screenshot of it, 1320 x 700 pixels.
+Reads bands.csv beside this file and writes an HTML page. bands.png is a screenshot of it (1320 x 700).
 
     python docs/results/search_efficiency/figure.py bands.html [--tables real,parallel,crossing]
 """
