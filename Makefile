@@ -6,7 +6,7 @@ MARKS ?= not slow and not long
 # Where no bytecode is written (images of containers often say so), every process compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: search test lint docs sbom clean
+.PHONY: search test test-fast lint docs sbom clean
 
 search: .venv/installed
 	@if [ -f runs/$(NAME)/search.yaml ]; then \
@@ -19,6 +19,10 @@ search: .venv/installed
 # MARKS='not long' adds the slow tests, as CI does; MARKS='' also those that show more of the same.
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20 -m '$(MARKS)'
+
+# What to run on every save: the unit tests. They train nothing, export nothing and start no process.
+test-fast: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist worksteal --fast
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

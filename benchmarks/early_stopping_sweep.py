@@ -37,7 +37,7 @@ from rows import read_rows, write_rows
 from nas.cli.main import main as nas
 from nas.data import load_data
 from nas.front import hypervolume, make_front
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 from nas.training.checkpoint import load_checkpoint
 
@@ -197,12 +197,12 @@ def counted(one: Search) -> Sweep:
     """What a search did, not judged yet."""
     run = folder(*one)
     _, records = read_run(run)
-    outcomes = [record.outcome for record in records]
+    outcomes = [record.state for record in records]
     return Sweep(
         *one,
         epochs=sum(record.epochs for record in records),
         begun=sum(bool(record.rung_results) for record in records),
-        whole=outcomes.count(Outcome.TRAINED),
+        whole=outcomes.count(TrialState.TRAINED),
         front=0,
         val_share=math.nan,
         test_share=math.nan,

@@ -32,7 +32,7 @@ from blocks import ArchSpec
 from nas.cli.main import main as nas
 from nas.cost import count
 from nas.front import Front, FrontPoint, make_front, pick_knee, pick_within
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search import read_run
 from nas.training import RECIPES, read_info, read_metrics
 
@@ -97,7 +97,7 @@ def write_results(
 ) -> list[dict[str, object]]:
     """Write the CSV files; returns the final figures of every pick that was trained in full."""
     OUT.mkdir(parents=True, exist_ok=True)
-    trained = [r for r in records if r.outcome is Outcome.TRAINED]
+    trained = [r for r in records if r.state is TrialState.TRAINED]
     points = {point.trial for point in front.points}
     header = ("trial", "outcome", "val_error", "on_front", *_columns())
     _write("trials.csv", header, (_row(r, r.number in points) for r in records))
@@ -155,7 +155,7 @@ def _row(record: TrialRecord, on_front: bool) -> tuple[object, ...]:
     unit = (getattr(spec.unit, field) for field in UNIT)
     return (
         record.number,
-        record.outcome.value,
+        record.state.value,
         record.values[0] if record.values else "",
         int(on_front),
         record.key,

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import heapq
 import json
 import os
 import tempfile
@@ -25,6 +24,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from machine import machine
 
@@ -32,12 +32,11 @@ from blocks.yaml_files import parse
 from nas.runs import RunFolder, TrialFolder
 from nas.search.candidates import find_candidates
 from nas.search.config import SearchConfig
-from nas.search.executors import Finished
+from nas.search.evaluators import Finished, Simulation
+from nas.search.evaluators.simulate import Curve
 from nas.search.executors.base import hand_over
-from nas.search.loop import Search
-from nas.search.proposer import Proposer
+from nas.search.loop import make_search
 from nas.search.run import bound_space
-from nas.search.strategy import make_strategy
 from nas.search.study import open_study
 from nas.search.view import Status
 from nas.training import EpochMetrics, TrainJob
@@ -54,56 +53,49 @@ class OutOfTime(Exception):
 
 
 @dataclass
-class SimulatedExecutor:
-    """``workers`` places whose trainings take no time but that of their own clock."""
+class Stamped(Simulation):
+    """A simulation that writes jobs and metrics as executors do, and notes when its trainings end."""
 
-    workers: int
-    rng: Random
-    seconds: float
-    clock: float = 0.0
-    ended: int = 0
+    bound: float = 600.0
     stamps: list[float] = field(default_factory=list)
-    _queue: list[tuple[float, int, TrainJob]] = field(default_factory=list)
-
-    @property
-    def free(self) -> int:
-        """Places."""
-        return self.workers - len(self._queue)
-
-    @property
-    def running(self) -> tuple[int, ...]:
-        """Numbers of the trials in training."""
-        return tuple(number for _, number, _ in self._queue)
 
     def start(self, number: int, job: TrainJob) -> None:
-        """Write the job as every executor does, and note when it ends."""
+        """Write the job, and note when it ends."""
         hand_over(job, 1)
-        heapq.heappush(self._queue, (self.clock + self.rng.uniform(0.5, 1.5), number, job))
+        super().start(number, job)
 
     def wait(self, seconds: float) -> list[Finished]:
         """The training that ends next, with its metrics written."""
-        if self.stamps and time.perf_counter() > self.stamps[0] + self.seconds:
+        if self.stamps and time.perf_counter() > self.stamps[0] + self.bound:
             raise OutOfTime
-        self.clock, number, job = heapq.heappop(self._queue)
+        jobs = {number: job for number, (_, job) in self._jobs.items()}
+        ended = super().wait(seconds)
+        for one in ended:
+            write_metrics(TrialFolder(jobs[one.number].folder), one.epochs)
+            self.stamps.append(time.perf_counter())
+        return ended
+
+
+def curve_of(rng: Random) -> Curve:
+    """Invented curves; an epoch takes a random time, the same for a network whenever it is asked for."""
+    seconds: dict[str, float] = {}
+
+    def curve(job: TrainJob) -> list[EpochMetrics]:
         last = job.stop_epoch or job.recipe.epochs
-        final = 0.1 + 0.4 * int(hashlib.sha256(job.spec.key.encode()).hexdigest()[:8], 16) / 2**32
-        epochs = [
+        key = job.spec.key
+        final = 0.1 + 0.4 * int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 2**32
+        each = seconds.setdefault(key, rng.uniform(0.5, 1.5) / last)
+        return [
             EpochMetrics(
                 epoch=epoch,
                 train_loss=final + 1 / epoch,
                 val_error=min(0.9, final + 0.3 / epoch),
-                seconds=1.0,
+                seconds=each,
             )
             for epoch in range(1, last + 1)
         ]
-        write_metrics(TrialFolder(job.folder), tuple(epochs))
-        self.ended += 1
-        self.stamps.append(time.perf_counter())
-        return [Finished(number, ended_well=True)]
 
-    def stop(self) -> None:
-        """Forget what is left."""
-        self._queue.clear()
+    return curve
 
 
 class Silent:
@@ -129,21 +121,13 @@ def turns(sampler: str, trials: int, minutes: float) -> list[dict[str, object]]:
     run = RunFolder(Path(sampler))
     run.path.mkdir()
     study = open_study(config, run, create=True)
-    strategy = make_strategy(config, candidates, None)
     begin = time.perf_counter()
-    executor = SimulatedExecutor(WORKERS, Random(0), 60 * minutes)
-    search = Search(
-        config=config,
-        run=run,
-        proposer=Proposer(study, config, space, candidates, strategy.searcher),
-        executor=executor,
-        view=Silent(),  # type: ignore[arg-type]
-        reference=config.reference_point,
-        rule=strategy.rule,
-    )
+    simulation = Stamped(curve_of(Random(0)), WORKERS, bound=60 * minutes)
+    view: Any = Silent()
+    search = make_search(config, run, space, candidates, study, simulation, view)
     with suppress(OutOfTime):
         search()
-    stamps = executor.stamps
+    stamps = simulation.stamps
     rows: list[dict[str, object]] = [
         {
             "sampler": sampler,

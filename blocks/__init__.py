@@ -1,4 +1,4 @@
-"""What a network is: units, backbones, and the ArchSpec that names one network."""
+"""Networks: units, backbones, and the ArchSpec that describes one network."""
 
 from __future__ import annotations
 

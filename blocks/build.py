@@ -1,4 +1,4 @@
-"""From an ArchSpec to a torch module."""
+"""Builds the torch module of an ArchSpec."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def build(
 ) -> nn.Module:
     """Build the network that ``spec`` names; equal keys give equal modules.
 
-    With ``unit.kind: none`` the module is torchvision's own, to the name of every weight. A unit takes
-    the place of a convolution (and its BatchNorm) or stands next to a layer that keeps its name, but for
-    ResNets, whose blocks have no list of layers: there the layer before a unit is named ``NAME.0``.
+    With ``unit.kind: none`` the module is torchvision's own, with the same weight names. A unit replaces
+    a convolution (and its BatchNorm), or follows a layer that keeps its name. ResNet blocks have no list
+    of layers: the layer before a unit is named ``NAME.0`` there.
 
     Args:
         spec: The network.
         start: "fresh": units start from their own initialisation, or, when there are pretrained weights,
             from the depthwise weights they replace. "plain": units start so that the whole network
-            computes what the plain one computes; they differ from it once they learn.
+            computes the function of the plain network before training.
         pretrained: A file of weights of the plain network (torchvision's, or a checkpoint of a plain
-            network trained here). A classifier for other classes is left fresh, and a stem for colour
-            is summed up for grey images.
+            network trained here). A classifier for other classes stays fresh, and the weights of a
+            colour stem are summed for grey images.
 
     Returns:
         A module from (B, in_channels, input_size, input_size) to (B, num_classes) logits. Random weights

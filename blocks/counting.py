@@ -1,7 +1,7 @@
 """Counts of one layer in closed form, in the papers' convention.
 
-A multiply-add counts once; only convolutions and linear layers have any. BatchNorm, activations, pooling
-and element-wise work count nothing, as in the tables of SKNet, ShuffleNetV2 and torchvision.
+A multiply-add counts once, in convolutions and linear layers only. BatchNorm, activations, pooling and
+element-wise operations are not counted, as in the tables of SKNet, ShuffleNetV2 and torchvision.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a layer or a network costs for one image.
+    """The cost of a layer or a network for one image.
 
     Attributes:
-        params: Learnable numbers.
+        params: Parameters.
         macs: Multiply-adds of convolutions and linear layers.
-        activations: Numbers that convolutions and linear layers write.
+        activations: Output elements of convolutions and linear layers.
     """
 
     params: int = 0
@@ -58,6 +58,6 @@ def conv_bn(channels: int, group_width: int, kernel: int, side: int) -> Counts:
 
 
 def pointwise(inputs: int, outputs: int, pixels: int = 1) -> Counts:
-    """A bias-free linear map of one vector, or 1x1 convolution over so many pixels."""
+    """A linear layer without bias, or a 1x1 convolution over a number of pixels."""
     weights = inputs * outputs
     return Counts(weights, weights * pixels, outputs * pixels)

@@ -1,13 +1,13 @@
-"""The one error a user's mistake raises, whichever package meets it."""
+"""The error that every package raises for a mistake of the user."""
 
 from __future__ import annotations
 
 
 class InvalidInput(ValueError):
-    """A request that cannot be served as it was made.
+    """A request that is invalid.
 
-    The message is one line: what is wrong, where, and what is allowed. The command line prints it and
-    exits with code 2; it never shows a traceback for this error.
+    The message is one line: what is wrong, where, and what is allowed. The command line prints it
+    without a traceback and exits with code 2.
     """
 
     def __init__(self, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Weights of a plain network from a file, into a plain network."""
+"""Loads weights of a plain network from a file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from blocks.errors import InvalidInput
 def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None:
     """Load a state dict of the plain network into ``model``, without executing anything in the file.
 
-    Two layers may differ in shape: the classifier (other classes: it stays as it is) and the stem (other
-    image channels: the weights of the channels are summed up and spread evenly).
+    Two layers may differ in shape: the classifier (other classes; it stays as it is) and the stem (other
+    image channels; the weights are summed over the channels and spread evenly).
 
     Raises:
-        InvalidInput: The file cannot be read, or holds other weights than this network's.
+        InvalidInput: The file cannot be read, or holds the weights of another network.
     """
     state = _read_state(path)
     wanted = model.state_dict()
@@ -32,7 +32,7 @@ def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None
         if name in wanted and state[name].shape != wanted[name].shape:
             state[name] = wanted[name]
     for name in wanted:
-        if name.endswith(".num_batches_tracked"):  # files of before torch 0.4.1 have none
+        if name.endswith(".num_batches_tracked"):  # files from before torch 0.4.1 have none
             state.setdefault(name, wanted[name])
     unknown = [name for name in state if name not in wanted]
     missing = [name for name in wanted if name not in state]
@@ -56,7 +56,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         raise InvalidInput(f"{path}: no such file") from None
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
-    except Exception:  # a damaged file makes torch raise almost anything, often wordless
+    except Exception:  # torch raises almost any error for a damaged file, often without a text
         raise InvalidInput(
             f"{path}: not a file of weights: damaged, or with more in it than tensors, which is not read"
         ) from None

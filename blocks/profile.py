@@ -19,7 +19,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class InsertionPoint:
-    """The shapes at a place where a unit may stand: a convolution with its BatchNorm, and its block.
+    """The shapes at an insertion point: a convolution with its BatchNorm, and its block.
 
     Attributes:
         stage: Stage of the backbone, as ``unit.stages`` in an ArchSpec counts them.
@@ -29,10 +29,10 @@ class InsertionPoint:
         stride: Its stride.
         side: Side of its square output, in pixels.
         on_shortcut: Whether it lies on a block's shortcut; then all of the following are None.
-        pre: What the residual branch reads.
-        standard: What it ends with.
-        post: What the block ends with.
-        identity: What the shortcut carries; None as well where no module can be put there.
+        pre: Input of the residual branch.
+        standard: Output of the residual branch.
+        post: Output of the block.
+        identity: The map on the shortcut; None as well if no module can be put there.
     """
 
     stage: int
@@ -49,23 +49,23 @@ class InsertionPoint:
 
     @property
     def conv(self) -> Shape:
-        """What the spatial convolution writes."""
+        """Output of the spatial convolution."""
         return Shape(self.channels, self.side)
 
     @property
     def plain(self) -> Counts:
-        """What the convolution and its BatchNorm cost."""
+        """The cost of the convolution and its BatchNorm."""
         return conv_bn(self.channels, self.group_width, self.kernel, self.side)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The insertion_points of one stage.
+    """The insertion points of one stage.
 
     Attributes:
-        number: As ``unit.stages`` in an ArchSpec counts.
+        number: Its number, as in ``unit.stages`` of an ArchSpec.
         depth: Number of its blocks.
-        groups: Equal insertion_points together: (point, numbers of their blocks).
+        groups: (point, numbers of the blocks that have it) for each different insertion point.
     """
 
     number: int
@@ -75,7 +75,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class BackboneProfile:
-    """A plain network with its insertion_points taken out.
+    """The insertion points of a plain network, and the cost of the rest.
 
     Attributes:
         module_paths: Where each point lies in the module tree, in forward order.
@@ -100,9 +100,9 @@ class BackboneProfile:
 
 @lru_cache(maxsize=256)
 def profile(backbone: str, geometry: Geometry) -> BackboneProfile:
-    """Build the plain network without memory (torch's meta device), run it once and take stock.
+    """Build the plain network on torch's meta device, without memory, run it once and profile it.
 
-    A few tens of milliseconds for a new geometry, remembered afterwards: a search space has few
+    A new geometry takes a few tens of milliseconds. The result is kept: a search space has few
     geometries and very many units.
 
     Raises:

@@ -22,10 +22,7 @@ def run_profile(backbone: str, geometry: Geometry) -> BackboneProfile:
         InvalidInput: The backbone is unknown or has no network of this geometry.
     """
     family = BACKBONES[backbone]
-    family.check(geometry)
-    with torch.device("meta"):
-        model = family.make(geometry).eval()
-    passed = _run(model, geometry)
+    model, passed = run_on_meta(family, geometry)
     module_paths = _module_paths_of(family, model, backbone)
     insertion_points = tuple(_insertion_point(model, paths, passed) for paths in module_paths)
     layers = {
@@ -66,8 +63,20 @@ def _module_paths_of(family: Backbone, model: nn.Module, backbone: str) -> tuple
     return module_paths
 
 
-def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor]]:
-    """(Input, output), on the meta device, of every module that runs, in the order they end."""
+def run_on_meta(
+    family: Backbone, geometry: Geometry
+) -> tuple[nn.Module, dict[str, tuple[Tensor, Tensor]]]:
+    """Build a plain network without memory, on torch's meta device, and run it once.
+
+    Returns:
+        The network, and (input, output) of every module that ran, in the order they ended.
+
+    Raises:
+        InvalidInput: There is no network of this geometry.
+    """
+    family.check(geometry)
+    with torch.device("meta"):
+        model = family.make(geometry).eval()
     passed: dict[str, tuple[Tensor, Tensor]] = {}
     for name, module in model.named_modules():
         module.register_forward_hook(
@@ -78,7 +87,7 @@ def _run(model: nn.Module, geometry: Geometry) -> dict[str, tuple[Tensor, Tensor
     side = geometry.input_size
     with torch.no_grad():
         model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
-    return passed
+    return model, passed
 
 
 def _insertion_point(

@@ -1,4 +1,4 @@
-"""Names to implementations: how a new unit, backbone, data set or executor is found."""
+"""Registries: tables from names to units, backbones, data sets or executors."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Registry(Generic[T]):
 
     Args:
         what:
-            What the names stand for, in the singular; used in error messages ("unit", "backbone").
+            The kind of entry in the singular, for error messages ("unit", "backbone").
         kind:
-            What every entry is an instance of. Default: anything.
+            The class of every entry. Default: any.
         load_more:
-            Registers what lies elsewhere; called when that may matter, and more than once. Default:
-            there is nothing elsewhere.
+            Registers further entries; called when they may be needed, also more than once. Default:
+            none.
         hint:
-            Ends the message about an unknown name.
+            Returns the end of the message about an unknown name.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Registry(Generic[T]):
         """Add ``entry`` under ``name`` and return it.
 
         Raises:
-            ValueError: ``name`` is taken; a second entry would silently change what old files mean.
+            ValueError: ``name`` is taken; a second entry would change the meaning of old files.
             TypeError: ``entry`` is of another kind.
         """
         if not isinstance(entry, self._kind):

@@ -1,4 +1,4 @@
-"""ArchSpec: one network, as a value that needs no torch module to be read, compared or stored."""
+"""ArchSpec: the description of one network; it is read, compared and stored without a torch module."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STORED = "stored"
 
 
 class ArchSpec(BaseModel):
-    """A network: a backbone, its geometry, and the unit in (place of) its spatial convolutions.
+    """A network: a backbone, its geometry, and the unit at its spatial convolutions.
 
     Attributes:
         backbone: Name in the registry of backbones.
@@ -33,8 +33,8 @@ class ArchSpec(BaseModel):
         num_classes: Outputs of the classifier.
         in_channels: Channels of the image.
         input_size: Side of the square image, in pixels.
-        stem_stride: Of the first convolution: 2 as published, 1 for small images.
-        unit: What stands in place of the depthwise (ResNets: the 3x3) convolutions, or next to them.
+        stem_stride: Stride of the first convolution: 2 as published, 1 for small images.
+        unit: The unit that replaces, or follows, the depthwise convolutions (ResNets: the 3x3 ones).
 
     Raises:
         InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
@@ -71,22 +71,22 @@ class ArchSpec(BaseModel):
 
     @property
     def geometry(self) -> Geometry:
-        """What the plain network under the units depends on."""
+        """The figures that determine the plain network."""
         return Geometry(
             self.width, self.num_classes, self.in_channels, self.input_size, self.stem_stride
         )
 
     @property
     def profile(self) -> BackboneProfile:
-        """The plain network's insertion_points and counts."""
+        """The insertion points and counts of the plain network."""
         return profile(self.backbone, self.geometry)
 
     @cached_property
     def key(self) -> str:
         """Canonical name, 16 hex digits: equal exactly when the same network is built.
 
-        Fields without effect do not enter (r and L when d comes out the same, the order of the branches,
-        a unit's fields under ``kind: none``): the key is taken of what each point comes to.
+        Fields without effect do not change the key: r and L with the same d, the order of the branches,
+        a unit's fields under ``kind: none``. The key is a digest of the resolved unit at each point.
         """
         plain = self.profile
         units = [
@@ -98,7 +98,7 @@ class ArchSpec(BaseModel):
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     def unit_at(self, paths: ModulePaths) -> UnitSpec:
-        """The unit that stands at one place of the backbone, with its stage's overrides applied."""
+        """The unit at one insertion point, with the overrides of its stage."""
         unit = self.unit.at(paths.stage)
         stands = unit.stands_at(paths.index, self.profile.depth(paths.stage))
         return unit if stands else NO_UNIT
@@ -117,9 +117,9 @@ class ArchSpec(BaseModel):
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> ArchSpec:
-        """A copy with other values for the fields in ``update``, checked like any other spec.
+        """A validated copy with other values for the fields in ``update``.
 
-        Pydantic's own copy would take a stored ``key`` along to the changed spec, and check nothing.
+        Pydantic's own copy keeps a cached ``key`` and validates nothing.
         """
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**fields, **(update or {})})
@@ -157,11 +157,11 @@ class ArchSpec(BaseModel):
 
 
 def check_unit(unit: UnitSpec, stage: Stage) -> None:
-    """Raise InvalidInput, starting with the name of the field, when ``unit`` cannot stand in ``stage``.
+    """Raise InvalidInput, starting with the name of the field, when ``unit`` is impossible in ``stage``.
 
     Args:
-        unit: As it is in that stage.
-        stage: Of the plain network.
+        unit: The unit of that stage.
+        stage: The stage of the plain network.
     """
     kind = UNITS[unit.kind]
     for block in unit.blocks:

@@ -1,4 +1,4 @@
-"""UnitSpec: what stands in place of the depthwise convolutions, as a value."""
+"""UnitSpec: the description of the unit at the spatial convolutions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class UnitOverride(BaseModel):
 
 
 def _one_entry_a_stage(value: Any) -> Any:
-    """Take a tuple of pairs, as the field itself is, for a mapping; refuse a stage that comes twice."""
+    """Convert a tuple of pairs, the stored form, to a mapping; refuse a stage that occurs twice."""
     if isinstance(value, tuple) and all(isinstance(v, tuple) and len(v) == 2 for v in value):
         pairs = list(value)
     elif isinstance(value, dict):
@@ -63,7 +63,7 @@ def _one_entry_a_stage(value: Any) -> Any:
 
 
 def _mapping_to_pairs(_source: Any, handler: Any) -> core_schema.CoreSchema:
-    # Read as a mapping, so that an error names the stage; kept as pairs, so that the spec is hashable.
+    # Validated as a mapping, so that an error names the stage; stored as pairs, so that it is hashable.
     mapping = handler(dict[int, UnitOverride])
     checked = core_schema.no_info_before_validator_function(_one_entry_a_stage, mapping)
     return core_schema.no_info_after_validator_function(
@@ -77,35 +77,35 @@ Stages = Annotated[tuple[tuple[int, UnitOverride], ...], GetPydanticSchema(_mapp
 class UnitSpec(BaseModel):
     """One unit, in SKNet's terms where they apply (Li et al., CVPR 2019, Sec. 3.1; letters in brackets).
 
-    A field that a kind does not know has no effect, neither on the network nor on its key.
+    A field that a kind does not use has no effect on the network or its key.
 
     Attributes:
         kind: Name in the registry of units.
-        dilations: One per branch [D]; their number is the branch count [M]. Order means nothing. 0 is a
-            1x1 kernel, among real kernels only.
+        dilations: One per branch [D]; their number is the number of branches [M]. The order has no
+            effect. 0 is a 1x1 kernel; it needs ``kernel: real``.
         kernel: ``dilated``: every branch is 3x3 with its dilation; ``real``: a (2d+1)x(2d+1) kernel.
         group_width: Channels per group of the branch convolutions; 1 is depthwise [G = C / it].
-        reduction: The squeeze keeps 1/reduction of the channels [r] ...
-        min_dim: ... but (sk) never fewer than this [L]: d = max(C // r, L), eq. 4.
-        branch_act: The ReLU inside each branch, as the paper has it.
-        groups: Groups [G] instead of ``group_width``, where it is given: one figure for all branches, or
-            one a branch, in the order of ascending dilations.
-        select: sk: ``full``: one select matrix a branch, as the paper stores them; ``reduced``: one
-            less, since one is redundant under a softmax; ``sum``: the branches are summed up, without
-            attention (rows without a tick in SKNet's Table 7).
-        shortcut: sk: also the depthwise convolutions on the shortcut of ShuffleNetV2's stride-2 units
-            give way. The paper does not say whether they do.
+        reduction: The squeeze keeps 1/reduction of the channels [r].
+        min_dim: sk: the least width of the squeezed vector [L]: d = max(C // r, L), eq. 4.
+        branch_act: The ReLU inside each branch, as in the paper.
+        groups: Groups [G] instead of ``group_width``: one value for all branches, or one per branch in
+            the order of ascending dilations.
+        select: sk: ``full``: one select matrix per branch, as in the paper; ``reduced``: one less, since
+            one is redundant under a softmax; ``sum``: the branches are summed without attention (rows
+            without a tick in SKNet's Table 7).
+        shortcut: sk: also replace the depthwise convolutions on the shortcut of ShuffleNetV2's stride-2
+            units. The paper does not specify it.
         blocks: Only these blocks of a stage have the unit, counted from 0, or from the end as -1, -2;
-            none given: all.
-        placement: Where a unit that leaves the convolution in place stands: after the spatial
-            convolution's BatchNorm (``conv``), or around the residual branch, as SENet's Fig. 5 has it:
-            at its end (``standard``), before it (``pre``), after the addition (``post``) or on the
-            shortcut (``identity``). None: where the kind's paper puts it.
-        pool: se, gc, snl: how the image is squeezed. None: as the kind's paper does.
-        fusion: gc: ``add`` or ``scale``; bam: ``sum`` or ``product``. None: as the kind's paper does.
+            empty: all blocks.
+        placement: Position of a unit that keeps the convolution: after the spatial convolution's
+            BatchNorm (``conv``), or around the residual branch, as in SENet's Fig. 5: at its end
+            (``standard``), before it (``pre``), after the addition (``post``) or on the shortcut
+            (``identity``). None: the position in the kind's paper.
+        pool: se, gc, snl: how the image is squeezed. None: as in the kind's paper.
+        fusion: gc: ``add`` or ``scale``; bam: ``sum`` or ``product``. None: as in the kind's paper.
         pairwise: nl: the pairwise function.
         subsample: nl: keys and values are max-pooled, 2x2.
-        stages: Stage -> the fields that differ there.
+        stages: Stage -> the fields with other values there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -133,7 +133,7 @@ class UnitSpec(BaseModel):
         return {stage: override.model_dump(exclude_none=True) for stage, override in value}
 
     def at(self, stage: int) -> UnitSpec:
-        """The unit as it stands in ``stage``, with that stage's overrides applied."""
+        """The unit of ``stage``, with the overrides of that stage."""
         for number, override in self.stages:
             if number == stage:
                 changes = {k: v for k, v in vars(override).items() if v is not None}
@@ -145,9 +145,9 @@ class UnitSpec(BaseModel):
         return not self.blocks or index in self.blocks or index - depth in self.blocks
 
     def branches(self, channels: int) -> list[tuple[int, int]]:
-        """(dilation, channels per group) of each branch, in the one order in which they are built.
+        """(dilation, channels per group) of each branch, in the order in which they are built.
 
-        Sorted by both, so that branches that differ in their groups alone have one order as well.
+        The branches are sorted by both, so that the order is unique.
 
         Raises:
             InvalidInput: As ``branch_widths`` does.
@@ -165,7 +165,7 @@ class UnitSpec(BaseModel):
             return (self.group_width,) * count
         if len(self.groups) not in (1, count):
             raise InvalidInput(
-                f"groups: {len(self.groups)} figures for {count} branches; allowed: one, or one each"
+                f"groups: {len(self.groups)} values for {count} branches; allowed: 1 or {count}"
             )
         for groups in self.groups:
             if channels % groups:

@@ -1,4 +1,4 @@
-"""YAML in and out, with errors that name the file and the field in one line."""
+"""Reads and writes YAML; errors name the file and the field in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blocks.errors import InvalidInput
 
 M = TypeVar("M", bound=BaseModel)
 
-# Aliases make a value of a few lines that takes gigabytes to print.
+# With aliases a value of a few lines may take gigabytes to print.
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlevel = 3
@@ -36,7 +36,7 @@ def read_yaml(path: Path) -> Any:
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        # PyYAML lets ValueError through for, say, a month 13 in a date.
+        # PyYAML raises a plain ValueError for a month 13 in a date, for example.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or type(error).__name__
@@ -49,11 +49,11 @@ def parse(
     """Validate ``data`` as ``model``.
 
     Args:
-        model: The type to make.
+        model: The type of the result.
         data: Its fields.
-        where: The file or command that they come from.
-        options: Path of a field -> what the person typed for it, such as ``--workers``; stands in the
-            message instead of ``where`` and the path.
+        where: The file or command of the fields.
+        options: Path of a field -> its command-line option, such as ``--workers``; the message then has
+            the option instead of ``where`` and the path.
 
     Raises:
         InvalidInput: One line with ``where``, the path of the first offending field, and the reason.
@@ -83,7 +83,7 @@ def dump_yaml(model: BaseModel) -> str:
 
 
 def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields that exist where ``location`` points one level too deep."""
+    """Names of the fields beside the unknown field at ``location``."""
     current: type[BaseModel] = model
     for part in location[:-1]:
         field = current.model_fields.get(str(part))

@@ -23,9 +23,13 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._first: float | None = None
+        self.at_once = False
+        """Whether the first one is answered at once, too: see ``nas.cli.importing``."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Answer a signal."""
+        if self.at_once:
+            _end_at_once(number, frame)
         now = time.monotonic()
         if self._first is None:
             self._first = now
@@ -43,8 +47,8 @@ def run() -> None:
         signal.signal(number, _end_at_once)
     # Registered first, it runs last; after it Python would restore what ends a process by the signal.
     atexit.register(_answer_no_more, answered)
-    from nas.cli.console import flushed
     from nas.cli.main import main
+    from nas.cli.output import flushed
 
     interrupt = Interrupt()
     for number in answered:

@@ -1,4 +1,4 @@
-"""What may vary: search spaces over ArchSpecs, as YAML files and as Optuna parameters."""
+"""Search spaces over ArchSpecs, as YAML files and as Optuna parameters."""
 
 from __future__ import annotations
 

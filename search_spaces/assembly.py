@@ -1,4 +1,4 @@
-"""From the values of single fields to a network, and whether all of them come to one."""
+"""Builds networks from the values of single fields, and checks that every combination is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from blocks.spec import check_unit
 from blocks.yaml_files import parse
 from search_spaces.assignments import upstream, walk
 from search_spaces.fields import DATA_FIELDS, Value, Values, field_at
-from search_spaces.rounding import mend
+from search_spaces.rounding import round_groups
 from search_spaces.variables import Variable
 
 CHECKED_TOGETHER = (
@@ -20,22 +20,22 @@ CHECKED_TOGETHER = (
     ("kind", "placement", "pool", "fusion"),
     ("blocks",),
 )
-"""Fields of a unit that may be impossible, with those they may be impossible beside."""
+"""Fields of a unit that may be impossible, with the fields that decide it."""
 
 
 def base_values(
     variables: Sequence[Variable], fixed: dict[str, Value], data: dict[str, Value]
 ) -> Values:
-    """What every field of the space is before anything is chosen.
+    """The value of every field of the space before anything is chosen.
 
     Args:
-        variables: What varies; each has its default.
-        fixed: What the space fixes.
-        data: What the data set fixes, of DATA_FIELDS.
+        variables: The varied fields; each has its default.
+        fixed: The values that the space fixes.
+        data: The values of DATA_FIELDS that the data set fixes.
 
     Returns:
-        All fields of the network, and those of the unit that the space mentions. ``stem_stride`` is 1 up
-        to SMALL_INPUT pixels, unless fixed.
+        All fields of the network, and the fields of the unit in the space. ``stem_stride`` is 1 up to
+        SMALL_INPUT pixels, unless fixed.
 
     Raises:
         InvalidInput: The data set's value is impossible, or is not the one that the space fixes.
@@ -56,10 +56,10 @@ def base_values(
 
 
 def assemble(values: Values) -> ArchSpec:
-    """The network with these values, its groups mended; unset fields take their defaults.
+    """The network with these values and rounded groups; unset fields have their defaults.
 
     Raises:
-        InvalidInput: There is no such network.
+        InvalidInput: The network does not exist.
     """
     network: dict[str, Any] = {}
     unit: dict[str, Any] = {}
@@ -76,15 +76,15 @@ def assemble(values: Values) -> ArchSpec:
             unit[field.name] = value
     overrides = tuple((stage, UnitOverride(**own)) for stage, own in sorted(stages.items()))
     channels = profile(network["backbone"], _geometry(network)).channels
-    mended = mend(UnitSpec(**unit, stages=overrides), channels)
-    return parse(ArchSpec, {**network, "unit": mended}, "network")
+    rounded = round_groups(UnitSpec(**unit, stages=overrides), channels)
+    return parse(ArchSpec, {**network, "unit": rounded}, "network")
 
 
 def check_buildable(variables: Sequence[Variable], base: Values) -> None:
-    """Make sure that every combination has a backbone, a width it comes in, the stages and a unit named.
+    """Check that the backbone, width, stages and unit of every combination exist.
 
-    What is left to go wrong is mended. The checks go field by field, for the combinations of those
-    fields alone that decide, so that large spaces are as quick as small ones.
+    Groups are not checked: they are rounded. Each check covers only the combinations of the fields that
+    decide it, so that large spaces are as fast as small ones.
 
     Raises:
         InvalidInput: One line with the field and the combination.
@@ -92,7 +92,7 @@ def check_buildable(variables: Sequence[Variable], base: Values) -> None:
     varied = {variable.path for variable in variables}
     for values in walk(upstream(variables, ["backbone", "width"]), base, Variable.probes):
         if values["backbone"] is None:
-            raise InvalidInput("vary.backbone: no entry is in force and there is no default")
+            raise InvalidInput("vary.backbone: no entry is active and there is no default")
         try:
             BACKBONES[str(values["backbone"])].check(_geometry(values))
         except InvalidInput as error:
@@ -122,12 +122,12 @@ def _check_units(
     number: int | None,
     own: set[int],
 ) -> None:
-    """Check all combinations of the unit's fields ``names``, the others at their defaults.
+    """Check all combinations of the unit's fields ``names``, with the others at their defaults.
 
     Args:
-        variables: What varies.
-        base: What is fixed, and the defaults.
-        names: Of fields of a unit.
+        variables: The varied fields.
+        base: The fixed values and the defaults.
+        names: Names of fields of a unit.
         number: The stage to check; None: all stages but ``own``.
         own: The stages with overrides.
     """
@@ -146,10 +146,10 @@ def _check_units(
         fields = {name: values[path] for name, path in given.items()}
         case = (values["backbone"], *sorted(fields.items()))
         if case in seen:
-            continue  # another width, which at most changes the channels
+            continue  # another width changes at most the channels
         seen.add(case)
         if isinstance(groups := fields.get("groups"), tuple):
-            fields["groups"] = (1,) * len(groups)  # mended, so that only their number matters
+            fields["groups"] = (1,) * len(groups)  # rounded, so that only their number matters
         unit = UnitSpec.model_validate(fields)
         for stage in profile(str(values["backbone"]), _geometry(values)).stages:
             if stage.number in own if number is None else stage.number != number:

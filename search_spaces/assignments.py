@@ -1,4 +1,4 @@
-"""Walking through the assignments of a space: one value for every varied field."""
+"""Enumerates the assignments of a space: one value for every varied field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from search_spaces.fields import Value, Values
 from search_spaces.variables import Variable
 
 Options: TypeAlias = Callable[[Variable, Values], Sequence[Value | None]]
-"""What a variable may be, given the values of those before it."""
+"""The options of a variable, given the values of the variables before it."""
 
 
 def walk(
@@ -19,12 +19,12 @@ def walk(
     """Visit every assignment once, the last variable changing fastest.
 
     Args:
-        variables: In an order in which each follows those it depends on.
+        variables: The variables; each follows those that it depends on.
         start: Values of all other fields, and the defaults of the varied ones.
-        options: What to try for each variable; default: all it may be.
+        options: The values to try for each variable; default: all its options.
 
     Raises:
-        InvalidInput: A range in force has no end.
+        InvalidInput: An active range is continuous.
     """
     if not variables:
         yield start
@@ -35,10 +35,10 @@ def walk(
 
 
 def count(variables: Sequence[Variable], start: Values) -> int:
-    """Count what ``walk`` would visit, walking only through what conditions look at.
+    """Count the assignments of ``walk``, visiting only the variables that conditions depend on.
 
     Raises:
-        InvalidInput: A range in force has no end.
+        InvalidInput: An active range is continuous.
     """
     steering = [variable for variable in variables if variable.path in watched(variables)]
     free = [variable for variable in variables if variable.path not in watched(variables)]
@@ -49,12 +49,12 @@ def count(variables: Sequence[Variable], start: Values) -> int:
 
 
 def watched(variables: Iterable[Variable]) -> set[str]:
-    """The paths that some condition looks at."""
+    """The paths that conditions depend on."""
     return {path for variable in variables for path in variable.depends}
 
 
 def upstream(variables: Sequence[Variable], paths: Iterable[str]) -> list[Variable]:
-    """The variables at ``paths`` and all that decide whether those are in force, in order."""
+    """The variables at ``paths`` and all variables that activate them, in order."""
     wanted = set(paths)
     found: list[Variable] = []
     for variable in reversed(variables):

@@ -1,4 +1,4 @@
-"""Conditions: what a ``when`` asks of another field."""
+"""Conditions: the requirements of a ``when`` on other fields."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KEYS = ("min", "max", "none_of")
 
 @dataclass(frozen=True)
 class Requirement:
-    """What one line of a ``when`` asks. An unset override meets no requirement.
+    """One line of a ``when``. An unset override meets no requirement.
 
     Attributes:
-        path: The field it looks at.
+        path: Path of the field.
         any_of: Allowed values; None: any.
-        none_of: Refused values.
-        low: Lowest allowed value ...
-        high: ... and the highest; for fields that are numbers.
+        none_of: Excluded values.
+        low: Lowest allowed value of a numeric field.
+        high: Highest allowed value of a numeric field.
     """
 
     path: str
@@ -31,7 +31,7 @@ class Requirement:
     high: float = math.inf
 
     def holds(self, values: Values) -> bool:
-        """Whether ``values`` meet it."""
+        """Whether ``values`` meet the requirement."""
         value = values[self.path]
         if value is None or value in self.none_of:
             return False
@@ -42,7 +42,7 @@ class Requirement:
         return True
 
     def to_raw(self) -> Any:
-        """The requirement as it stands in a YAML file."""
+        """The requirement as in a YAML file."""
         if self.any_of is not None:
             return _plain(self.any_of)
         bounds = {"min": self.low, "max": self.high}
@@ -54,7 +54,7 @@ def when_from(raw: object, where: str) -> tuple[Requirement, ...]:
     """Read a ``when``: a mapping from a path to a value, a list of values, or ``{min, max, none_of}``.
 
     Raises:
-        InvalidInput: One line with the place in the file.
+        InvalidInput: One line with the position in the file.
     """
     if not isinstance(raw, dict) or not raw:
         raise InvalidInput(f"{where}: expected a mapping from a field to values, got {raw!r:.80}")

@@ -13,17 +13,17 @@ from search_spaces.variables import Variable, in_order, variable_from
 
 
 class SpaceDefinition(BaseModel):
-    """What a space fixes and what it varies, checked field by field.
+    """The fixed and the varied fields of a space, each checked.
 
     Attributes:
-        name: Of the space.
-        about: One line on what it is for; default empty.
-        fixed: Path of a field -> the value all its networks share. Nested mappings, as in the YAML file
-            of a network, are read as paths.
-        vary: Path of a field -> what it may be.
+        name: Name of the space.
+        about: A one-line description; default empty.
+        fixed: Path of a field -> the value in all networks. Nested mappings, as in the YAML file of a
+            network, are read as paths.
+        vary: Path of a field -> its alternatives.
 
     Raises:
-        InvalidInput: (as part of pydantic's ValidationError) one line with the path of what is wrong.
+        InvalidInput: (as part of pydantic's ValidationError) one line with the path of the wrong field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +36,7 @@ class SpaceDefinition(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, data: Any) -> Any:
-        # Done here and not field by field, so that an error names the path as it stands in the file.
+        # Checked here and not per field, so that an error names the path as in the file.
         if not isinstance(data, dict):
             return data
         read = dict(data)
@@ -66,7 +66,7 @@ class SpaceDefinition(BaseModel):
 
     @cached_property
     def order(self) -> tuple[Variable, ...]:
-        """What varies, each field after those its conditions look at."""
+        """The varied fields; each follows the fields that its conditions depend on."""
         return in_order(self.vary, [*self.fixed, *DATA_FIELDS, "stem_stride"])
 
     @field_serializer("fixed")
@@ -79,7 +79,7 @@ class SpaceDefinition(BaseModel):
 
 
 def _fixed(raw: dict[Any, Any], prefix: str) -> dict[str, Value]:
-    """Validated values by path, out of a mapping that may be nested."""
+    """Validated values by path, from a mapping that may be nested."""
     values: dict[str, Value] = {}
     for key, value in raw.items():
         path = f"{prefix}{key}"

@@ -1,4 +1,4 @@
-"""Domains: what values a field may take, and how Optuna stores them."""
+"""Domains: the possible values of a field, and their form in Optuna."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ if TYPE_CHECKING:  # a space is read without Optuna
     from optuna.distributions import BaseDistribution
 
 MANY = 100
-"""Values of a range up to which each is tried when a space is read."""
+"""Largest size of a range of which every value is checked when a space is read."""
 
 GRID_TOLERANCE = 1e-8
-"""How far, in steps, a float may lie from a multiple of its step: Optuna's own figure."""
+"""Largest distance, in steps, of a float from a multiple of its step, as in Optuna."""
 
 
 class Domain(ABC):
-    """The values of one parameter. Optuna sees a parameter, the rest of the package a value."""
+    """The values of one parameter. Optuna has parameters; the rest of the package has values."""
 
     @property
     @abstractmethod
     def distribution(self) -> BaseDistribution:
-        """What Optuna draws from."""
+        """The distribution for Optuna."""
 
     @property
     @abstractmethod
     def first(self) -> Scalar:
-        """The parameter that stands for "not in force"."""
+        """The parameter of a field that is not active."""
 
     @abstractmethod
     def values(self) -> Sequence[Value]:
         """Every value, in order.
 
         Raises:
-            InvalidInput: There is no end to them.
+            InvalidInput: The range is continuous.
         """
 
     def probes(self) -> Sequence[Value]:
-        """Values to try the domain on: all of them where that is possible."""
+        """Values to check the domain with: all of them if possible."""
         return self.values()
 
     @abstractmethod
     def decode(self, parameter: object) -> Value:
-        """Turn Optuna's parameter into the value.
+        """Convert Optuna's parameter to the value.
 
         Raises:
-            InvalidInput: It is none of this domain's.
+            InvalidInput: The parameter is not in the domain.
         """
 
     @abstractmethod
     def encode(self, value: Value | None) -> Scalar:
-        """Turn a value into Optuna's parameter.
+        """Convert a value to Optuna's parameter.
 
         Raises:
-            InvalidInput: The value is none of this domain's.
+            InvalidInput: The value is not in the domain.
         """
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Domain(ABC):
 
     @abstractmethod
     def to_raw(self) -> dict[str, Any]:
-        """The domain as it stands in a YAML file."""
+        """The domain as in a YAML file."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Choice(Domain):
 
 @dataclass(frozen=True)
 class IntRange(Domain):
-    """``int: [low, high]``, both included; ``step`` 1 unless given; ``log`` for even decades."""
+    """``int: [low, high]``, both included; ``step`` is 1 by default; ``log`` for a logarithmic scale."""
 
     low: int
     high: int
@@ -138,7 +138,7 @@ class IntRange(Domain):
         return range(self.low, self.high + 1, self.step)
 
     def decode(self, parameter: object) -> int:  # noqa: D102
-        # Optuna's storages keep every number as a float.
+        # Optuna's storages store every number as a float.
         if _is_number(parameter) and parameter == int(parameter) and parameter in self.values():
             return int(parameter)
         raise InvalidInput(f"{parameter!r:.80} is not in {self._text}")
@@ -149,7 +149,7 @@ class IntRange(Domain):
     def draw(self, rng: random.Random) -> Scalar:  # noqa: D102
         if not self.log:
             return rng.randrange(self.low, self.high + 1, self.step)
-        # Each integer owns the interval of half a unit around it, as in Optuna.
+        # Each integer has the interval of half a unit around it, as in Optuna.
         drawn = math.exp(rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5)))
         return min(max(round(drawn), self.low), self.high)
 
@@ -164,7 +164,7 @@ class IntRange(Domain):
 
 @dataclass(frozen=True)
 class FloatRange(Domain):
-    """``float: [low, high]``, both included; on a grid with ``step``, endless without."""
+    """``float: [low, high]``, both included; a grid with ``step``, continuous without."""
 
     low: float
     high: float
@@ -183,13 +183,13 @@ class FloatRange(Domain):
 
     def values(self) -> Sequence[Value]:  # noqa: D102
         if self.step is None:
-            raise InvalidInput(f"float: [{self.low:g}, {self.high:g}] without step has no end")
+            raise InvalidInput(f"float: [{self.low:g}, {self.high:g}] without step is continuous")
         return [self._on_grid(index, self.step) for index in range(self._steps(self.step) + 1)]
 
     def probes(self) -> Sequence[Value]:  # noqa: D102
         if self.step is not None and self._steps(self.step) < MANY:
             return self.values()
-        # The midpoint lies on no grid that the ends might happen to lie on.
+        # The midpoint is not on a grid that the ends may be on.
         return (self.low, (self.low + self.high) / 2, self.high)
 
     def decode(self, parameter: object) -> float:  # noqa: D102
@@ -221,15 +221,15 @@ class FloatRange(Domain):
         return round((self.high - self.low) / step)
 
     def _on_grid(self, index: int, step: float) -> float:
-        # Rounded, so that 0.1 + 2 * 0.1 is the 0.3 that another way of writing it gives.
+        # Rounded, so that 0.1 + 2 * 0.1 equals 0.3.
         return round(min(self.low + index * step, self.high), 12)
 
 
 def domain_from(raw: Mapping[str, Any], field: SpecField, where: str) -> Domain:
-    """Read the domain out of one entry of a YAML file; its ``when`` is left to others.
+    """Read the domain of one entry of a YAML file, without its ``when``.
 
     Raises:
-        InvalidInput: One line with the place in the file.
+        InvalidInput: One line with the position in the file.
     """
     kinds = [kind for kind in ("choice", "int", "float") if kind in raw]
     if len(kinds) != 1:
@@ -292,7 +292,7 @@ def _check_step(
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    # A bool is an int to Python, but not to someone who writes a range.
+    # A bool is an int in Python, but no bound of a range.
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -1,4 +1,4 @@
-"""The fields of an ArchSpec that a space can fix or vary, each by its dotted path."""
+"""The fields of an ArchSpec that a space can fix or vary, by their dotted paths."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from blocks.registry import Registry
 Scalar: TypeAlias = bool | int | float | str
 Value: TypeAlias = Scalar | tuple[int, ...]
 Values: TypeAlias = dict[str, Value | None]
-"""Path of a field -> its value; None where the field is left unset."""
+"""Path of a field -> its value; None for an unset field."""
 
 DATA_FIELDS = ("num_classes", "in_channels", "input_size")
-"""What the data set decides: a space may assume it, never vary it."""
+"""The fields that the data set determines; a space may fix them, but not vary them."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class SpecField:
 
     Attributes:
         path: ``width``, ``unit.kind`` or ``unit.stages.4.kind``.
-        name: Its last part, the name in ``owner``.
+        name: The last part of the path, the name in ``owner``.
         owner: ArchSpec, or UnitSpec for a field of the unit (in one stage or in all).
-        stage: The stage it overrides; None when it holds everywhere.
+        stage: The stage of an override; None for all stages.
     """
 
     path: str
@@ -40,21 +40,21 @@ class SpecField:
 
     @property
     def default(self) -> Value | None:
-        """What holds when a space says nothing: None for an override and for the backbone."""
+        """The default value; None for an override and for the backbone."""
         default = self.owner.model_fields[self.name].default
         unset = self.stage is not None or default is PydanticUndefined
         return None if unset else cast(Value, default)
 
     @property
     def is_number(self) -> bool:
-        """Whether "at most" and "at least" mean something for it."""
+        """Whether the field is a number."""
         default = self.owner.model_fields[self.name].default
         return isinstance(default, int | float) and not isinstance(default, bool)
 
     def read(self, spec: ArchSpec) -> Value | None:
-        """The field's value in ``spec``; None for an override that is not there.
+        """The field's value in ``spec``; None for an unset override.
 
-        Dilations come ascending, since their order means nothing.
+        Dilations are sorted in ascending order, since their order has no effect.
         """
         if self.owner is ArchSpec:
             return cast(Value, getattr(spec, self.name))
@@ -65,16 +65,16 @@ class SpecField:
         return None if value is None else self._in_order(value)
 
     def check(self, raw: object, where: str) -> Value:
-        """Validate a value as it stands in a YAML file.
+        """Validate a value of a YAML file.
 
         Returns:
-            The value in the field's own type, written as ``read`` gives it.
+            The value in the field's type, in the form of ``read``.
 
         Raises:
-            InvalidInput: One line with ``where``, what is wrong and the value.
+            InvalidInput: One line with ``where``, the reason and the value.
         """
         try:
-            # JSON is the mode in which pydantic can be strict ("4" is no number) and still take a list.
+            # In JSON mode pydantic is strict ("4" is no number) and still accepts a list.
             value = _adapter(self.owner, self.name).validate_json(json.dumps(raw), strict=True)
         except ValidationError as error:
             first = error.errors()[0]
@@ -83,7 +83,7 @@ class SpecField:
         except (TypeError, ValueError):
             raise InvalidInput(f"{where}: not a value of a field, got {raw!r:.80}") from None
         if value is None:
-            # Left out it has its default; Optuna's choices have to be values.
+            # A field that is left out has its default; Optuna's choices have to be values.
             raise InvalidInput(f"{where}: expected a value, got None")
         if self.name in ("backbone", "kind"):
             registry: Registry[Any] = BACKBONES if self.name == "backbone" else UNITS
@@ -94,7 +94,7 @@ class SpecField:
         return self._in_order(cast(Value, value))
 
     def _in_order(self, value: Value) -> Value:
-        # The groups of a unit go by the branches, and are no set.
+        # The groups of a unit belong to its branches; their order counts.
         ascending = self.name == "dilations" and isinstance(value, tuple)
         return tuple(sorted(cast("tuple[int, ...]", value))) if ascending else value
 
@@ -104,7 +104,7 @@ def field_at(path: str) -> SpecField:
     """Find the field that ``path`` names.
 
     Raises:
-        InvalidInput: There is no such field.
+        InvalidInput: The field does not exist.
     """
     of_network = [name for name in ArchSpec.model_fields if name != "unit"]
     of_unit = list(UnitOverride.model_fields)
@@ -113,7 +113,7 @@ def field_at(path: str) -> SpecField:
             return SpecField(path, name, ArchSpec)
         case ["unit", name] if name in of_unit:
             return SpecField(path, name, UnitSpec)
-        # Written in one way only: 4 and 04 would be two paths to one field.
+        # One spelling only: 4 and 04 would be two paths to one field.
         case ["unit", "stages", stage, name] if name in of_unit and _is_plain_number(stage):
             return SpecField(path, name, UnitSpec, int(stage))
     units = [f"unit.{name}" for name in of_unit]

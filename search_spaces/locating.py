@@ -1,4 +1,4 @@
-"""Finding a given network among the assignments of a space."""
+"""Finds a given network among the assignments of a space."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from search_spaces.assembly import assemble
 from search_spaces.assignments import count, walk, watched
 from search_spaces.domains import Domain
 from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
-from search_spaces.rounding import all_lowered, common_divisor, is_rounded
+from search_spaces.rounding import all_rounded, common_divisor, is_rounded
 from search_spaces.variables import Variable
 
 SCAN_LIMIT = 50_000
-"""Up to how many assignments a network that is written differently is looked for one by one."""
+"""Largest number of assignments that are searched for a network with other field values."""
 
 _IN_EVERY_KEY = ("backbone", *DATA_FIELDS, "stem_stride")
-# Not the width: two of them may round to the same channels, and so to the same network.
+# Without the width: two widths may round to the same channels, and thus to the same network.
 
 
 def locate(spec: ArchSpec, variables: Sequence[Variable], base: Values) -> Values:
-    """An assignment that comes to the same network as ``spec``.
+    """An assignment of the same network as ``spec``.
 
-    First the one that reads like ``spec``. Where there is none, as for a plain network written
-    ``kind: none`` in a space where it is a single branch, all of them, if they are at most SCAN_LIMIT.
+    The assignment with the field values of ``spec`` is tried first. A network may have other field
+    values in the space, such as a single branch instead of ``kind: none``; all assignments are tried
+    then, if there are at most SCAN_LIMIT.
 
     Raises:
-        InvalidInput: There is none; why, without the name of the space.
+        InvalidInput: There is none; the message has the reason, without the name of the space.
     """
     differing = _differing(spec, variables, base)
     if differing and differing.path in _IN_EVERY_KEY:
@@ -35,7 +36,7 @@ def locate(spec: ArchSpec, variables: Sequence[Variable], base: Values) -> Value
 
     def alike(variable: Variable, values: Values) -> Sequence[Value | None]:
         options = _alike(variable, values, spec)
-        # Groups mended to the same one differ only in the conditions that look at them.
+        # Groups that round to the same value differ only in conditions that depend on them.
         return options if variable.path in steering else options[:1]
 
     def same_backbone(variable: Variable, values: Values) -> Sequence[Value | None]:
@@ -54,7 +55,7 @@ def locate(spec: ArchSpec, variables: Sequence[Variable], base: Values) -> Value
 
 
 def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value | None]:
-    """Options of ``variable`` that read as, or are mended to, what ``spec`` has."""
+    """Options of ``variable`` that equal, or round to, the value in ``spec``."""
     alternative = variable.in_force(values)
     wanted = variable.field.read(spec)
     if alternative is None:
@@ -65,14 +66,14 @@ def _alike(variable: Variable, values: Values, spec: ArchSpec) -> Sequence[Value
     divisor = common_divisor(
         spec.unit, spec.profile.channels, variable.field.name, variable.field.stage
     )
-    mended = [
+    rounded = [
         option
         for option in alternative.domain.values()
         if isinstance(option, int | tuple)
         and option != wanted
-        and all_lowered(option, divisor) == wanted
+        and all_rounded(option, divisor) == wanted
     ]
-    return [*exact, *mended]
+    return [*exact, *rounded]
 
 
 def _holds(domain: Domain, value: Value | None) -> bool:
@@ -91,7 +92,7 @@ def _is_small(variables: Sequence[Variable], base: Values) -> bool:
 
 
 def _differing(spec: ArchSpec, variables: Sequence[Variable], base: Values) -> SpecField | None:
-    """The first field of ``spec`` whose value is nowhere in the space; those in every key go first."""
+    """The first field of ``spec`` whose value is not in the space; fields of every key come first."""
     domains = {v.path: [one.domain for one in v.alternatives] for v in variables}
     fields = [field_at(path) for path in base]
     for field in sorted(fields, key=lambda field: field.path not in _IN_EVERY_KEY):

@@ -1,4 +1,4 @@
-"""Rounding groups: a group width, or a number of groups, that does not divide becomes one that does."""
+"""Rounds group widths and numbers of groups to divisors of the channels."""
 
 from __future__ import annotations
 
@@ -12,74 +12,74 @@ Channels = Mapping[int, tuple[int, ...]]
 """Stage -> channel counts of the units in it."""
 
 Rounded: TypeAlias = Literal["groups", "group_width"]
-"""The fields that are mended, in order: where ``groups`` are given, the group width does not count."""
+"""The fields that are rounded, in order; ``groups`` override the group width."""
 
 Figures: TypeAlias = int | tuple[int, ...]
 """A group width, or numbers of groups."""
 
 
-def mend(unit: UnitSpec, channels: Channels) -> UnitSpec:
-    """Lower all groups and group widths, the unit's and the stages' own, as far as ``lowered`` says."""
+def round_groups(unit: UnitSpec, channels: Channels) -> UnitSpec:
+    """Round all groups and group widths of the unit and of its stages with ``round_down``."""
     for field in get_args(Rounded):
         unit = _round_field(unit, channels, field)
     return unit
 
 
 def is_rounded(field: str) -> TypeGuard[Rounded]:
-    """Whether ``field`` of a unit is among those mended."""
+    """Whether ``field`` of a unit is rounded."""
     return field in get_args(Rounded)
 
 
 def common_divisor(unit: UnitSpec, channels: Channels, field: Rounded, stage: int | None) -> int:
-    """Greatest common divisor of the channels that one group width, or number of groups, has to divide.
+    """Greatest common divisor of the channels that a group width, or a number of groups, has to divide.
 
     Args:
         unit: The unit with its overrides.
-        channels: Of the backbone.
-        field: Which of the two.
-        stage: Where it is an override; None for the unit's own, which holds in all stages that do not
-            override it.
+        channels: Channels of the backbone by stage.
+        field: Name of the field.
+        stage: The stage of an override; None for the unit's own field, which applies in all stages
+            without an override.
 
     Returns:
-        The divisor; 0 when no unit concerned looks at the field, so that any figure will do.
+        The divisor; 0 if no unit uses the field, so that any value is valid.
     """
     own = {number for number, override in unit.stages if getattr(override, field) is not None}
     concerned = [s for s in channels if (s not in own if stage is None else s == stage)]
     return math.gcd(*_grouped(unit, channels, field, concerned))
 
 
-def all_lowered(asked: Figures, divisor: int) -> Figures:
-    """``asked``, each of its figures lowered."""
+def all_rounded(asked: Figures, divisor: int) -> Figures:
+    """``asked`` with each value rounded down."""
     if isinstance(asked, tuple):
-        return tuple(lowered(one, divisor) for one in asked)
-    return lowered(asked, divisor)
+        return tuple(round_down(one, divisor) for one in asked)
+    return round_down(asked, divisor)
 
 
-def lowered(asked: int, divisor: int) -> int:
-    """The largest divisor of ``divisor`` not above ``asked``; any number divides 0."""
+def round_down(asked: int, divisor: int) -> int:
+    """The largest divisor of ``divisor`` that is at most ``asked``; any number divides 0."""
     if divisor == 0:
         return asked
     return next(figure for figure in range(min(asked, divisor), 0, -1) if divisor % figure == 0)
 
 
 def _round_field(unit: UnitSpec, channels: Channels, field: Rounded) -> UnitSpec:
-    def mended(part: UnitSpec | UnitOverride, stage: int | None) -> dict[str, object]:
+    def rounded(part: UnitSpec | UnitOverride, stage: int | None) -> dict[str, object]:
         asked = getattr(part, field)
         if asked is None:
             return {}
-        return {field: all_lowered(asked, common_divisor(unit, channels, field, stage))}
+        return {field: all_rounded(asked, common_divisor(unit, channels, field, stage))}
 
     stages = tuple(
-        (stage, override.model_copy(update=mended(override, stage)))
+        (stage, override.model_copy(update=rounded(override, stage)))
         for stage, override in unit.stages
     )
-    return unit.model_copy(update={**mended(unit, None), "stages": stages})
+    return unit.model_copy(update={**rounded(unit, None), "stages": stages})
 
 
 def _grouped(
     unit: UnitSpec, channels: Channels, field: Rounded, stages: Iterable[int]
 ) -> Iterable[int]:
-    """Channel counts of those units that look at ``field``."""
+    """Channel counts of the units that use ``field``."""
     for stage in stages:
         here = unit.at(stage)
         if field == "group_width" and here.groups:

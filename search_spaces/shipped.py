@@ -1,4 +1,4 @@
-"""The spaces that come with the program, and any other from its file."""
+"""The shipped search spaces, and spaces from files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         name_or_path: A name in SPACES, or a path: it has a "/" in it or ends in .yaml or .yml.
 
     Raises:
-        InvalidInput: No such space or file, or an error in the file; one line with the place in it.
+        InvalidInput: The space or file does not exist, or has an error; one line with the position.
     """
     is_path = "/" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
     if not is_path and name_or_path not in SPACES:

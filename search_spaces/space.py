@@ -1,4 +1,4 @@
-"""SearchSpace: the networks a definition spans, and their way to and from Optuna."""
+"""SearchSpace: the networks of a definition, and their conversion to and from Optuna."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 class SearchSpace:
     """All networks that a definition allows.
 
-    Unbound, it is for ArchSpec's defaults (ImageNet); ``bind`` gives it the data set's figures.
+    An unbound space has ArchSpec's defaults (ImageNet); ``bind`` sets the figures of a data set.
 
     Args:
-        definition: What is fixed and what varies.
-        data: What the data set decides (of fields.DATA_FIELDS); ``bind`` is the usual way to give it.
+        definition: The fixed and the varied fields.
+        data: The values of fields.DATA_FIELDS from the data set; ``bind`` usually gives them.
 
     Raises:
-        InvalidInput: Some assignment names a network that does not exist (a width the backbone does not
-            come in, a stage it does not have), or the data contradicts what is fixed.
+        InvalidInput: An assignment is no network (the backbone lacks the width or the stage), or the
+            data contradict a fixed field.
     """
 
     def __init__(self, definition: SpaceDefinition, data: Mapping[str, int] | None = None) -> None:
@@ -49,7 +49,7 @@ class SearchSpace:
             input_size: Side of an image, in pixels.
 
         Raises:
-            InvalidInput: A figure is impossible, or the space fixes another.
+            InvalidInput: A value is impossible, or the space fixes another one.
         """
         data = {
             "num_classes": num_classes,
@@ -59,17 +59,17 @@ class SearchSpace:
         return SearchSpace(self.definition, data)
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every parameter, in force or not, so that samplers without conditions work too."""
+        """Every parameter, active or not, so that samplers without conditions work, too."""
         return {one.parameter: one.domain.distribution for one in self._alternatives()}
 
     def from_params(self, params: Mapping[str, Any]) -> ArchSpec:
-        """The network that Optuna's parameters name.
+        """The network of Optuna's parameters.
 
-        Parameters not in force are ignored, as are names the space does not know. A group width that
-        does not divide the channels is lowered to the next that does.
+        Inactive and unknown parameters are ignored. A group width that does not divide the channels is
+        rounded down to a divisor.
 
         Raises:
-            InvalidInput: A parameter in force is missing or none of the space's.
+            InvalidInput: An active parameter is missing or not in its domain.
         """
         values = dict(self._base)
         for variable in self._variables:
@@ -86,14 +86,14 @@ class SearchSpace:
         return assemble(values)
 
     def to_params(self, spec: ArchSpec) -> dict[str, Any]:
-        """Parameters that name the same network as ``spec``: one with an equal key.
+        """Parameters of the same network as ``spec``, with an equal key.
 
         Returns:
-            Every parameter; those not in force have their first value.
+            Every parameter; inactive ones have their first value.
 
         Raises:
-            InvalidInput: The network is not in the space. In a space of more than
-                ``locating.SCAN_LIMIT`` assignments: or it is there under other values than ``spec``'s.
+            InvalidInput: The network is not in the space; or, with more than ``locating.SCAN_LIMIT``
+                assignments, it has other field values there.
         """
         try:
             values = locate(spec, self._variables, self._base)
@@ -107,15 +107,15 @@ class SearchSpace:
         return params
 
     def sample(self, rng: random.Random) -> ArchSpec:
-        """A network, each parameter drawn on its own: uniform over parameters, not over networks."""
+        """A random network; each parameter is uniform, which is not uniform over networks."""
         return self.from_params(
             {one.parameter: one.domain.draw(rng) for one in self._alternatives()}
         )
 
     def size(self) -> int | None:
-        """Assignments of the parameters in force; None when a range without step makes them endless.
+        """Number of assignments of the active parameters; None with a continuous range.
 
-        At least the number of networks: different assignments may come to the same one.
+        It is at least the number of networks: different assignments may be the same network.
         """
         try:
             return count(self._variables, self._base)
@@ -126,9 +126,9 @@ class SearchSpace:
         """Every network once, always in the same order.
 
         Raises:
-            InvalidInput: The space is endless.
+            InvalidInput: The space has a continuous range.
         """
-        # Counted here, so that the error comes with the call and not after some networks.
+        # Counted here, so that the call raises the error, and not a later step of the iteration.
         count(self._variables, self._base)
         return self._networks()
 

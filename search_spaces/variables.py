@@ -1,4 +1,4 @@
-"""Variables: one varied field each, with the alternatives that may be in force."""
+"""Variables: varied fields with their alternatives."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEYS = ("choice", "int", "float", "step", "log", "when")
 
 @dataclass(frozen=True)
 class Alternative:
-    """One Optuna parameter: a domain, and when it is the field's.
+    """One Optuna parameter: a domain and its conditions.
 
     Attributes:
-        parameter: Its name for Optuna: the path, with ``[i]`` when the field has several.
+        parameter: Its name in Optuna: the path, with ``[i]`` if the field has several alternatives.
         domain: The values.
-        when: Requirements that must all hold; empty: always in force.
+        when: Requirements that must all hold; empty: always active.
     """
 
     parameter: str
@@ -30,7 +30,7 @@ class Alternative:
     when: tuple[Requirement, ...]
 
     def to_raw(self) -> dict[str, Any]:
-        """The entry as it stands in a YAML file."""
+        """The entry as in a YAML file."""
         raw = self.domain.to_raw()
         if self.when:
             raw["when"] = {requirement.path: requirement.to_raw() for requirement in self.when}
@@ -43,7 +43,7 @@ class Variable:
 
     Attributes:
         field: The field.
-        alternatives: At least one; the first whose ``when`` holds is in force.
+        alternatives: At least one; the first whose ``when`` holds is active.
     """
 
     field: SpecField
@@ -56,32 +56,32 @@ class Variable:
 
     @property
     def depends(self) -> list[str]:
-        """Paths its conditions look at."""
+        """Paths that its conditions depend on."""
         return [need.path for choice in self.alternatives for need in choice.when]
 
     def in_force(self, values: Values) -> Alternative | None:
-        """The alternative that holds given the fields it depends on; None: the field's default."""
+        """The active alternative, given the fields it depends on; None: the field has its default."""
         for alternative in self.alternatives:
             if all(need.holds(values) for need in alternative.when):
                 return alternative
         return None
 
     def options(self, values: Values) -> Sequence[Value | None]:
-        """What the field may be given the fields it depends on.
+        """The possible values, given the fields that the variable depends on.
 
         Raises:
-            InvalidInput: There is no end to it.
+            InvalidInput: The active range is continuous.
         """
         alternative = self.in_force(values)
         return (values[self.path],) if alternative is None else alternative.domain.values()
 
     def probes(self, values: Values) -> Sequence[Value | None]:
-        """As ``options``, with a few samples in place of an endless range."""
+        """As ``options``, with a few samples of a continuous range."""
         alternative = self.in_force(values)
         return (values[self.path],) if alternative is None else alternative.domain.probes()
 
     def to_raw(self) -> Any:
-        """The field's entry, or list of entries, as it stands in a YAML file."""
+        """The field's entry, or list of entries, as in a YAML file."""
         entries = [alternative.to_raw() for alternative in self.alternatives]
         return entries if len(entries) > 1 else entries[0]
 
@@ -90,7 +90,7 @@ def variable_from(path: str, raw: object) -> Variable:
     """Read one line of ``vary``.
 
     Raises:
-        InvalidInput: One line with the place in the file.
+        InvalidInput: One line with the position in the file.
     """
     where = f"vary.{path}"
     try:
@@ -111,27 +111,27 @@ def variable_from(path: str, raw: object) -> Variable:
     for index, alternative in enumerate(alternatives[:-1]):
         if not alternative.when:
             raise InvalidInput(
-                f"{where}.{index + 1}: never in force, as the entry before it has no when"
+                f"{where}.{index + 1}: never active, since the entry before it has no when"
             )
     return Variable(field, alternatives)
 
 
 def in_order(variables: Mapping[str, Variable], known: Iterable[str]) -> tuple[Variable, ...]:
-    """Sort variables so that each comes after those its conditions look at.
+    """Sort variables so that each follows those that its conditions depend on.
 
     Args:
-        variables: By path.
-        known: Further paths that a condition may look at: fixed ones and the data set's.
+        variables: Variables by path.
+        known: Further paths that a condition may depend on: fixed ones and the data set's.
 
     Raises:
-        InvalidInput: A condition looks at a path that is neither, or at itself in a circle.
+        InvalidInput: A condition depends on an unknown path, or on itself in a cycle.
     """
     known = list(dict.fromkeys([*variables, *known]))
     for variable in variables.values():
         for alternative in variable.alternatives:
             for need in alternative.when:
                 if need.path not in known:
-                    # In the file an alternative's number is a step of the path, as everywhere in YAML.
+                    # The number of an alternative is part of its path in the file.
                     entry = alternative.parameter.replace("[", ".").removesuffix("]")
                     raise InvalidInput(
                         f"vary.{entry}.when.{need.path}: neither fixed nor varied here; "

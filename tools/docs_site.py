@@ -1,7 +1,7 @@
 """Hooks of the documentation site (mkdocs.yml): one set of pages for the repository view and the site.
 
 A page links to files as they lie in the repository. These hooks turn such links into links of the site.
-README.md is its first page. Other pages and sources outside ``docs/`` become part of the site when one
+README.md is its first page. Other pages and sources outside ``docs/`` become part of it when a page
 links to them. The references of the command line and the Python API come from the program itself.
 """
 

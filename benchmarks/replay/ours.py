@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,21 +11,17 @@ from replay.trace import Searcher, Step, Trace
 
 from nas.cost import Budgets
 from nas.data import DataConfig
-from nas.runs import RunFolder, TrialFolder
+from nas.runs import RunFolder
 from nas.search.candidates import Candidates
 from nas.search.config import SearchConfig
 from nas.search.early_stopping.pareto import chance_error, chance_loss
-from nas.search.executors import Finished
-from nas.search.loop import Search
-from nas.search.proposer import Proposer
-from nas.search.strategy import make_strategy
+from nas.search.evaluators import Simulation, curves_of
+from nas.search.evaluators.simulate import Curve
+from nas.search.loop import make_search
 from nas.search.view import Status
-from nas.training import EpochMetrics, TrainJob
 from search_spaces import SearchSpace
 
 COSTS = ("mflops",)
-MEMORY = Path("/dev/shm")
-"""Where there is such a folder, metrics of a replay are written to memory and not to the disk."""
 
 
 class _Silent:
@@ -46,69 +40,13 @@ class _Silent:
         return None
 
 
-@dataclass
-class ReplayExecutor:
-    """Looks trainings up, in simulated time.
-
-    Attributes:
-        table: The curves.
-        workers: Trainings at a time.
-        now: Simulated seconds so far.
-        ends: (second, number, key, epoch) of every epoch that was trained.
-    """
-
-    table: CurveTable
-    workers: int
-    now: float = 0.0
-    ends: list[tuple[float, int, str, int]] = field(default_factory=list)
-    _jobs: dict[int, tuple[float, TrainJob]] = field(default_factory=dict)
-    _trained: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def free(self) -> int:
-        """Idle workers."""
-        return self.workers - len(self._jobs)
-
-    @property
-    def running(self) -> tuple[int, ...]:
-        """Trials in training."""
-        return tuple(self._jobs)
-
-    def start(self, number: int, job: TrainJob) -> None:
-        """Train until ``job.stop_epoch``, from where the trial was left."""
-        assert job.stop_epoch is not None
-        key, done = job.spec.key, self._trained.get(number, 0)
-        pace = self.table.seconds[key]
-        for epoch in range(done + 1, job.stop_epoch + 1):
-            self.ends.append((self.now + pace * (epoch - done), number, key, epoch))
-        self._jobs[number] = (self.now + pace * (job.stop_epoch - done), job)
-
-    def wait(self, seconds: float) -> list[Finished]:
-        """The training that ends first."""
-        number = min(self._jobs, key=lambda one: (self._jobs[one][0], one))
-        self.now, job = self._jobs.pop(number)
-        assert job.stop_epoch is not None
-        self._trained[number] = job.stop_epoch
-        curve = self.table.errors[job.spec.key][: job.stop_epoch]
-        # Where a table has no losses, errors in their place, so scaled that guessing is guessing.
-        classes = job.spec.num_classes
-        stand_in = curve * chance_loss(classes) / chance_error(classes)
-        losses = self.table.losses.get(job.spec.key, stand_in)
-        lines = [
-            EpochMetrics(epoch=epoch, train_loss=loss, val_error=error, val_loss=1.0, seconds=1.0)
-            for epoch, (error, loss) in enumerate(
-                zip(curve.tolist(), losses.tolist(), strict=False), 1
-            )
-        ]
-        # Not synced to the disk, as a real training's would be: nothing is to survive here.
-        job.folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines)
-        TrialFolder(job.folder).metrics.write_text(text, encoding="utf-8")
-        return [Finished(number, ended_well=True)]
-
-    def stop(self) -> None:
-        """Nothing runs."""
-        self._jobs.clear()
+def curves(table: CurveTable) -> Curve:
+    """The curves of a table. Where it has no losses: errors, so scaled that guessing is guessing."""
+    classes = next(iter(table.specs.values())).num_classes
+    scale = chance_loss(classes) / chance_error(classes)
+    errors = {key: one.tolist() for key, one in table.errors.items()}
+    losses = {key: table.losses.get(key, one * scale).tolist() for key, one in table.errors.items()}
+    return curves_of(errors, losses, table.seconds)
 
 
 def run(
@@ -140,23 +78,13 @@ def run(
     fitting = {key: table.specs[key] for key in sorted(table.feasible)}
     candidates = Candidates(fitting, complete=True, costs=config.costs)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
-    strategy = make_strategy(config, candidates)
     study = optuna.create_study(directions=["minimize"] * 2)
-    executor = ReplayExecutor(table, workers)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        search = Search(
-            config=config,
-            run=RunFolder(Path(folder)),
-            proposer=Proposer(study, config, space, candidates, strategy.searcher),
-            executor=executor,
-            view=_Silent(),
-            reference=config.reference_point,
-            rule=strategy.rule,
-        )
-        search()
+    simulation = Simulation(curves(table), workers)
+    run = RunFolder(Path("replay"))  # nothing is written there
+    make_search(config, run, space, candidates, study, simulation, _Silent())()
     steps = tuple(
         Step(time, epochs, key, trained, number)
-        for epochs, (time, number, key, trained) in enumerate(sorted(executor.ends), 1)
+        for epochs, (time, number, key, trained) in enumerate(sorted(simulation.ends), 1)
     )
     return Trace(f"{sampler}, {early_stopping}", seed, workers, steps)
 

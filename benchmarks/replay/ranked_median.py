@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
-from optuna._hypervolume.hssp import _solve_hssp_on_unique_loss_vals
-from optuna.study._multi_objective import _fast_non_domination_rank
+
+from nas.study import best_subset, pareto_layers
 
 STARTUP = 5
 """Trials that end before any is pruned: the default of Optuna's MedianPruner."""
@@ -54,7 +54,7 @@ class RankedMedian:
         others = sorted(other for other in values if other != number)
         numbers = [*others, number]
         points = np.array([values[other] for other in numbers])
-        layers = _fast_non_domination_rank(points)
+        layers = pareto_layers(points)
         ranks = layers.astype(float)
         if layers[-1] == 0:
             ranks[-1] -= 1  # so that one on the front is never pruned
@@ -74,6 +74,6 @@ def _by_contribution(points: np.ndarray) -> np.ndarray:
     indices = np.arange(len(unique))
     if len(unique) > 1:
         # Asked for all of them, Optuna's function would give them unordered.
-        first = _solve_hssp_on_unique_loss_vals(unique, indices, len(unique) - 1, reference)
+        first = best_subset(unique, len(unique) - 1, reference)
         indices = np.concatenate([first, np.setdiff1d(indices, first)])
     return np.concatenate([np.flatnonzero(which.reshape(-1) == index) for index in indices])

@@ -1,7 +1,7 @@
 """The backbones that an ArchSpec can name.
 
-A new one is one file, which registers it itself (docs/howto/own_backbone.md), or, to come with the
-program, one file and one line here.
+A new backbone is one file that registers it (docs/howto/own_backbone.md). A backbone of the program
+itself also needs one line here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every backbone is: a plain torchvision network and its insertion points."""
+"""The interface of backbones: a plain torchvision network and its insertion points."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:  # the functions import it themselves: a stored network is rea
     from torch import nn
 
 SMALL_INPUT = 64
-"""Side in pixels up to which an image is small: ShuffleNetV2 and ResNet then drop their max-pool."""
+"""Largest side in pixels of a small image, for which ShuffleNetV2 and ResNet drop their max-pool."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The figures a plain network is made from; sides in pixels."""
+    """The figures that determine a plain network; sides in pixels."""
 
     width: float
     num_classes: int
@@ -35,13 +35,13 @@ class ModulePaths:
     Attributes:
         stage: Stage of the network, as ``unit.stages`` in an ArchSpec counts them.
         index: Number of the block in its stage, from 0.
-        conv: The convolution that sees more than one pixel.
+        conv: The spatial convolution.
         norm: Its BatchNorm.
         block: The block, whose output other blocks read; None for a convolution on a block's shortcut,
             where a unit can only replace the convolution.
         entry: First module of the branch that the convolution is on.
         exit: Last module of that branch, before the addition or concatenation.
-        exit_norm: Last BatchNorm of the branch; nothing but ReLUs comes between it and the exit.
+        exit_norm: Last BatchNorm of the branch; only ReLUs lie between it and the exit.
         shortcut: The module on the shortcut, or the path where one can be put; None if neither exists.
     """
 
@@ -57,10 +57,10 @@ class ModulePaths:
 
 
 class Backbone(ABC):
-    """One family of networks, built on torchvision's own classes."""
+    """One family of networks, built from torchvision's classes."""
 
     widths: tuple[float, ...] | None = None
-    """The widths that exist; None: any."""
+    """The possible width multipliers; None: any."""
 
     def check(self, geometry: Geometry) -> None:
         """Raise InvalidInput when the family has no network of this geometry."""
@@ -74,11 +74,11 @@ class Backbone(ABC):
 
     @abstractmethod
     def stem(self) -> str:
-        """Path of the first convolution, the one that sees the image."""
+        """Path of the first convolution, which reads the image."""
 
     @abstractmethod
     def classifier(self) -> str:
-        """Path of the last linear layer, the one that names the classes."""
+        """Path of the last linear layer, which computes the logits."""
 
     @abstractmethod
     def module_paths(self, model: nn.Module) -> list[ModulePaths]:
@@ -89,8 +89,8 @@ def depthwise_pairs(block: nn.Module, path: str) -> Iterator[tuple[str, str]]:
     """Paths of every depthwise convolution larger than 1x1 in ``block`` and of the BatchNorm after it.
 
     Args:
-        block: Some part of a network.
-        path: Its path there; those of the answer start with it.
+        block: A part of a network.
+        path: Its path there, the prefix of the results.
     """
     from torch import nn
 
@@ -119,8 +119,8 @@ def branch_ends(branch: nn.Sequential, path: str) -> tuple[str, str, str]:
 def adapt_stem(model: nn.Module, path: str, geometry: Geometry) -> None:
     """Give the first convolution, at ``path``, the image's channels and the wanted stride.
 
-    The layer is only replaced when its weight has to change shape, so that a network for colour images
-    keeps torchvision's initialisation draw for draw.
+    The layer is replaced only if the shape of its weight changes. A network for colour images thus keeps
+    exactly torchvision's initialisation.
     """
     from torch import nn
 

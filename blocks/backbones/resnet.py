@@ -18,11 +18,11 @@ FIRST_STAGE = 2
 class ResNet(Backbone):
     """Bottleneck networks of one cardinality; stages 2 to 5 as the papers number them.
 
-    The units stand in place of (or around) the 3x3 convolution of each block. The stem's max-pool goes
-    for images of up to 64 pixels.
+    The units replace, or surround, the 3x3 convolution of each block. The stem has no max-pool for
+    images of up to 64 pixels.
 
     Args:
-        blocks: In each stage.
+        blocks: Number of blocks in each stage.
         groups: Cardinality G of the 3x3 convolutions, default 1.
         group_width: Their channels per group in the first stage, default 64; doubled in each stage.
     """
@@ -42,7 +42,7 @@ class ResNet(Backbone):
         return model
 
     def _published(self, num_classes: int) -> nn.Module:
-        """The network as published, but for its classes."""
+        """The network as published, with another number of classes."""
         model: nn.Module = TorchvisionResNet(
             Bottleneck,
             self._blocks,
@@ -83,7 +83,7 @@ class CifarResNet(ResNet):
     def make(self, geometry: Geometry) -> nn.Module:  # noqa: D102
         whole = TorchvisionResNet(
             Bottleneck,
-            # torchvision always makes four stages; the smallest fourth one is made and dropped.
+            # torchvision always builds four stages; the fourth is as small as possible and is dropped.
             [*self._blocks, 1],
             num_classes=geometry.num_classes,
             groups=self._groups,
@@ -101,10 +101,10 @@ class CifarResNet(ResNet):
 
 
 class WiderResNeXt50(ResNet):
-    """ResNeXt-50 (32x4d) with 17/16 of the channels everywhere behind the stem, as 34 groups.
+    """ResNeXt-50 (32x4d) with 17/16 of the channels after the stem, in 34 groups.
 
-    The "ResNeXt-50, wider" of SKNet's Table 3. The paper does not say what is wider there: this design
-    is inferred by counting, and others come to the printed figures, too.
+    This is "ResNeXt-50, wider" of SKNet's Table 3. The paper does not specify the wider layers: this
+    design is inferred from the printed counts, and other designs match them, too.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class WiderResNeXt50(ResNet):
             Bottleneck,
             self._blocks,
             groups=self._groups,
-            # torchvision takes it for stages of 64, 128, ... channels; these have 68, 136, ...
+            # torchvision's value is for stages of 64, 128, ... channels; these have 68, 136, ...
             width_per_group=self._group_width * 16 / 17,
         )
         whole: nn.Module = model
@@ -140,7 +140,7 @@ BACKBONES: dict[str, ResNet] = {
     "resnext26": ResNet([2, 2, 2, 2], groups=32, group_width=4),
     "resnext50": ResNet([3, 4, 6, 3], groups=32, group_width=4),
     "resnext50_36x4d": ResNet([3, 4, 6, 3], groups=36, group_width=4),
-    "resnext50_wider": WiderResNeXt50(),  # inferred by counting
+    "resnext50_wider": WiderResNeXt50(),  # inferred from the printed counts
     "resnext56": ResNet([3, 4, 8, 3], groups=32, group_width=4),
     "resnext101": ResNet([3, 4, 23, 3], groups=32, group_width=4),
     "resnext29_16x32d": CifarResNet([3, 3, 3], groups=16, group_width=32),

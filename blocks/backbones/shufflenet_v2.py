@@ -17,7 +17,7 @@ from blocks.backbones.base import (
 
 REPEATS = [4, 8, 4]
 CHANNELS = {
-    0.25: [24, 24, 48, 96, 512],  # not in the paper: for devices that 0.5x is too large for
+    0.25: [24, 24, 48, 96, 512],  # not in the paper; for small devices
     0.5: [24, 48, 96, 192, 1024],
     1.0: [24, 116, 232, 464, 1024],
     1.5: [24, 176, 352, 704, 1024],
@@ -26,7 +26,7 @@ CHANNELS = {
 
 
 class ShuffleNetV2(Backbone):
-    """Stages 2, 3 and 4 as the paper numbers them; the stem's max-pool goes for small images."""
+    """Stages 2, 3 and 4 as the paper numbers them; the stem has no max-pool for small images."""
 
     widths = tuple(CHANNELS)
 

@@ -1,4 +1,4 @@
-"""Networks rewritten for inference: the same functions in fewer and faster operations."""
+"""Rewrites networks for inference: the same functions in fewer and faster operations."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ UNITS = (SelectiveKernel, FusedSelectiveKernel, MergedSelectiveKernel)
 
 
 def fold_batch_norms(model: nn.Module) -> None:
-    """Fold, in place, every BatchNorm that alone reads the output of a Conv2d.
+    """Fold, in place, every BatchNorm that is the only reader of the output of a Conv2d.
 
-    Which reads which is taken from a trace of the forward pass, not from names or the order of modules.
-    SK units are left to ``FusedSelectiveKernel``; a BatchNorm without running statistics stays.
+    A trace of the forward pass shows which module reads which output. ``FusedSelectiveKernel`` handles
+    SK units. A BatchNorm without running statistics stays.
 
     Args:
         model: In evaluation mode.
@@ -28,27 +28,27 @@ def fold_batch_norms(model: nn.Module) -> None:
     """
     try:
         graph = _Tracer().trace(model)
-    except Exception as error:  # of whatever the model does with what is no tensor
+    except Exception as error:  # a model may do anything with values that are not tensors
         raise InvalidInput(
-            f"model: its forward pass cannot be traced ({error}); allowed: one that takes the same path "
+            f"model: its forward pass cannot be traced ({error}); allowed: one that has the same path "
             "for every input"
         ) from error
     pairs = [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
     for conv_path, norm_path in pairs:
         conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
-        # An identity, not nothing: a forward pass may count the layers of a sequence.
+        # An identity stays: a forward pass may count the layers of a sequence.
         exchange(model, {conv: fold(conv, norm), norm: nn.Identity()})
 
 
 class _Tracer(fx.Tracer):
-    """Does not look into SK units."""
+    """A tracer that treats an SK unit as one module."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return isinstance(module, UNITS) or super().is_leaf_module(module, name)
 
 
 def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] | None:
-    """The names of a convolution and its BatchNorm when ``node`` is one that can be folded."""
+    """The names of a convolution and its BatchNorm if ``node`` is a BatchNorm that can be folded."""
     if node.op != "call_module" or len(node.args) != 1:
         return None
     before = node.args[0]
@@ -62,6 +62,6 @@ def _pair(model: nn.Module, graph: fx.Graph, node: fx.Node) -> tuple[str, str] |
     if any(
         other.op == "get_attr" and f"{other.target}".startswith(f"{conv}.") for other in graph.nodes
     ):
-        return None  # Somebody else reads the weights of the convolution.
+        return None  # Another module shares the weights of the convolution.
     calls = [other.target for other in graph.nodes if other.op == "call_module"]
     return None if calls.count(conv) > 1 or calls.count(norm) > 1 else (conv, norm)

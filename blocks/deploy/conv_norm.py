@@ -1,4 +1,4 @@
-"""A convolution and the BatchNorm behind it as one convolution."""
+"""Folds a convolution and the BatchNorm after it into one convolution."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from blocks.units.depthwise import BranchConv2d
 
 CONVS = (nn.Conv2d, BranchConv2d)
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
-"""These and no classes made from them, which may compute something else."""
+"""The exact classes: a subclass may compute something else."""
 
 
 def is_plain(module: nn.Module) -> bool:
-    """Whether nothing but its class says what the module computes: no hook changes it."""
+    """Whether the class alone determines what the module computes: it has no hooks."""
     return not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
 
 
 def can_fold(conv: nn.Module, norm: nn.Module) -> bool:
-    """Whether ``norm`` is a BatchNorm with running statistics, ``conv`` a Conv2d, both as they come."""
+    """Whether ``norm`` is a BatchNorm with running statistics and ``conv`` a Conv2d, both unchanged."""
     kinds = type(conv) in CONVS and type(norm) in NORMS
     return kinds and norm.running_mean is not None and is_plain(conv) and is_plain(norm)
 
 
 def fold(conv: nn.Module, norm: nn.Module) -> nn.Conv2d:
-    """``norm(conv(x))`` of evaluation mode as one convolution with a bias; both are left as they are.
+    """``norm(conv(x))`` in evaluation mode as one convolution with a bias; both modules are unchanged.
 
     Raises:
         InvalidInput: Not a Conv2d and a BatchNorm with running statistics.

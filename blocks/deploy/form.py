@@ -1,13 +1,13 @@
-"""Where a rewritten network runs."""
+"""The forms of a rewritten network, one per kind of runtime."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
 Form: TypeAlias = Literal["pytorch", "graph", "ncnn"]
-"""What is fast differs between them; the function is the same.
+"""The forms compute the same function; each is fast in its runtime.
 
-pytorch: run by PyTorch, which pays for every map that is written. graph: exported by torch.export, for
-ONNX Runtime, XNNPACK and others, which pay for every operator and have no tensors of five dimensions.
-ncnn: traced for pnnx, which recognises some patterns and makes one operator of each.
+pytorch: run by PyTorch, where every written map costs time. graph: exported by torch.export, for ONNX
+Runtime, XNNPACK and others, where every operator costs time and tensors have at most four dimensions.
+ncnn: traced for pnnx, which turns some patterns into one operator each.
 """

@@ -1,4 +1,4 @@
-"""From a trained network to the one that is deployed."""
+"""Rewrites a trained network for deployment."""
 
 from __future__ import annotations
 
@@ -22,33 +22,32 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn.Module:
-    """Rewrite ``model`` for inference; every rewrite is exact up to the rounding of floats.
+    """Rewrite ``model`` for inference; every rewrite is exact up to floating-point rounding.
 
     * Every BatchNorm that follows a convolution is folded into it.
-    * The select matrices of an SK unit with two branches become their difference; with more branches
-      their rows are put in the order in which the softmax runs over the last axis.
-    * ShuffleNetV2 shuffles its channels in four dimensions and slices instead of splitting, which the
-      mobile runtimes have; channels inside its units are padded with zeros to a number that their fast
-      kernels take.
+    * The select matrices of an SK unit with two branches become their difference. With more branches
+      their rows are reordered so that the softmax runs over the last axis.
+    * ShuffleNetV2 shuffles its channels in four dimensions, and slices instead of splitting, as mobile
+      runtimes need it. Channels inside its units are padded with zeros to a number that is fast there.
 
     Args:
-        model: Of ``blocks.build``, or a module with such units in it. It is left as it is.
-        form: Where the network will run, default "pytorch"; every form runs everywhere, not as fast.
-        merge: Replace SK units without ReLU in their branches, all depthwise, by one depthwise
-            convolution with a kernel a sample. Not for runtimes that need constant weights, which are
-            all mobile ones. Off by default: on a CPU it takes 1.7 to 1.9 times as long on the mean of
-            many shapes, and is faster for some large batches of large maps (docs/results/sk_unit).
+        model: A network of ``blocks.build``, or a module with such units in it. It is not changed.
+        form: The kind of runtime, default "pytorch". Every form runs in every runtime, but slower.
+        merge: Replace SK units whose branches are depthwise and have no ReLU by one depthwise
+            convolution with one kernel per sample. Mobile runtimes need constant weights and cannot run
+            it. Off by default: on a CPU it takes 1.7 to 1.9 times as long on the mean of many shapes,
+            and is faster for some large batches of large maps (docs/results/sk_unit).
 
     Returns:
         A copy in evaluation mode, without gradients, that maps the same inputs to the same outputs.
 
     Raises:
-        InvalidInput: An unknown form; a forward pass that depends on the values it computes; an SK unit
-            with another norm than BatchNorm with running statistics.
+        InvalidInput: The form is unknown, the forward pass depends on the values it computes, or an SK
+            unit has another norm than a BatchNorm with running statistics.
     """
     if form not in get_args(Form):
         raise InvalidInput(f"form: {form!r}; allowed: {', '.join(get_args(Form))}")
-    # The model may itself be one of the modules that are replaced.
+    # The model itself may be one of the replaced modules.
     holder = nn.Sequential(copy.deepcopy(model).eval().requires_grad_(False))
     fold_batch_norms(holder)
     _rewritten(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
@@ -58,9 +57,9 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
 
 
 def _rewritten(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Module]) -> None:
-    """Put what ``rewrite`` gives in the place of every module of ``kind``.
+    """Replace every module of ``kind`` by the result of ``rewrite``.
 
-    Of this class, or of one made from it that has its forward pass: another computes something else.
+    A subclass is replaced only if it has the same forward pass.
     """
     found = [
         module

@@ -1,4 +1,4 @@
-"""An SK unit whose branches are linear, as one depthwise convolution with a kernel for every sample."""
+"""An SK unit with linear branches as one depthwise convolution with one kernel per sample."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MergedSelectiveKernel(nn.Module):
         input (B, C, H, W), B at least 1 -> output as the unit. A trace of it holds for its own B only.
 
     Args:
-        unit: One for which ``can_merge`` holds.
+        unit: An SK unit for which ``can_merge`` holds.
     """
 
     def __init__(self, unit: FusedSelectiveKernel) -> None:
@@ -76,18 +76,18 @@ class MergedSelectiveKernel(nn.Module):
         return merged.view(batch, channels, *merged.shape[2:])
 
     def window_sums(self, x: Tensor) -> tuple[Tensor, int]:
-        """(B, C, K, K): what each tap of the kernel sees of ``x``, summed; and the output's pixels."""
+        """Sums of ``x`` over the window of each tap, (B, C, K, K), and the number of output pixels."""
         rows, columns = (self._windows(size, x) for size in x.shape[2:])
         return rows @ x @ columns.T, self._outputs(x.shape[2]) * self._outputs(x.shape[3])
 
     def _windows(self, size: int, like: Tensor) -> Tensor:
-        """(K, size): 1 where tap k meets position i for some output."""
+        """(K, size): 1 if tap k reads position i for some output, else 0."""
         first = torch.arange(self._outputs(size), device=like.device) * self.stride
         taps = torch.arange(self.side, device=like.device) - self.side // 2
         positions = taps[:, None] + first
         inside = (positions >= 0) & (positions < size)
         windows = like.new_zeros(self.side, size)
-        # Each position of a tap is met by one output only, so nothing is written twice but outside.
+        # Each position of a tap belongs to one output only; only positions outside are written twice.
         return windows.scatter_add_(1, positions.clamp(0, size - 1), inside.to(like.dtype))
 
     def _outputs(self, size: int) -> int:

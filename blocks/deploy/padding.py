@@ -1,4 +1,4 @@
-"""Channels of zeros, so that a runtime's fast kernels take the rest."""
+"""Pads channels with zeros to widths that the fast kernels of the runtimes support."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch import nn
 from blocks.deploy.selective_kernel import FusedSelectiveKernel
 
 BLOCK = 16
-"""Channels that ONNX Runtime's blocked kernels take at a time with AVX-512; those of AVX2, NEON, XNNPACK
-and ncnn take 8 or 4. Other widths leave these kernels: for a slow path in ONNX Runtime, for one
-convolution a channel in ncnn where the kernel is dilated."""
+"""Block of channels of ONNX Runtime's kernels with AVX-512; it is 8 or 4 with AVX2, NEON, XNNPACK and
+ncnn. Other widths take a slow path in ONNX Runtime, and one convolution per channel in ncnn if the
+kernel is dilated."""
 
 SMALLER_BLOCK = 8
 MOST_PADDING = 1 / 8
-"""More channels than this share are not worth the larger block."""
+"""Largest share of padded channels; more of them cost more than the larger block saves."""
 
 
 def padded_width(channels: int) -> int:
-    """The number of channels that ``channels`` are padded to."""
+    """The padded number of channels."""
     wide = -(-channels // BLOCK) * BLOCK
     if wide - channels <= MOST_PADDING * channels:
         return wide
@@ -26,15 +26,15 @@ def padded_width(channels: int) -> int:
 
 
 def pad_inner_channels(branch: nn.Sequential) -> nn.Sequential:
-    """Widen what lies between the two 1x1 convolutions of ShuffleNetV2's branch.
+    """Widen the layers between the two 1x1 convolutions of ShuffleNetV2's branch.
 
-    The added channels are zero from the first convolution on, through its ReLU and through the depthwise
-    convolution or SK unit, and the last convolution multiplies them by zero: the function is the same,
-    with more multiply-adds and without the slow paths.
+    The added channels are zero after the first convolution, its ReLU and the depthwise convolution or SK
+    unit, and the last convolution multiplies them by zero. The function is the same, with more
+    multiply-adds and without the slow paths.
 
     Args:
         branch: (1x1 convolution, ReLU, depthwise convolution or SK unit, 1x1 convolution, ReLU), the
-            BatchNorms folded into it. Another sequence is left as it is.
+            BatchNorms folded. Another sequence is not changed.
 
     Returns:
         A new sequence, or ``branch``.

@@ -1,4 +1,4 @@
-"""An SK unit for inference: BatchNorms and select matrices folded, as few operations as it takes."""
+"""An SK unit for inference, with folded BatchNorms and select matrices and few operations."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from blocks.units.selective_kernel import SelectiveKernel
 
 
 class FusedSelectiveKernel(nn.Module):
-    """What a SelectiveKernel computes in evaluation mode (SKNet, Sec. 3.1), by folded weights.
+    """A SelectiveKernel in evaluation mode (SKNet, Sec. 3.1) with folded weights.
 
-    With two branches one matrix, the difference of the two select matrices, gives the attention of the
-    second branch as a sigmoid, and the unit is ``y0 + a (y1 - y0)``: no softmax. With more, the rows of
-    the select matrices are ordered (C, M), so that the softmax runs over the last axis.
+    With two branches, one matrix (the difference of the two select matrices) gives the attention of the
+    second branch as a sigmoid, and the unit is ``y0 + a (y1 - y0)``, without a softmax. With more
+    branches, the rows of the select matrices have the order (C, M), so that the softmax runs over the
+    last axis.
 
-    Run by PyTorch, the branches' means are summed, since it pays for every map; elsewhere the branches
-    are summed before the mean, since a runtime pays for every operator.
+    In PyTorch every map costs time, so the means of the branches are summed. In other runtimes every
+    operator costs time, so the branches are summed before the mean.
 
     Shapes:
         input (B, C, H, W) -> output (B, C, ceil(H / stride), ceil(W / stride)), as the SelectiveKernel.
 
     Args:
-        unit: With the weights to fold; left as it is.
-        form: For which runtime.
+        unit: The unit with the weights to fold; it is not changed.
+        form: The kind of runtime.
 
     Raises:
-        InvalidInput: The unit was changed into something that this module does not compute.
+        InvalidInput: The unit has other layers, hooks or methods than a SelectiveKernel.
     """
 
     def __init__(self, unit: SelectiveKernel, form: Form = "pytorch") -> None:
@@ -73,16 +74,16 @@ class FusedSelectiveKernel(nn.Module):
                 second = second.view(batch, channels, 1, 1)
             return 1 - second, second
         weights = logits.view(batch, channels, count).softmax(-1)
-        # Slices, not unbind or select: every runtime has them.
+        # Every runtime supports slices; unbind and select are less common.
         return tuple(weights[:, :, m : m + 1].unsqueeze(-1) for m in range(count))
 
     def _logits(self, squeezed: Tensor) -> Tensor:
-        """(B, C) or (B, C * M), with two trailing ones where they come from convolutions."""
+        """Logits, (B, C) or (B, C * M); convolutions give two further axes of size 1."""
         if self.form == "graph":
-            # One kind of operator less for a runtime than linear layers, and no change of shape.
+            # Convolutions avoid a further kind of operator and a change of shape.
             logits: Tensor = self.select(self.fuse(squeezed))
             return logits
-        # ncnn's linear layers take their activations in; PyTorch's have less to set up.
+        # ncnn fuses activations into linear layers; PyTorch's have less overhead.
         down = self.fuse[0]
         assert isinstance(down, nn.Conv2d)
         hidden = functional.linear(squeezed.flatten(1), down.weight.flatten(1), down.bias).relu()
@@ -104,7 +105,7 @@ def _check_layout(unit: SelectiveKernel) -> None:
                 changed = path
     if changed:
         raise InvalidInput(
-            f"{type(unit).__name__}.{changed}: changed or hooked; allowed: as SelectiveKernel has it"
+            f"{type(unit).__name__}.{changed}: changed or hooked; allowed: as in SelectiveKernel"
         )
 
 

@@ -1,4 +1,4 @@
-"""ShuffleNetV2 as mobile runtimes like it."""
+"""ShuffleNetV2 with the operators that mobile runtimes support."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from blocks.deploy.padding import pad_inner_channels
 class ShuffleUnit(nn.Module):
     """torchvision's unit with the same branches, slices for the split, and a shuffle of rank 4.
 
-    XNNPACK does not take the split, and some runtimes no tensor of five dimensions; each such operator
-    cuts the network into one more piece.
+    XNNPACK does not support the split, and some runtimes do not support tensors of five dimensions. Each
+    unsupported operator splits the network into one more partition.
 
     Args:
-        block: Its branches become this module's.
-        form: For which runtime. pnnx makes one operator of torchvision's own shuffle, so ncnn's stays.
+        block: torchvision's unit; its branches become those of this module.
+        form: The kind of runtime. pnnx turns torchvision's own shuffle into one operator, so the form
+            ncnn keeps it.
     """
 
     def __init__(self, block: InvertedResidual, form: Form = "pytorch") -> None:

@@ -14,11 +14,11 @@ from blocks.units.feature import FeatureUnit, hidden_dim
 
 FUSIONS = ("sum", "product")
 DILATION = 4
-"""Of the two 3x3 convolutions, the paper's choice."""
+"""Dilation of the two 3x3 convolutions, as in the paper."""
 
 
 class BottleneckAttention(nn.Module):
-    """Scale each number of a feature map by 1 to 2: one part by its channel, one by its position.
+    """Scale each element of a feature map by 1 to 2, from its channel and its position.
 
     ``F' = F + F M(F)`` (eq. 1), ``M(F) = sigmoid(M_c(F) + M_s(F))`` (eq. 2). Of the two branches, whose
     hidden layers all have C // r channels and a ReLU, M_c is a linear map of the spatial means to hidden
@@ -27,11 +27,11 @@ class BottleneckAttention(nn.Module):
 
     The paper and the code that its authors released differ, and ``fusion`` chooses: "sum" is the paper's
     module, in which both branches end in a BatchNorm; "product" is the released one,
-    ``sigmoid(M_c(F) M_s(F))``, with a BatchNorm in each hidden layer and none at the end. A bias just
-    before a BatchNorm would change nothing and is left out.
+    ``sigmoid(M_c(F) M_s(F))``, with a BatchNorm in each hidden layer and none at the end. A bias before
+    a BatchNorm has no effect and is left out.
 
-    One of the BatchNorms sees one number for each image and channel: batches of a single image cannot be
-    trained on.
+    One of the BatchNorms has one value per image and channel as its input, so batches of a single image
+    cannot be trained on.
 
     Shapes:
         input (B, C, H, W) -> output of the same shape.
@@ -95,7 +95,7 @@ class BottleneckAttentionUnit(FeatureUnit):
         pixels = shape.side**2
         by_channel = 2 * channels * hidden
         by_position = channels * hidden + 2 * 9 * hidden * hidden + hidden
-        # Behind the weights: a bias or a BatchNorm in each hidden layer (four), the other at the ends.
+        # After the weights: a bias or a BatchNorm in each hidden layer (four), the other at the ends.
         inside = unit.fusion == "product"
         offsets = 4 * hidden * (2 if inside else 1) + (channels + 1) * (1 if inside else 2)
         return Counts(
@@ -106,8 +106,8 @@ class BottleneckAttentionUnit(FeatureUnit):
 
     def make_plain(self, module: nn.Module) -> None:  # noqa: D102
         assert isinstance(module, BottleneckAttention)
-        # The attention then is sigmoid(0) = 1/2 everywhere. One factor is enough to make a product zero,
-        # and two would leave each without a gradient.
+        # The attention is then sigmoid(0) = 1/2 everywhere. One zero factor makes the product zero; two
+        # zero factors have no gradient.
         ends = (module.channel,) if module.fusion == "product" else (module.channel, module.spatial)
         for end in ends:
             for weight in end[-1].parameters():
@@ -122,6 +122,6 @@ def _hidden_layer(inputs: int, outputs: int, kernel: int, norm: bool) -> list[nn
 
 
 def _last_layer(inputs: int, outputs: int, norm_inside: bool) -> list[nn.Module]:
-    """A 1x1 convolution, with the BatchNorm that the layers inside do not have."""
+    """A 1x1 convolution, with a BatchNorm if the hidden layers have none."""
     conv = nn.Conv2d(inputs, outputs, 1, bias=norm_inside)
     return [conv] if norm_inside else [conv, nn.BatchNorm2d(outputs)]

@@ -1,4 +1,4 @@
-"""What a kind of unit must be able to do to stand in a network."""
+"""The interface of the kinds of unit."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:  # the names of the kinds are known without torch
     from torch import nn
 
 Start: TypeAlias = Literal["fresh", "inherit", "plain"]
-"""Where a unit's weights come from.
+"""The initial weights of a unit.
 
-fresh: its own initialisation. inherit: its branches take the weights of the convolution it replaces.
-plain: as inherit, and scaled so that the whole computes what the plain network computed.
+fresh: its own initialisation. inherit: its branches start with the weights of the convolution that it
+replaces. plain: as inherit, and scaled so that the network computes the function of the plain network.
 """
 
 Resolved: TypeAlias = tuple[object, ...]
-"""What a unit comes to at one point: equal exactly when the same modules are built there."""
+"""A unit as built at one point: equal exactly when the same modules are built there."""
 
 PLAIN: Resolved = ("none",)
 """The block stays as it is."""
 
 
 class Unit(ABC):
-    """One kind of unit. Implementations are stateless and know nothing of whole networks."""
+    """One kind of unit. Implementations are stateless and independent of whole networks."""
 
     def check(self, unit: UnitSpec, channels: int) -> None:
-        """Raise InvalidInput when ``unit`` cannot be built for a convolution of so many channels."""
+        """Raise InvalidInput when ``unit`` cannot be built for a convolution of this many channels."""
         return
 
     def check_point(self, unit: UnitSpec, point: InsertionPoint) -> None:
-        """Raise InvalidInput when ``unit`` cannot stand at ``point`` for another reason."""
+        """Raise InvalidInput when ``unit`` is impossible at ``point`` for another reason."""
         return
 
     def words(self, unit: UnitSpec) -> list[str]:
@@ -50,17 +50,17 @@ class Unit(ABC):
 
     @abstractmethod
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:
-        """Name what is built at ``point``, without the fields that have no effect there."""
+        """The unit as built at ``point``, without the fields that have no effect there."""
 
     @abstractmethod
     def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:
-        """Closed-form counts, for one image, of the unit and what is left of the point's convolution."""
+        """Closed-form counts, for one image, of the unit and the rest of the point's convolution."""
 
     def latency_terms(self, unit: UnitSpec) -> Counter[UnitSpec]:
-        """Units whose latencies at one place add up to nearly that of ``unit``, each so many times.
+        """Units whose latencies at one point sum to about that of ``unit``, each with its factor.
 
-        A table of latencies holds latency_terms alone, so a kind with many fields names few of them; a
-        negative count takes away what the others have in common. Default: the unit itself.
+        A latency table holds these terms only, so a kind with many fields names few of them. A negative
+        factor subtracts a part that several terms contain. Default: the unit itself, once.
         """
         return Counter({unit: 1})
 
@@ -76,7 +76,7 @@ class Unit(ABC):
         """Put the unit at ``paths`` in ``model``.
 
         Raises:
-            InvalidInput: ``start`` is "plain" and the network cannot compute what it computed before.
+            InvalidInput: ``start`` is "plain" and the network cannot keep its function.
         """
 
 

@@ -14,7 +14,7 @@ from blocks.units.checks import check_positive
 from blocks.units.feature import FeatureUnit, hidden_dim
 
 KERNEL = 7
-"""Taps along a side of the spatial gate's convolution, the better of the two in the paper's Table 2."""
+"""Side of the spatial gate's kernel, the better of the two in the paper's Table 2."""
 
 
 class ConvBlockAttention(nn.Module):
@@ -80,7 +80,7 @@ class ConvBlockAttentionUnit(FeatureUnit):
         return (hidden_dim(channels, unit.reduction),)
 
     def cost(self, unit: UnitSpec, shape: Shape) -> Counts:
-        """Counts; the MLP's work counts twice, for the means and for the maxima."""
+        """Counts; the MLP runs twice, for the means and for the maxima."""
         channels, hidden = shape.channels, hidden_dim(shape.channels, unit.reduction)
         weights, taps, pixels = 2 * channels * hidden, 2 * KERNEL**2, shape.side**2
         return Counts(
@@ -91,7 +91,7 @@ class ConvBlockAttentionUnit(FeatureUnit):
 
     def make_plain(self, module: nn.Module) -> None:  # noqa: D102
         assert isinstance(module, ConvBlockAttention)
-        # Both gates then are sigmoid(0) = 1/2 everywhere.
+        # Both gates are then sigmoid(0) = 1/2 everywhere.
         assert module.excite.bias is not None
         for weight in (module.excite.weight, module.excite.bias, module.spatial.weight):
             weight.zero_()

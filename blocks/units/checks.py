@@ -1,4 +1,4 @@
-"""Checks that the units share: one line each, naming what is allowed."""
+"""Checks that the units share; each error is one line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def check_positive(**figures: int) -> None:
 
 
 def check_choice(kind: str, field: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise InvalidInput when ``value`` is none of what ``kind`` allows for ``field``."""
+    """Raise InvalidInput when ``kind`` does not allow ``value`` for ``field``."""
     if value not in allowed:
         raise InvalidInput(f"{field}: {value}; {kind} allows {', '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""Units that leave the convolution in place and work on a feature map: where they stand, and how."""
+"""Units that keep the convolution and process a feature map at one of five placements."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class FeatureUnit(Unit):
     """A module from (B, C, H, W) to the same shape, at one of five placements around the convolution."""
 
     name: str
-    """Of the kind, in keys and module names."""
+    """Name of the kind, in keys and module names."""
 
     default: Placement
     """The placement of the kind's paper."""
 
     gate: float | None = None
-    """What the module multiplies its input by as it starts "plain"; None: it then changes nothing."""
+    """Initial factor of the module with start "plain"; None: it starts as the identity."""
 
     @abstractmethod
     def make(self, unit: UnitSpec, channels: int) -> nn.Module:
@@ -35,7 +35,7 @@ class FeatureUnit(Unit):
 
     @abstractmethod
     def fields(self, unit: UnitSpec, channels: int) -> Resolved:
-        """The figures that ``make`` uses."""
+        """The values that ``make`` uses."""
 
     @abstractmethod
     def cost(self, unit: UnitSpec, shape: Shape) -> Counts:
@@ -43,10 +43,10 @@ class FeatureUnit(Unit):
 
     @abstractmethod
     def make_plain(self, module: nn.Module) -> None:
-        """Set the weights so that the module computes its gate times its input, or just its input."""
+        """Set the weights so that the module multiplies its input by its gate, or is the identity."""
 
     def plain_gate(self, unit: UnitSpec) -> float | None:
-        """``gate``, for the kinds of which some forms have another one."""
+        """``gate``; kinds whose forms have different gates override it."""
         return self.gate
 
     def check_point(self, unit: UnitSpec, point: InsertionPoint) -> None:  # noqa: D102
@@ -74,7 +74,7 @@ class FeatureUnit(Unit):
         cost = self.cost(unit, shape)
         if not isinstance(cost, Counts) or min(cost.params, cost.macs, cost.activations) < 0:
             raise InvalidInput(
-                f"unit {self.name}: cost gives {cost!r:.80}; allowed: Counts from 0 on"
+                f"unit {self.name}: cost gives {cost!r:.80}; allowed: Counts of 0 or more"
             )
         return point.plain + cost
 
@@ -109,11 +109,11 @@ class FeatureUnit(Unit):
         insert(model, path, self.name, module, before=placement == "pre")
 
     def placement(self, unit: UnitSpec) -> Placement:
-        """Where the unit stands."""
+        """The placement of the unit."""
         return self.default if unit.placement is None else unit.placement
 
     def _shape(self, unit: UnitSpec, point: InsertionPoint) -> Shape | None:
-        """What the module would work on; None where there is nothing of the kind."""
+        """Shape of the module's input; None if the placement does not exist at ``point``."""
         placement = self.placement(unit)
         if point.on_shortcut and placement != "conv":
             return None
@@ -128,7 +128,7 @@ class FeatureUnit(Unit):
         point: InsertionPoint,
         gate: float,
     ) -> None:
-        """Scale the BatchNorm before the module, so that gate and scale cancel out."""
+        """Scale the BatchNorm before the module so that gate and scale cancel."""
         norms = {"conv": paths.norm, "standard": paths.exit_norm}
         if placement not in norms:
             raise refuse_plain(

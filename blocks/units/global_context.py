@@ -80,7 +80,7 @@ class SimplifiedNonLocal(nn.Module):
 
 
 class GlobalContext(nn.Module):
-    """Add to (or scale) every position alike by what a bottleneck makes of the image's context.
+    """Add one vector to every position, or scale by it: a bottleneck of the image's context.
 
     ``z_i = x_i + W_v2 ReLU(LN(W_v1 sum_j alpha_j x_j))`` (eq. 5), with alpha the softmax of ``W_k x_j``
     over the positions, C // r hidden channels, and a LayerNorm over all of them. With "scale" the second
@@ -88,7 +88,8 @@ class GlobalContext(nn.Module):
     convolutions have biases and the last one starts at zero, as in the released code: the module starts
     as the identity, with "scale" as half of it.
 
-    A LayerNorm over few numbers keeps little of them, and over one nothing: C // r should not be small.
+    A LayerNorm over few values loses most of their information, and over one value all of it: C // r
+    should not be small.
 
     Shapes:
         input (B, C, H, W) -> output of the same shape.

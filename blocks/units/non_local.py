@@ -17,7 +17,7 @@ from blocks.units.feature import FeatureUnit
 
 
 class NonLocal(nn.Module):
-    """Add to each position a sum over all positions, weighed by how the two positions relate.
+    """Add to each position a sum over all positions, weighted by a pairwise function.
 
     ``y_i = 1 / C(x) sum_j f(x_i, x_j) g(x_j)`` (eq. 1), ``z_i = W_z y_i + x_i`` (eq. 6). The pairwise
     function f and its C(x) are one of
@@ -28,8 +28,8 @@ class NonLocal(nn.Module):
     - "concat": ``ReLU(w_f^T [theta(x_i), phi(x_j)])`` (eq. 5), likewise.
 
     theta, phi, g and W_z are 1x1 convolutions with biases, as in the released code, and max(C // 2, 1)
-    channels inside (Sec. 3.3). The paper's video networks have a BatchNorm after W_z; here is none, and
-    the parameters still come to what GCNet's Table 4 prints. A softmax does not see the bias of phi. W_z
+    channels inside (Sec. 3.3). The paper's video networks have a BatchNorm after W_z; this module has
+    none, and its parameters match GCNet's Table 4. A softmax ignores the bias of phi. W_z
     starts at zero, so that the module starts as the identity. The released code also scales the scores
     of "embedded", and pools before phi and g; the paper does neither.
 
@@ -68,8 +68,8 @@ class NonLocal(nn.Module):
             self.of_query = nn.Conv2d(inner, 1, 1, bias=False)
             self.of_key = nn.Conv2d(inner, 1, 1, bias=False)
             with torch.no_grad():
-                # Each f starts around 1, which makes y the mean, as a softmax of small numbers does.
-                # Started around 0, the ReLU of whole maps would often be zero and never learn.
+                # Each f starts around 1, so that y is the mean, as with a softmax of small numbers.
+                # Around 0, the ReLU of whole maps is often zero and never learns.
                 half = self.of_query.weight.flatten()
                 _bias(self.theta).copy_(half / half.square().sum())
 

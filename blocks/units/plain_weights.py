@@ -1,4 +1,4 @@
-"""Selective Kernel units that start from the convolution they replace."""
+"""Initialises Selective Kernel units from the convolution that they replace."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def keep_norm_settings(module: SelectiveKernel, norm: nn.BatchNorm2d) -> None:
 def inherit(module: SelectiveKernel, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     """Start every branch from the convolution and the BatchNorm it replaces.
 
-    Equal kernel sizes copy tap by tap; a larger kernel holds the plain one in its middle; a smaller one
-    takes the middle taps. Where a branch sees channels that the convolution did not, it starts at zero.
+    A kernel of equal size is copied; a larger kernel holds the plain one in its middle; a smaller one
+    takes the middle taps. Weights for channels that the convolution does not read start at zero.
     """
     outputs = torch.arange(conv.out_channels)
     plain_width = conv.weight.shape[1]
@@ -58,8 +58,8 @@ def compute_plain(module: SelectiveKernel, unit: UnitSpec, point: InsertionPoint
     weights make every attention 1 / M.
     """
     if unit.branch_act:
-        # Even where a ReLU follows anyway, a branch that starts at zero behind its own ReLU would never
-        # get a gradient: the start would be exact and the unit dead.
+        # Even if a ReLU follows anyway, a branch that starts at zero before its own ReLU never gets
+        # a gradient: the start is exact, but the unit is dead.
         raise refuse_plain(
             point, "the ReLU inside the branches changes the function; allowed: branch_act: false"
         )

@@ -1,9 +1,9 @@
-"""The tail of an SK unit in training, keeping nothing but what the convolutions gave.
+"""The tail of an SK unit in training, which keeps only the outputs of the convolutions.
 
-Left to autograd, the BatchNorm, ReLU and selection of M branches keep 2 M maps: what each convolution
-gave and what each ReLU gave. The latter are cheap to compute again: one multiply-add a number. With one
-backward pass for the whole tail, the gradients of the squeeze and of the selection also come together in
-one pass over the maps. Measured by ``benchmarks/sk_unit.py``.
+With autograd alone, the BatchNorm, ReLU and selection of M branches keep 2 M maps: the output of each
+convolution and of each ReLU. The latter are cheap to recompute: one multiply-add per element. One
+backward pass for the whole tail also computes the gradients of the squeeze and of the selection in one
+pass over the maps. ``benchmarks/sk_unit.py`` measures it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ ENDS = ({(nn.BatchNorm2d,)}, {(nn.BatchNorm2d, nn.ReLU)})
 def can_recompute(branches: Iterable[nn.Module], x: Tensor) -> bool:
     """Whether ``select_recomputing`` stands for branches, squeeze and selection on the input ``x``.
 
-    Not under a tracer or compiler, which see through plain operations only. Not for branches other than
-    a convolution, a BatchNorm2d with batch statistics and weights, and perhaps a ReLU. Not where nothing
-    is differentiated, or where a hook waits for a module that would not be called.
+    It does not under a tracer or compiler, which supports plain operations only; for branches other than
+    a convolution, a BatchNorm2d with batch statistics and weights, and an optional ReLU; without
+    gradients; or with a hook on a module that would not be called.
     """
     if is_traced() or not torch.is_grad_enabled() or not isinstance(x, Tensor):
         return False
@@ -65,7 +65,7 @@ def _is_differentiated(conv: nn.Module, x: Tensor) -> bool:
 
 
 def _is_watched(branch: nn.Module) -> bool:
-    """Whether hooks sit on the branch or on what comes after its convolution."""
+    """Whether the branch, or a module after its convolution, has hooks."""
     _, *rest = branch.children()
     return any(
         module._forward_hooks
@@ -117,7 +117,7 @@ def select_recomputing(branches: Iterable[nn.Module], x: Tensor, attend: Attend)
 
 
 class _Tail:
-    """What the two functions know of each other.
+    """The state that the two functions share.
 
     The pass back over the maps waits from the selection's turn to the squeeze's, under the number of the
     backward pass: another pass, over a part of the graph or in another thread, must not find it.
@@ -214,13 +214,13 @@ class _Select(torch.autograd.Function):
         tail.waiting[torch._C._current_graph_task_id()] = partial(
             _pass_back, tail.norms, tail.act, parts, branches, weights, upstream
         )
-        # Nothing for the squeezed vector, but its turn comes whatever the attention made of it.
+        # No gradient for the squeezed vector, but its backward pass runs in any case.
         return (None, None, ctx.vectors, *of_weights, *[None] * (5 * count))
 
 
 def _refuse_second_derivatives() -> None:
     if torch.is_grad_enabled():
-        # A partial second derivative would be worse than none.
+        # A partial second derivative would be wrong without a warning.
         raise RuntimeError("SelectiveKernel in training has first derivatives only (create_graph)")
 
 

@@ -5,8 +5,8 @@ Every form here is exact. What runs where, and why:
 * two branches: the softmax over two numbers is the sigmoid of their difference, so there is no softmax
   and the selection is one interpolation;
 * more branches: the softmax runs over the last axis, which every mobile runtime has;
-* on a GPU the selection and its gradients are one Triton kernel each (``selection_triton``), the heirs
-  of the Axpy layer of the authors' Caffe network; elsewhere they are PyTorch's operations.
+* on a GPU the selection and its gradients are one Triton kernel each (``selection_triton``), like the
+  Axpy layer of the authors' Caffe network; elsewhere they are PyTorch's operations.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import is_fake
 
 MAX_KERNEL_BRANCHES = 4
-"""The Triton kernels take so many branches; units with more run PyTorch's operations."""
+"""Largest number of branches of the Triton kernels; units with more run PyTorch's operations."""
 
 
 def sum_of(maps: Sequence[Tensor]) -> Tensor:
-    """The sum of ``maps``; never a stack, which is a copy of all of them."""
+    """The sum of ``maps``, without a stack, which would copy all of them."""
     total = maps[0]
     for one in maps[1:]:
         total = total + one
@@ -67,8 +67,8 @@ def select(maps: Sequence[Tensor], weights: Sequence[Tensor], *, overwrite: bool
     Args:
         maps: M tensors (B, C, H, W).
         weights: M tensors (B, C, 1, 1), their sum 1.
-        overwrite: Where nothing is differentiated, write over the first map, which nobody else needs: a
-            fresh map costs more than the operation.
+        overwrite: Without gradients, write into the first map, which has no other reader: a new map
+            costs more than the operation.
 
     Returns:
         (B, C, H, W).
@@ -136,20 +136,20 @@ def map_gradients(
     for branch, weight in zip(maps, weights, strict=True):
         gradient = torch.addcmul(squeezed, upstream, weight)
         if act:
-            # In place: a fresh map of this size costs more than the operation.
+            # In place: a new map of this size costs more than the operation.
             torch.ops.aten.threshold_backward.grad_input(gradient, branch, 0, grad_input=gradient)
         gradients.append(gradient)
     return gradients
 
 
 def is_traced() -> bool:
-    """Whether a compiler, an exporter or fvcore is looking, who see through plain operations only."""
+    """Whether a compiler, an exporter or fvcore traces the call; they support plain operations only."""
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
 def _kernels(maps: Sequence[Tensor]) -> ModuleType | None:
-    """The Triton kernels where they can run on ``maps``."""
-    # Not for tensors without memory, which tools that look through a network make.
+    """The Triton kernels if they can run on ``maps``, else None."""
+    # Not for tensors without memory, which tracing tools create.
     if not maps[0].is_cuda or len(maps) > MAX_KERNEL_BRANCHES or is_fake(maps[0]):
         return None
     return None if is_traced() else _load_kernels()
@@ -157,7 +157,7 @@ def _kernels(maps: Sequence[Tensor]) -> ModuleType | None:
 
 @lru_cache(maxsize=1)
 def _load_kernels() -> ModuleType | None:
-    """Triton comes with PyTorch for GPUs on Linux, not everywhere, and needs a C compiler to launch."""
+    """The Triton kernels, or None: Triton needs PyTorch for GPUs on Linux, and a C compiler."""
     compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
     if not compiler or find_spec("triton") is None:
         return None

@@ -1,12 +1,12 @@
 """The selection of ``blocks.units.selection`` and its gradients on a GPU, one launch each.
 
-Every map that comes in is read once and every map that goes out is written once, where PyTorch's
-operations go over what they have written branch by branch.
+Every input map is read once and every output map is written once; PyTorch's operations read and write
+their results again for each branch.
 
-A program has a tile of channels by pixels of one batch element, and the weights of its channels. Height
-and width are one axis in both memory layouts, and a tile is long along the axis of stride 1, so that
-neighbouring threads read neighbouring numbers. Nothing is added atomically and no figure depends on the
-machine: two runs give the same bits.
+A program handles a tile of channels by pixels of one batch element, and the weights of its channels.
+Height and width are one axis in both memory layouts, and a tile is long along the axis of stride 1, so
+that neighbouring threads read neighbouring elements. There are no atomic additions and no
+machine-dependent constants: two runs give the same bits.
 
 Maps of 16 and 32 bits are computed with in 32 bits, maps of 64 bits in 64.
 """
@@ -23,17 +23,17 @@ import triton.language as tl
 from torch import Tensor
 
 MAP_TILE = 1024
-"""Numbers of a tile where maps are written: eight for each of 128 threads, 16 bytes of bfloat16."""
+"""Elements of a tile of written maps: eight for each of 128 threads, 16 bytes of bfloat16."""
 
 SUM_TILE = 2048
-"""Numbers of a tile where maps are summed up: more, since a program reads its tiles in turn."""
+"""Elements of a tile of summed maps: more, since a program reads its tiles in turn."""
 
 jit: Callable[[Callable[..., Any]], Any] = triton.jit
-"""Triton has no types; with this one, functions that it decorates have some."""
+"""Triton has no types; this alias gives types to the functions that it decorates."""
 
 
 class Layout(NamedTuple):
-    """Where the numbers of equally laid out maps are, height and width taken together."""
+    """The memory layout of equal maps, with height and width as one axis."""
 
     batch: int
     channels: int
@@ -42,7 +42,7 @@ class Layout(NamedTuple):
 
     @property
     def strides(self) -> tuple[int, int, int]:
-        """Of the batch, the channels and the pixels, in numbers."""
+        """Strides of the batch, the channels and the pixels, in elements."""
         inner = (1, self.channels) if self.channels_last else (self.pixels, 1)
         return self.channels * self.pixels, *inner
 
@@ -176,7 +176,7 @@ def tile(layout: Layout, *, numbers: int, run: int) -> tuple[int, int]:
 
 
 def _power_of_two(number: int) -> int:
-    """The first power of two from ``number`` on."""
+    """The smallest power of two that is at least ``number``."""
     return 1 << max(number - 1, 0).bit_length()
 
 
@@ -208,17 +208,17 @@ def _laid_out(
 
 
 def _four(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Arguments of a kernel: it takes four of everything and leaves alone those beyond M."""
+    """Arguments of a kernel, which always has four of each and ignores those beyond M."""
     return (*tensors, *[tensors[0]] * (4 - len(tensors)))
 
 
 def _wide(tensor: Tensor) -> Any:
-    """The type to compute with."""
+    """The type of the computation."""
     return tl.float64 if tensor.dtype == torch.float64 else tl.float32
 
 
 def _on(tensor: Tensor) -> AbstractContextManager[object]:
-    """Triton launches on the current device, whatever its arguments are on."""
+    """Make the device of the arguments current: Triton launches on the current device."""
     return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
 
 
@@ -241,7 +241,7 @@ def _place(
     first_c = program // along % across * block_c
     first_p = program % along * block_p
     c, p = tl.arange(0, block_c), tl.arange(0, block_p)
-    # All maps together may hold more than 2^31 numbers; what a tile spans is far less.
+    # All maps together may have more than 2^31 elements; a tile spans far fewer.
     start = batch.to(tl.int64) * stride_b
     start += first_c.to(tl.int64) * stride_c + first_p.to(tl.int64) * stride_p
     at = start + (c[:, None] * stride_c + p[None, :] * stride_p)
@@ -306,7 +306,7 @@ def _weight_gradients_kernel(
     real = first_c + c < channels
     at = c[:, None] * stride_c + p[None, :] * stride_p
     start = batch.to(tl.int64) * stride_b + first_c.to(tl.int64) * stride_c
-    # One sum a place of the tile, added up in the end: short sums are accurate ones.
+    # One sum per position of the tile, added at the end: short sums are more accurate.
     total_0 = tl.full((block_c, block_p), 0, wide)
     total_1 = tl.full((block_c, block_p), 0, wide)
     total_2 = tl.full((block_c, block_p), 0, wide)
@@ -344,7 +344,7 @@ def _map_gradient(
     """Write a tile of the gradient of one branch."""
     numbers = pull * weight[:, None] + shared[:, None]
     if act:
-        # Compared so that the gradient of what is not a number goes through, as in PyTorch.
+        # This comparison passes on the gradient of a NaN, as in PyTorch.
         numbers = tl.where(tl.load(branch + at, mask=inside) <= 0, 0, numbers)
     tl.store(gradient + at, numbers.to(gradient.dtype.element_ty), mask=inside)
 

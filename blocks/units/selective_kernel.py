@@ -17,7 +17,7 @@ from blocks.units.selection import branch_weights, select, sum_of, sum_of_means
 
 
 class SelectiveKernel(nn.Module):
-    """Split into branches of different receptive field, fuse, select between them channel by channel.
+    """Split into branches of different receptive fields, fuse them, and select between them per channel.
 
     Split: each branch is a grouped convolution, BatchNorm and (``branch_act``) ReLU.
     Fuse: ``U = sum of the branches`` (eq. 1), ``s = spatial mean of U`` (eq. 2),
@@ -40,18 +40,18 @@ class SelectiveKernel(nn.Module):
         channels: C, input and output channels.
         dilations: One per branch [D]; default (1, 2), the paper's K3 and K5. 0 is a 1x1 kernel.
         kernel: "dilated" (default): 3x3 kernels with these dilations; "real": (2d+1)x(2d+1) kernels.
-        group_width: Channels per group, one figure or one a branch; default 1, depthwise. The paper's G
+        group_width: Channels per group, one value or one per branch; default 1, depthwise. The paper's G
             is C / group_width.
         reduction: r, default 16.
         min_dim: L, default 32.
         branch_act: The ReLU at the end of each branch, default True as in the paper.
         stride: Of the branch convolutions, default 1.
         select: "full" (default): M select matrices; "reduced": M - 1; "sum": none, the branches are
-            summed up.
+            summed.
 
     Raises:
-        InvalidInput: No branch, an unknown form of kernel or of selection, a figure below 1, a dilation
-            of 0 that is no real kernel, or a group width that does not divide the channels.
+        InvalidInput: No branch, an unknown form of kernel or selection, a value below 1, a dilation of 0
+            without real kernels, or a group width that does not divide the channels.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class SelectiveKernel(nn.Module):
         widths = [group_width] * len(dilations) if isinstance(group_width, int) else group_width
         if len(widths) != len(dilations):
             raise InvalidInput(
-                f"group_width: {len(widths)} figures for {len(dilations)} branches; allowed: one, or "
-                "one each"
+                f"group_width: {len(widths)} values for {len(dilations)} branches; allowed: 1 or "
+                f"{len(dilations)}"
             )
         for width in widths:
             check_group_width(channels, width)
@@ -94,7 +94,7 @@ class SelectiveKernel(nn.Module):
         )
         matrices = len(dilations) - (select == "reduced")
         self.select = nn.Conv2d(hidden, matrices * channels, 1, bias=False)
-        # The authors' initialisation: the unit starts close to the mean of its branches.
+        # As the authors initialise it: the unit starts close to the mean of its branches.
         nn.init.normal_(self.select.weight, std=0.01)
 
     def attend(self, squeezed: Tensor) -> tuple[Tensor, ...]:

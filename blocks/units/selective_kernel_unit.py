@@ -1,4 +1,4 @@
-"""``kind: sk``: Selective Kernel units in a network, what they cost and how they come there."""
+"""``kind: sk``: Selective Kernel units in a network: their cost and their installation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SelectiveKernelUnit(Unit):
     def count(self, unit: UnitSpec, point: InsertionPoint) -> Counts:  # noqa: D102
         if point.on_shortcut and not unit.shortcut:
             return point.plain
-        # One sum in plain numbers: the search counts tens of thousands of units a second.
+        # One sum of plain numbers: a search counts tens of thousands of units per second.
         channels, branches = point.channels, len(unit.dilations)
         pixels = point.side * point.side
         if unit.groups:
@@ -76,10 +76,11 @@ class SelectiveKernelUnit(Unit):
         )
 
     def latency_terms(self, unit: UnitSpec) -> Counter[UnitSpec]:
-        """So many branches of the plainest kind, and what each field changes on its own.
+        """A frame of plain branches, and one term for each field with another value.
 
-        The plainest branch is 3x3, depthwise, without ReLU. A branch adds what its convolution takes
-        more than the plainest; an attention of another width what it takes more between two branches.
+        A plain branch is 3x3, depthwise, without ReLU. A branch adds the difference between its
+        convolution and the plain one. An attention of another width adds its difference in a unit of
+        two branches.
         """
         usual = UnitSpec()
         plainest = unit.model_copy(

@@ -77,4 +77,4 @@ class SqueezeExcitationUnit(FeatureUnit):
 
     def make_plain(self, module: nn.Module) -> None:  # noqa: D102
         assert isinstance(module, SqueezeExcitation)
-        module.excite.weight.zero_()  # the gate then is sigmoid(0) = 1/2 everywhere
+        module.excite.weight.zero_()  # the gate is then sigmoid(0) = 1/2 everywhere

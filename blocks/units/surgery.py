@@ -1,4 +1,4 @@
-"""Changes to a module tree that leave every other name as it is."""
+"""Changes to a module tree that keep every other name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import nn
 
 
 def replace(model: nn.Module, path: str, module: nn.Module | None) -> None:
-    """Put ``module`` in the place of the one at ``path``; None: take that out.
+    """Replace the module at ``path`` by ``module``; None removes it.
 
-    In an ``nn.Sequential`` taking out leaves no trace; elsewhere an identity stays behind, since the
-    forward of the parent calls the name.
+    An ``nn.Sequential`` loses the module. Another parent keeps an identity, since its forward pass calls
+    the name.
     """
     parent, name = _find(model, path)
     if isinstance(parent, nn.Sequential):
@@ -23,7 +23,7 @@ def replace(model: nn.Module, path: str, module: nn.Module | None) -> None:
 
 
 def exchange(model: nn.Module, instead: Mapping[nn.Module, nn.Module]) -> None:
-    """Put other modules in the places of the keys of ``instead``, under every name that they have."""
+    """Replace the keys of ``instead`` by its values, under every name of the keys."""
     for path, module in list(model.named_modules(remove_duplicate=False)):
         if path and module in instead:
             parent, name = _find(model, path)
@@ -33,9 +33,9 @@ def exchange(model: nn.Module, instead: Mapping[nn.Module, nn.Module]) -> None:
 def insert(model: nn.Module, path: str, name: str, module: nn.Module, *, before: bool) -> None:
     """Run ``module`` before or after the one at ``path``.
 
-    In an ``nn.Sequential`` it stands beside it under the name ``<its name>_<name>``. Elsewhere the two
-    become a Sequential with the children ``0`` and ``<name>``; where there is nothing yet, ``module``
-    alone takes the name.
+    An ``nn.Sequential`` gets it as a child ``<its name>_<name>``. In another parent the two become a
+    Sequential with the children ``0`` and ``<name>``; if there is no module at ``path`` yet, ``module``
+    gets the name alone.
     """
     parent, child = _find(model, path)
     old = cast("nn.Module | None", getattr(parent, child))
@@ -54,7 +54,7 @@ def insert(model: nn.Module, path: str, name: str, module: nn.Module, *, before:
 def block_in(model: nn.Module, path: str) -> nn.Module:
     """The block at ``path`` with the units that stand right before or after it.
 
-    ``insert`` puts them beside it, under its name and theirs.
+    ``insert`` puts them next to it, under its name and theirs.
     """
     parent, _, name = path.rpartition(".")
     children = model.get_submodule(parent).named_children()
@@ -68,7 +68,7 @@ def _find(model: nn.Module, path: str) -> tuple[nn.Module, str]:
 
 
 def _rewrite(parent: nn.Sequential, name: str, instead: dict[str, nn.Module]) -> None:
-    """Let ``instead`` stand where the child ``name`` stood, in order."""
+    """Replace the child ``name`` by ``instead``, in the same order."""
     children = list(parent.named_children())
     for child, _ in children:
         delattr(parent, child)

@@ -1,4 +1,4 @@
-"""What a trained network attends to: Figures 3 and 4 of SKNet for any network with attention."""
+"""The attention of a trained network: Figures 3 and 4 of SKNet for any network with SK units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to the attention of its network."""
+"""Analyses the attention of the network in a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """The options of an analysis.
 
     Attributes:
-        checkpoint: Of a trial or of a full training.
-        data: Name of the images; None: those the network was trained on.
-        data_dir: Where the images are looked for; None: where the training did.
-        scales: Object scales, 1 among them.
-        limit: Only the first images of the validation split, in its fixed order; None: all.
+        checkpoint: Checkpoint of a trial or of a full training.
+        data: Name of the data set; None: that of the training.
+        data_dir: Folder with the images; None: that of the training.
+        scales: Object scales; they include 1.
+        limit: Number of images from the start of the validation split; None: all.
         unit: Name of the unit whose channels are shown; None: the middle one.
     """
 
@@ -40,14 +40,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found out.
+    """The result of an analysis.
 
     Attributes:
-        checkpoint: The file.
-        info: What the checkpoint says of itself.
+        checkpoint: The file of the checkpoint.
+        info: The description in the checkpoint.
         data: Facts about the images.
-        attention: Of every unit, on validation images.
-        unit: The one whose channels are shown.
+        attention: The attention of every unit on validation images.
+        unit: The unit whose channels are shown.
     """
 
     checkpoint: Path
@@ -58,25 +58,25 @@ class Analysis:
 
     @property
     def images(self) -> int:
-        """Number of validation images looked at."""
+        """Number of analysed validation images."""
         return len(self.attention.labels)
 
     @property
     def split(self) -> str:
-        """Which images these are; a full training has seen them, and that is to be known."""
-        return "validation (trained on, too)" if self.info.full else "validation"
+        """Name of the split, with a note if the network was trained on it."""
+        return "validation (also trained on)" if self.info.full else "validation"
 
 
 def analyse(request: Request) -> Analysis:
     """Read the attention of a network on the validation images.
 
-    The network has its averaged weights and is in evaluation mode, as it is exported. Images are taken
-    without scale jitter, whatever the training had: the crop wants the object in the middle.
+    The network has its averaged weights and is in evaluation mode, as in an export. The images have no
+    scale jitter, since the crop needs the object in the middle.
 
     Raises:
-        InvalidInput: No such checkpoint or data, data that do not fit the network, a network without
-            attention, or an option out of range.
-        WorkFailed: The network's weights are broken.
+        InvalidInput: The checkpoint or the data are missing, the data do not fit the network, the
+            network has no attention, or an option is out of range.
+        WorkFailed: The network's weights are damaged.
     """
     if request.limit is not None and request.limit < 1:
         raise InvalidInput(f"--limit {request.limit}: allowed: 1 or more")
@@ -96,7 +96,7 @@ def analyse(request: Request) -> Analysis:
 
 
 def _images(trained_on: DataConfig, request: Request) -> DataConfig:
-    """The images asked for; of the training's own set with its settings (the size of a crop)."""
+    """The requested images; the training's own data set keeps its settings, such as the crop size."""
     if request.data not in (None, trained_on.name):
         return DataConfig(name=request.data, data_dir=request.data_dir)
     directory = request.data_dir or trained_on.data_dir

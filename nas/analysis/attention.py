@@ -1,4 +1,4 @@
-"""What the units of a network attend to, image by image, at several object scales."""
+"""Records the attention of the units of a network for each image at several object scales."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UnitAttention:
     Attributes:
         unit: The unit, of M branches and C channels.
         branches: float64 (S, N, M), means over the channels; they sum to 1 over M.
-        channels: float64 (S, C), means over the images of the weight of the branch that sees most.
+        channels: float64 (S, C), means over the images of the weight of the largest kernel.
     """
 
     unit: SkUnit
@@ -32,10 +32,10 @@ class UnitAttention:
 
     @property
     def difference(self) -> NDArray[np.float64]:
-        """float64 (S, N): weight of the branch that sees most, less that of the one that sees least.
+        """float64 (S, N): weight of the largest kernel minus that of the smallest one.
 
         This is the ordinate of the paper's Figures 3 (right) and 4. With two branches it is
-        2 * mean(a of the larger) - 1; branches between the two do not enter.
+        2 * mean(a of the larger) - 1; branches between the two have no effect.
         """
         larger, smaller = self.unit.larger, self.unit.smaller
         difference: NDArray[np.float64] = self.branches[..., larger] - self.branches[..., smaller]
@@ -67,17 +67,17 @@ def collect(
 ) -> Attention:
     """Run ``model`` on every image at every scale and keep the attention.
 
-    Only means are kept: the weights of all channels would fill the memory on large sets.
+    Only means are kept: the weights of all channels would fill the memory on large data sets.
 
     Args:
-        model: In evaluation mode.
-        units: Of the model.
+        model: The network in evaluation mode.
+        units: The units of the model.
         batches: Images (B, C, S, S), normalised, and labels (B,).
-        scales: As ``check_scales`` gives them.
-        limit: Stop after this many images.
+        scales: The result of ``check_scales``.
+        limit: Largest number of images.
 
     Raises:
-        WorkFailed: A weight is not a number: the network's own weights are broken.
+        WorkFailed: A weight is NaN: the network's own weights are damaged.
     """
     reader = _Reader(model, units)
     labels: list[Tensor] = []
@@ -98,14 +98,14 @@ def collect(
 
 
 class _Reader:
-    """Keeps the attention of every forward pass while it is entered.
+    """A context manager that records the attention of every forward pass.
 
-    It listens at the select matrices: their output is the last tensor of a unit that a hook can see
-    before the softmax.
+    It hooks the select matrices: their output is the last tensor of a unit before the softmax that a
+    hook can read.
 
     Args:
         model: The network.
-        units: Of the model.
+        units: The units of the model.
     """
 
     def __init__(self, model: nn.Module, units: tuple[SkUnit, ...]) -> None:
@@ -139,14 +139,14 @@ class _Reader:
         self._channels[key] = self._channels[key] + total if key in self._channels else total
 
     def read(self, scales: tuple[int, ...]) -> tuple[UnitAttention, ...]:
-        """What was kept, unit by unit."""
+        """The recorded attention of each unit."""
         found = []
         for unit in self._units:
             branches = torch.stack([torch.cat(self._branches[unit, scale]) for scale in scales])
             channels = torch.stack([self._channels[unit, scale] for scale in scales])
             if not branches.isfinite().all():
                 raise WorkFailed(
-                    f"{unit.name}: the attention is not a number; the weights are broken"
+                    f"{unit.name}: the attention is not a number; the weights are damaged"
                 )
             found.append(
                 UnitAttention(unit, branches.numpy(), (channels / branches.shape[1]).numpy())

@@ -1,4 +1,4 @@
-"""The paper's Figures 3 and 4 for one network, and the shifts that they are about."""
+"""The paper's Figures 3 and 4 for one network, and the shifts of its attention."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from nas.analysis.units import SkUnit, shown_units
 from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make_figure
 
 GROUP = 16
-"""Successive channels that are one point of the paper's Figure 3, and its number of points."""
+"""Successive channels per point of the paper's Figure 3, and its number of points."""
 COLORS = (MUTED, ACCENT, INK, "#c26a00", "#6b3fa0")
 MOST_MARKED = 40
-"""Classes up to which each has a mark; beyond, the lines are clear enough alone."""
+"""Largest number of classes with a marker each; with more classes, lines alone are clearer."""
 DIFFERENCE = "larger less smaller"
 _ZERO = {"zeroline": True, "zerolinecolor": MUTED}
 
 
 def channels_figure(analysis: Analysis) -> Figure:
-    """Figure 3, left: the larger kernel's weight by channel, in the unit asked for."""
+    """Figure 3, left: the larger kernel's weight by channel, in the requested unit."""
     (one,) = [one for one in analysis.attention.units if one.unit == analysis.unit]
     starts = range(0, one.unit.channels, group_size(one.unit.channels))
     traces = []
@@ -88,7 +88,7 @@ def class_figures(analysis: Analysis) -> tuple[tuple[SkUnit, Figure], ...]:
 
 
 def group_size(channels: int) -> int:
-    """Channels that are averaged to a point: 16 as in the paper, fewer where that left few points."""
+    """Number of channels per point: 16 as in the paper, or fewer if that leaves few points."""
     return max(1, min(GROUP, channels // GROUP))
 
 
@@ -129,7 +129,7 @@ def _line(
     *,
     marked: bool = True,
 ) -> go.Scatter:
-    """The line of one scale, the ``number``-th; ``said`` of each point, under its name, on hovering."""
+    """The line of scale ``number``; the hover text of each point is its name and ``said``."""
     return go.Scatter(
         x=x,
         y=y,
@@ -149,7 +149,7 @@ def _bars(
     scales: Sequence[int],
     title: str,
 ) -> Figure:
-    """Bars (mean, half of an error bar, words) of every unit, side by side for some scales."""
+    """Bars (mean, half of an error bar, hover text) of every unit, side by side for the scales."""
     names = [one.unit.name for one in analysis.attention.units]
     traces = []
     for number, row in zip(scales, figures, strict=True):

@@ -1,4 +1,4 @@
-"""The page about an analysis, and the folder that it lies in."""
+"""Writes the page of an analysis and its files."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _TEMPLATE = Path(__file__).with_name("attention.html.jinja")
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InvalidInput where no folder can be made, before any work is done."""
+    """Raise InvalidInput if the folder cannot be made, before any work is done."""
     for path in (folder, *folder.parents):
         if path.exists() and not path.is_dir():
-            raise InvalidInput(f"{path}: a file; allowed: a folder, new or not")
+            raise InvalidInput(f"{path}: a file; allowed: a new or an existing folder")
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> Path:
-    """Write the tables, the document and the page into ``folder``, and return where the page is.
+    """Write the tables, the document and the page into ``folder``; return the path of the page.
 
-    Files of these names are replaced, each whole; others are left alone.
+    Files of these names are replaced atomically; others stay.
     """
     for name, text in csv_files(analysis).items():
         write_text(folder / name, text)
@@ -38,7 +38,7 @@ def write_analysis(analysis: Analysis, folder: Path) -> Path:
 
 
 def render(analysis: Analysis) -> str:
-    """The page as HTML that needs nothing but itself."""
+    """The page as self-contained HTML."""
     scripts = assets.scripts()
     attention = analysis.attention
     return assets.template(_TEMPLATE).render(

@@ -1,4 +1,4 @@
-"""How far the attention moves with the object's scale, and how sure that is."""
+"""The shift of the attention with the object's scale, and its confidence interval."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Shift:
-    """Mean of the differences of n pairs, and an interval for it.
+    """The mean of n paired differences and its confidence interval.
 
-    The interval is Student's for the mean of paired differences. It covers the choice of the images, not
-    what another training of the network would give.
+    The interval is Student's for the mean of paired differences. It covers the sampling of the images,
+    but not another training of the network.
 
     Attributes:
-        mean: Over the pairs, after less before.
-        low: Lower end of the 95 % interval; None for a single pair, which has none.
-        high: Upper end.
+        mean: Mean over the pairs of after minus before.
+        low: Lower end of the 95 % interval; None for a single pair.
+        high: Upper end of the interval; None for a single pair.
         images: n.
     """
 
@@ -36,7 +36,7 @@ class Shift:
 
     @property
     def excludes_0(self) -> bool:
-        """Whether 0 lies outside the interval."""
+        """Whether 0 is outside the interval."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
     @property
@@ -49,13 +49,13 @@ class Shift:
 
 @dataclass(frozen=True)
 class StageShift:
-    """The shift of a whole stage: for each image the mean over the stage's units.
+    """The shift of a whole stage: the mean over the stage's units for each image.
 
     Attributes:
-        stage: Its number.
-        units: The shifts of each unit, one a scale after the first: units may shift in opposite
-            directions, and the mean hides it.
-        shifts: Of the stage, one a scale after the first.
+        stage: Number of the stage.
+        units: The shifts of each unit, one per scale after the first. Units may shift in opposite
+            directions, which the mean hides.
+        shifts: The shifts of the stage, one per scale after the first.
     """
 
     stage: int
@@ -63,11 +63,11 @@ class StageShift:
     shifts: tuple[Shift, ...]
 
     def units_up(self, number: int) -> int:
-        """How many units have a positive shift to the scale of that number."""
+        """Number of units with a positive shift at scale ``number``."""
         return sum(unit[number].direction == "positive" for unit in self.units)
 
     def units_down(self, number: int) -> int:
-        """How many have a negative one."""
+        """Number of units with a negative shift at scale ``number``."""
         return sum(unit[number].direction == "negative" for unit in self.units)
 
 
@@ -76,7 +76,7 @@ def paired_shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> Shi
 
     Args:
         before: float64 (n,).
-        after: float64 (n,), of the same images.
+        after: float64 (n,), for the same images.
     """
     moved = after - before
     count = len(moved)
@@ -89,10 +89,10 @@ def paired_shift(before: NDArray[np.float64], after: NDArray[np.float64]) -> Shi
 
 
 def unit_shifts(difference: NDArray[np.float64]) -> tuple[Shift, ...]:
-    """The shift from the first scale to every other one.
+    """The shift from the first scale to every other scale.
 
     Args:
-        difference: float64 (S, N), as ``UnitAttention.difference`` gives it.
+        difference: float64 (S, N), ``UnitAttention.difference``.
 
     Returns:
         S - 1 shifts.
@@ -101,7 +101,7 @@ def unit_shifts(difference: NDArray[np.float64]) -> tuple[Shift, ...]:
 
 
 def stage_shifts(attention: Attention) -> tuple[StageShift, ...]:
-    """The shifts of every stage that has units, ascending."""
+    """The shifts of every stage with units, in ascending order."""
     stages: dict[int, list[NDArray[np.float64]]] = {}
     for one in attention.units:
         stages.setdefault(one.unit.stage, []).append(one.difference)
@@ -112,11 +112,11 @@ def stage_shifts(attention: Attention) -> tuple[StageShift, ...]:
 
 
 def sentence(stage: StageShift, scales: Sequence[float]) -> str:
-    """What the figures of a stage say of this network, and no more.
+    """A sentence about the shifts of one stage of this network.
 
     Args:
-        stage: With its shifts.
-        scales: All scales, the first is 1.
+        stage: The stage with its shifts.
+        scales: All scales; the first is 1.
     """
     parts = [
         f"at {scale:g}x {shift.direction} ({interval(shift)}; units: {stage.units_up(number)} up, "
@@ -128,7 +128,7 @@ def sentence(stage: StageShift, scales: Sequence[float]) -> str:
 
 
 def interval(shift: Shift) -> str:
-    """The shift with half the width of its interval."""
+    """The shift and half the width of its interval as text."""
     if shift.high is None:
         return f"{shift.mean:+.4f}, one image"
     return f"{shift.mean:+.4f} ± {shift.high - shift.mean:.4f}"

@@ -27,9 +27,9 @@ def csv_files(analysis: Analysis) -> dict[str, str]:
 
 
 def attention_csv(analysis: Analysis) -> str:
-    """One line a unit and scale: Figure 3, right, and the mean weight of each branch.
+    """One line per unit and scale: Figure 3, right, and the mean weight of each branch.
 
-    ``attention_1`` and so on are in the order of ``kernels``, the side of what each branch sees.
+    ``attention_1`` and so on have the order of ``kernels``, the sides of the branches' kernels.
     """
     widest = max(len(one.unit.kernels) for one in analysis.attention.units)
     head = ["unit", "stage", "index", "kernels", "scale", "images", "mean_difference", "std"]
@@ -47,7 +47,7 @@ def attention_csv(analysis: Analysis) -> str:
 
 
 def shift_csv(analysis: Analysis) -> str:
-    """One line a unit and scale after the first: the paired shift and its 95 % interval."""
+    """One line per unit and scale after the first: the paired shift and its 95 % interval."""
     first, *others = analysis.attention.scales
     head = ["unit", "stage", "index", "from_scale", "to_scale", "images", "mean_shift"]
     rows: list[Row] = []
@@ -59,7 +59,7 @@ def shift_csv(analysis: Analysis) -> str:
 
 
 def classes_csv(analysis: Analysis) -> str:
-    """One line a unit, class and scale: Figure 4. Classes without an image do not appear."""
+    """One line per unit, class and scale: Figure 4. Classes without images are left out."""
     rows: list[Row] = []
     labels = analysis.attention.labels
     for one in analysis.attention.units:
@@ -73,7 +73,7 @@ def classes_csv(analysis: Analysis) -> str:
 
 
 def channels_csv(analysis: Analysis) -> str:
-    """One line a unit, scale and channel (from 0): Figure 3, left, before channels are grouped."""
+    """One line per unit, scale and channel (from 0): Figure 3, left, before channels are grouped."""
     rows: list[Row] = [
         [one.unit.name, scale, channel, float(value)]
         for one in analysis.attention.units
@@ -84,7 +84,7 @@ def channels_csv(analysis: Analysis) -> str:
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
-    """What was looked at, every shift, and a sentence a stage; for programs."""
+    """The options, every shift, and a sentence per stage, as one JSON document."""
     attention = analysis.attention
     return {
         "checkpoint": str(analysis.checkpoint),

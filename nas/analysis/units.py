@@ -1,4 +1,4 @@
-"""The Selective Kernel units of a network that weigh kernels of different size, by the paper's names."""
+"""The Selective Kernel units of a network with kernels of different sizes, by the paper's names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class SkUnit:
     """One unit with attention.
 
     Attributes:
-        stage: Of the backbone, as ``unit.stages`` in an ArchSpec counts.
+        stage: Its stage of the backbone, as in ``unit.stages`` of an ArchSpec.
         index: Its position in the stage, from 1.
-        on_shortcut: Whether it lies on the shortcut of a block of ShuffleNetV2, beside another unit.
-        path: Of its SelectiveKernel in the module tree.
+        on_shortcut: Whether it is on the shortcut of a block of ShuffleNetV2, beside another unit.
+        path: Path of its SelectiveKernel in the module tree.
         channels: C.
-        kernels: Side of what each branch sees, in pixels of its input, in the order of the attention.
+        kernels: Side of each branch's kernel in input pixels, in the order of the attention.
     """
 
     stage: int
@@ -37,23 +37,23 @@ class SkUnit:
 
     @property
     def larger(self) -> int:
-        """Number of the branch that sees most."""
+        """Number of the branch with the largest kernel."""
         return self.kernels.index(max(self.kernels))
 
     @property
     def smaller(self) -> int:
-        """Number of the branch that sees least."""
+        """Number of the branch with the smallest kernel."""
         return self.kernels.index(min(self.kernels))
 
 
 def sk_units(model: nn.Module, spec: ArchSpec) -> tuple[SkUnit, ...]:
     """The units of ``model``, built from ``spec``, in forward order.
 
-    Left out are units without attention (a single branch, or branches that are summed up) and units
-    whose branches all see the same, of which none is the larger.
+    Units without attention (a single branch, or summed branches) and units whose kernels all have the
+    same size are left out.
 
     Raises:
-        InvalidInput: There is no unit left.
+        InvalidInput: No unit remains.
     """
     units = []
     for paths, point in zip(spec.profile.module_paths, spec.profile.insertion_points, strict=True):
@@ -81,10 +81,10 @@ def sk_units(model: nn.Module, spec: ArchSpec) -> tuple[SkUnit, ...]:
 
 
 def shown_units(units: Sequence[SkUnit]) -> tuple[SkUnit, ...]:
-    """An early, a middle and the last unit, as many of them as differ.
+    """An early, a middle and the last unit, without repetitions.
 
-    The paper shows the last unit of the stage (SK_2_3 and SK_5_3), and for the middle that of the
-    second of four stages (SK_3_4); a network of fewer than three stages is divided by its units.
+    The paper shows the last unit of a stage (SK_2_3 and SK_5_3), and as the middle one that of the
+    second of four stages (SK_3_4). A network with fewer than three stages is divided by its units.
     """
     stages = sorted({unit.stage for unit in units})
     ends = [next(unit for unit in reversed(units) if unit.stage == stage) for stage in stages]
@@ -93,10 +93,10 @@ def shown_units(units: Sequence[SkUnit]) -> tuple[SkUnit, ...]:
 
 
 def find_unit(units: Sequence[SkUnit], name: str | None) -> SkUnit:
-    """The unit of that name; None: the middle one of those shown.
+    """The unit ``name``; None: the middle one of the shown units.
 
     Raises:
-        InvalidInput: There is no such unit.
+        InvalidInput: The unit does not exist.
     """
     if name is None:
         shown = shown_units(units)
@@ -108,7 +108,7 @@ def find_unit(units: Sequence[SkUnit], name: str | None) -> SkUnit:
 
 
 def _reach(branch: nn.Module) -> int:
-    """Side of what a branch sees: (k - 1) d + 1."""
+    """Side of a branch's dilated kernel: (k - 1) d + 1."""
     assert isinstance(branch, nn.Sequential)
     conv = branch[0]
     assert isinstance(conv, nn.Conv2d)

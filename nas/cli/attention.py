@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from blocks.errors import InvalidInput
-from nas.analysis import (
-    SCALES,
-    Analysis,
-    Request,
-    analyse,
-    check_folder,
-    document,
-    interval,
-    sentence,
-    stage_shifts,
-    unit_shifts,
-    write_analysis,
-)
-from nas.cli.choice import Pick, Trial, chosen_checkpoint, made_from
+from nas.cli.choice import Pick, Trial, check_subject, chosen_checkpoint, made_from
+from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.importing import importing
 from nas.cost import Budgets
+
+if TYPE_CHECKING:
+    from nas.analysis import Analysis
 
 WORDS = {"positive": "up", "negative": "down"}
 
 
 def attention(
-    what: Annotated[str, typer.Argument(metavar="CHECKPOINT|RUN", help="A checkpoint, or a run.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT|RUN",
+            help="A checkpoint, or a run.",
+            autocompletion=complete_runs_and_files,
+        ),
+    ],
     trial: Trial = None,
     pick: Pick = None,
-    data: Annotated[str | None, typer.Option(help="Images; default those of the training.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Images; default those of the training.", autocompletion=complete_data),
+    ] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
-    scales: Annotated[str, typer.Option(help="Object scales, 1.0 among them.")] = ",".join(
-        map(str, SCALES)
-    ),
+    scales: Annotated[
+        str | None,
+        typer.Option(help="Object scales, 1.0 among them; default 1.0,1.5,2.0."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Only the first N validation images, in their fixed order.")
     ] = None,
@@ -49,13 +52,18 @@ def attention(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the attention of every SK unit at several object scales, after SKNet's Figures 3 and 4.
+    """Measure the attention of every SK unit at several object scales.
 
-    Validation images, averaged weights. Of a run, the full training of the trial is taken when there is
-    one, else the search's own.
+    As in SKNet's Figures 3 and 4: on validation images, with averaged weights. Of a run, the full
+    training of the trial is taken when there is one, else the search's own.
 
     Example: nas attention first --pick knee
     """
+    check_subject(what, trial, pick)
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from nas.analysis import Request, analyse, check_folder, document, write_analysis
     checkpoint = chosen_checkpoint(what, trial, pick, Budgets())
     folder = out or made_from(checkpoint, "attention")
     check_folder(folder)
@@ -69,7 +77,11 @@ def attention(
     say(f"tables: {folder}/*.csv")
 
 
-def _scales(text: str) -> tuple[float, ...]:
+def _scales(text: str | None) -> tuple[float, ...]:
+    if text is None:
+        from nas.analysis import SCALES
+
+        return SCALES
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -77,6 +89,8 @@ def _scales(text: str) -> tuple[float, ...]:
 
 
 def _print(analysis: Analysis) -> None:
+    from nas.analysis import interval, sentence, stage_shifts, unit_shifts
+
     scales = analysis.attention.scales
     say(f"{analysis.checkpoint}: {analysis.info.spec.label}")
     say(f"{analysis.images:,} images of {analysis.data.name}, split: {analysis.split}")

@@ -11,8 +11,7 @@ import typer
 
 from blocks.errors import InvalidInput
 from nas.cli.console import AsJson
-from nas.export import SHIPPED
-from nas.export.suite import UNFINISHED
+from nas.export.places import SHIPPED, UNFINISHED
 
 
 def bench(

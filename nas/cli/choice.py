@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from blocks.errors import InvalidInput
-from nas.cost import Budgets
-from nas.front import Front, FrontPoint, pick_knee, pick_within
-from nas.runs import RunFolder
-from nas.search import read_config, read_front
+from nas.cli.completion import complete_picks, complete_trials
+from nas.cli.importing import importing
+from nas.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from nas.cost import Budgets
+    from nas.front import Front, FrontPoint
+
+BUDGETS = "Budgets"
+"""Heading of these options in a help text."""
 
 MaxMflops = Annotated[
-    float | None, typer.Option(help="Hard budget: million multiply-adds an image.")
+    float | None,
+    typer.Option(help="Limit: million multiply-adds per image.", rich_help_panel=BUDGETS),
 ]
-MaxParams = Annotated[float | None, typer.Option(help="Hard budget: learnable numbers.")]
-MaxActivations = Annotated[float | None, typer.Option(help="Hard budget: activations an image.")]
+MaxParams = Annotated[
+    float | None, typer.Option(help="Limit: parameters.", rich_help_panel=BUDGETS)
+]
+MaxActivations = Annotated[
+    float | None, typer.Option(help="Limit: activations per image.", rich_help_panel=BUDGETS)
+]
 MaxLatencyMs = Annotated[
-    float | None, typer.Option(help="Hard budget: milliseconds an image, on the --device.")
+    float | None,
+    typer.Option(help="Limit: milliseconds per image on the --device.", rich_help_panel=BUDGETS),
 ]
-Trial = Annotated[int | None, typer.Option(help="Number of the trial to take.")]
-Pick = Annotated[str | None, typer.Option(help="Take a point of the front: knee.")]
+Trial = Annotated[
+    int | None,
+    typer.Option(help="Number of the trial to take.", autocompletion=complete_trials),
+]
+Pick = Annotated[
+    str | None,
+    typer.Option(help="Take a point of the front: knee.", autocompletion=complete_picks),
+]
 
 
 def make_budgets(
@@ -46,11 +64,17 @@ def make_budgets(
         if value is not None and not 0 < value < float("inf"):
             option = "--" + name.replace("_", "-")
             raise InvalidInput(f"{option} {value:g}: allowed: a number above 0")
+    from nas.cost import Budgets
+
     return Budgets(**limits)
 
 
 def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
     """The point of the ``front`` of ``run`` that the options name: within budgets, or the knee."""
+    with importing():
+        from nas.front import pick_knee, pick_within
+        from nas.search import read_config
+
     if pick not in (None, "knee"):
         raise InvalidInput(f"--pick {pick}: allowed: knee")
     if not budgets.is_empty:
@@ -70,6 +94,9 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
         InvalidInput: There is no such trained trial, or both were given.
     """
     if trial is None:
+        with importing():
+            from nas.search import read_front
+
         return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
         raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
@@ -119,3 +146,9 @@ def names_file(text: str, trial: int | None, pick: str | None) -> bool:
     if is_file and (trial is not None or pick is not None):
         raise InvalidInput(f"--trial and --pick choose from a run; {text} is a file")
     return is_file
+
+
+def check_subject(what: str, trial: int | None, pick: str | None) -> None:
+    """Raise InvalidInput when ``what`` is neither a file nor a run, before large imports."""
+    if not names_file(what, trial, pick):
+        RunFolder.existing(what)

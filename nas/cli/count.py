@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from blocks import ArchSpec
+from nas.cli.completion import complete_devices
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cost import count as count_closed_form
-from nas.cost import fvcore_count, load_table
+from nas.cli.importing import importing
 from nas.errors import WorkFailed
 
 
 def count(
     arch: Annotated[Path, typer.Argument(help="YAML file of an ArchSpec.")],
     device: Annotated[
-        str | None, typer.Option(help="Also the latency there: one of nas latency import.")
+        str | None,
+        typer.Option(
+            help="Also the latency there: one of nas latency import.",
+            autocompletion=complete_devices,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -26,6 +29,12 @@ def count(
 
     Example: nas count runs/first/trials/0007/arch.yaml
     """
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from blocks import ArchSpec
+        from nas.cost import count as count_closed_form
+        from nas.cost import fvcore_count, load_table
     spec = ArchSpec.from_yaml(arch)
     table = None if device is None else load_table(device)
     milliseconds = None if table is None else table.predict(spec)
@@ -55,6 +64,6 @@ def count(
         listed = ", ".join(f"{name} ({times})" for name, times in reference_counter.uncounted)
         say(f"fvcore did not count: {listed or 'nothing'}")
         if table is not None:
-            say(f"on {table.name}: {milliseconds:.3g} ms ({table.network}, from measured pieces)")
+            say(f"on {table.name}: {milliseconds:.3g} ms ({table.network}, from measured blocks)")
     if any(mine != theirs for mine, theirs in figures.values()):
         raise WorkFailed(f"{arch}: the closed form and fvcore disagree: a bug")

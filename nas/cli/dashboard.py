@@ -10,30 +10,34 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import typer
 
 from blocks.errors import InvalidInput
+from nas.cli.completion import complete_runs
 from nas.cli.console import say
-from nas.runs import RunFolder
-from nas.search import read_config, watch_study
+from nas.cli.importing import importing
+from nas.runs.folder import RunFolder
 
 HOST = "127.0.0.1"
 
 
 def dashboard(
-    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    run: Annotated[str, typer.Argument(help="Name of the run.", autocompletion=complete_runs)],
     port: Annotated[int, typer.Option(help="Of this machine.", min=1, max=65535)] = 8080,
 ) -> None:
-    """Open Optuna's dashboard on a run: a page of this machine alone, until Ctrl-C.
+    """Open Optuna's dashboard on a run, on this machine alone, until Ctrl-C.
 
     It only reads, so a search that is under way is not disturbed.
 
     Example: nas dashboard first
     """
+    folder = RunFolder.existing(run)
     try:
-        import optuna_dashboard
+        with importing():
+            import optuna_dashboard
+
+            from nas.search import read_config, watch_study
     except ImportError:
         raise InvalidInput(
             "nas dashboard: optuna-dashboard is not installed; pip install 'sknas[dashboard]'"
         ) from None
-    folder = RunFolder.existing(run)
     storage = watch_study(read_config(folder), folder)
     app = optuna_dashboard.wsgi(storage)
     try:

@@ -4,41 +4,54 @@ from __future__ import annotations
 
 import time
 from itertools import groupby
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from nas.cli.completion import complete_data, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.importing import importing
 from nas.cli.settings import search_config
-from nas.doctor.diagnosis import Part, diagnose
-from nas.doctor.disk import Disk
-from nas.doctor.machine import Machine
-from nas.doctor.packages import PROJECT, Package
-from nas.doctor.runtimes import Runtime
-from nas.doctor.sweep import TRIALS, Estimate, middle_networks
 from nas.errors import WorkFailed
-from nas.training import RECIPES
+from nas.training.recipe import RECIPES
+
+if TYPE_CHECKING:
+    from nas.doctor.diagnosis import Part
+    from nas.doctor.machine import Machine
+    from nas.doctor.packages import Package
+    from nas.doctor.sweep import Estimate
 
 
 def doctor(
-    space: Annotated[str, typer.Option(help="Whose search is estimated.")] = "quickstart",
-    data: Annotated[str, typer.Option(help="On these images.")] = "digits",
+    space: Annotated[
+        str,
+        typer.Option(help="Space whose search is estimated.", autocompletion=complete_spaces),
+    ] = "quickstart",
+    data: Annotated[
+        str, typer.Option(help="On these images.", autocompletion=complete_data)
+    ] = "digits",
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
     recipe: Annotated[str | None, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of a trial.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trainings at a time.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at packages, machine and runtimes, and estimate what a search of ten trials costs here.
+    """Check packages, machine and runtimes, and estimate the cost of a search.
 
-    Exit code 0 when everything that a search and an ONNX export need works, else 1.
+    The search has ten trials. Exit code 0 when everything that a search and an ONNX export need works,
+    else 1.
 
     Example: nas doctor --space shufflenet_v2_sk --data fashion_mnist --epochs 3 --workers 2
     """
     starting = time.time() - psutil.Process().create_time()
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from nas.doctor.diagnosis import diagnose
+        from nas.doctor.sweep import TRIALS, middle_networks
     given = {
         "space": space, "data": data, "data_dir": data_dir, "recipe": recipe, "epochs": epochs,
         "workers": workers, "trials": TRIALS, "name": "doctor",
@@ -59,6 +72,10 @@ def _silent(part: Part) -> None:
 
 
 def _show(part: Part) -> None:
+    from nas.doctor.disk import Disk
+    from nas.doctor.machine import Machine
+    from nas.doctor.runtimes import Runtime
+
     if isinstance(part, tuple):
         _show_packages(part)
     elif isinstance(part, Machine):
@@ -74,6 +91,8 @@ def _show(part: Part) -> None:
 
 
 def _show_packages(packages: tuple[Package, ...]) -> None:
+    from nas.doctor.packages import PROJECT
+
     if not packages:
         say(f"packages: {PROJECT} is not installed, so nothing says what it needs: pip install .")
         return
@@ -109,6 +128,8 @@ def _show_machine(machine: Machine) -> None:
 
 
 def _show_estimate(found: Estimate) -> None:
+    from nas.doctor.sweep import TRIALS
+
     what = (
         f"{TRIALS} trials of {found.space} on {found.data}, {found.recipe_epochs} epochs each, batches "
         f"of {found.batch_size}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -18,18 +18,30 @@ from nas.cli.choice import (
     Pick,
     Trial,
     best_checkpoint,
+    check_subject,
     chosen_checkpoint,
     made_from,
     make_budgets,
 )
+from nas.cli.completion import complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
-from nas.export import MOST_LOST, TARGETS, Artifact, Manifest, export_bundle, installed
-from nas.runs import RunFolder
-from nas.search import read_front
+from nas.cli.importing import importing
+from nas.export.targets import TARGETS
+from nas.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from nas.export import Artifact, Manifest
 
 
 def export(
-    what: Annotated[str, typer.Argument(metavar="CHECKPOINT|RUN", help="A checkpoint, or a run.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT|RUN",
+            help="A checkpoint, or a run.",
+            autocompletion=complete_runs_and_files,
+        ),
+    ],
     trial: Trial = None,
     pick: Pick = None,
     max_mflops: MaxMflops = None,
@@ -47,13 +59,20 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a trained network; every file is run and compared with PyTorch before it is kept.
+    """Export a trained network, and compare every file with PyTorch.
 
     Of a run, the full training of the trial is taken when there is one, else the search's own.
 
     Example: nas export first --pick knee --targets onnx,executorch,litert,ncnn --int8
     """
     names = list(dict.fromkeys(name.strip() for name in targets.split(",")))
+    for name in names:
+        TARGETS.check(name)
+    check_subject(what, trial, pick)
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from nas.export import export_bundle, installed
     there, missing = installed(names)
     budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
     if front:
@@ -79,6 +98,8 @@ def export(
 
 def _of_front(what: str) -> Iterator[Path]:
     """The checkpoint of every point of a run's front."""
+    from nas.search import read_front
+
     run = RunFolder.existing(what)
     points = read_front(run).points
     if not points:
@@ -88,6 +109,8 @@ def _of_front(what: str) -> Iterator[Path]:
 
 
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
+    from nas.export import MOST_LOST
+
     accuracy = manifest.accuracy
     say(f"{checkpoint} -> {bundle}")
     table = Table(

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from blocks.errors import InvalidInput
-from blocks.yaml_files import parse
+from nas.cli.completion import complete_data, complete_devices, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cost import Budgets
-from nas.cost.latency import DEVICES, make_table, read_measurements
-from nas.data import DataConfig, load_data
+from nas.cli.group import GroupedCommand
+from nas.cli.importing import importing
+from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.export import TARGETS, Precision, benchmarks_of, write_suite
-from nas.runs import write_text
+from nas.export.targets import TARGETS
 from nas.runs.folder import NAME, RUNS
-from nas.search import find_candidates
-from nas.search.candidates import ENUMERATE_UP_TO
-from search_spaces import load_space
+
+if TYPE_CHECKING:
+    from nas.export import Precision
 
 latency = typer.Typer(
     name="latency",
     help="Measure a device once; a search then predicts the latency of its networks.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode=None,
 )
 
 
-@latency.command("kit", hidden=True)  # its name in version 0.1
-@latency.command()
+@latency.command("kit", hidden=True, cls=GroupedCommand)  # its name in version 0.1
+@latency.command(cls=GroupedCommand)
 def suite(
-    space: Annotated[str, typer.Option(help="Shipped search space, or a YAML file.")],
+    space: Annotated[
+        str,
+        typer.Option(help="Shipped search space, or a YAML file.", autocompletion=complete_spaces),
+    ],
     data: Annotated[
-        str, typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH.")
+        str,
+        typer.Option(help=f"One of: {', '.join(DATASETS)}.", autocompletion=complete_data),
     ],
     data_dir: Annotated[str | None, typer.Option(help="Folder with the images.")] = None,
     input_size: Annotated[
@@ -55,6 +58,23 @@ def suite(
 
     Example: nas latency suite --space shufflenet_v2_sk --data fashion_mnist --target onnx
     """
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        from blocks.yaml_files import parse
+        from nas.cost import Budgets
+        from nas.data import DataConfig, load_data
+        from nas.export import benchmarks_of, write_suite
+        from nas.search import find_candidates
+        from nas.search.candidates import ENUMERATE_UP_TO
+        from search_spaces import load_space
     fields = {"name": data, "data_dir": data_dir, "input_size": input_size}
     typed = {"input_size": "--input-size"}
     images = parse(DataConfig, fields, "nas latency suite", typed)
@@ -88,14 +108,18 @@ def suite(
     say("then:            nas latency import measurements.json --device NAME")
 
 
-@latency.command("import")
+@latency.command("import", cls=GroupedCommand)
 def import_(
     measurement_files: Annotated[
         list[Path],
         typer.Argument(metavar="MEASUREMENTS.json...", help="Output of bench.py --json."),
     ],
     device: Annotated[
-        str, typer.Option(help="A name of your choice; the table is devices/NAME.json.")
+        str,
+        typer.Option(
+            help="A name of your choice; the table is devices/NAME.json.",
+            autocompletion=complete_devices,
+        ),
     ],
     network: Annotated[
         str | None,
@@ -114,6 +138,9 @@ def import_(
         raise InvalidInput(
             f"--device {device}: allowed: up to 100 letters, digits, dots, - and _, no .json at the end"
         )
+    with importing():
+        from nas.cost.latency import DEVICES, make_table, read_measurements
+        from nas.runs import write_text
     found = [read_measurements(path) for path in measurement_files]
     table = make_table(device, found, network=network, allow_busy=allow_busy)
     path = DEVICES / f"{device}.json"

@@ -11,25 +11,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import typer
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import InvalidInput
 from blocks.plugins import blame
-from nas.cli import (
-    attention,
-    bench,
-    count,
-    dashboard,
-    doctor,
-    export,
-    pareto,
-    report,
-    search,
-    tables,
-    train,
-)
-from nas.cli.latency import latency
+from nas.cli.group import CommandGroup
 from nas.errors import WorkFailed
 
 TYPER_INTERRUPTED = 130
@@ -37,34 +22,23 @@ TYPER_INTERRUPTED = 130
 
 app = typer.Typer(
     name="nas",
-    help="Search lightweight networks made of Selective-Kernel units, and export the one you pick.",
+    cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (
-    search,
-    pareto,
-    count,
-    train,
-    export,
-    bench,
-    report,
-    dashboard,
-    attention,
-    tables,
-    doctor,
-):
-    app.command()(getattr(module, module.__name__.rsplit(".", 1)[1]))
-app.add_typer(latency)
+
+
+@app.callback()
+def _nas() -> None:
+    """Search lightweight networks made of Selective-Kernel units, and export the one you pick."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=words or ["--help"], standalone_mode=False)
+        code = app(args=words or ["--help"], standalone_mode=False, prog_name="nas")
     except InvalidInput as error:
         return _complain(str(error), 2)
     except typer.TyperException as error:
@@ -75,18 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), 1)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
+    except SystemExit as end:  # of completion
+        return end.code if isinstance(end.code, int) else 0
     except typer.Abort as abort:
-        # No command prompts, so what typer takes for a person's end of input is an error to be seen.
+        # Typer asks nothing here, so what it takes for a person's end of input is an error to be seen.
         raise abort.__cause__ or abort from None
     except OSError as error:
         # Of two, the second is the file that was to be replaced.
         named = error.filename2 or error.filename
         where = f"{named}: " if named else ""
         return _complain(f"{where}{error.strerror or error}", 1)
-    except (SQLAlchemyError, StorageInternalError) as error:
-        cause = error.__cause__ or error
-        return _complain(f"the study: {getattr(cause, 'orig', None) or cause}", 1)
     except Exception as error:
+        if _is_of_a_database(error):
+            cause = error.__cause__ or error
+            return _complain(f"the study: {getattr(cause, 'orig', None) or cause}", 1)
         said = blame(error)
         if said is None:
             raise
@@ -94,6 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == TYPER_INTERRUPTED:
         return _complain("interrupted", 1)
     return code if isinstance(code, int) else 0
+
+
+def _is_of_a_database(error: Exception) -> bool:
+    """Whether SQLAlchemy, or Optuna's storage, raised it; imports neither."""
+    for module, name in (
+        ("sqlalchemy.exc", "SQLAlchemyError"),
+        ("optuna.exceptions", "StorageInternalError"),
+    ):
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None and isinstance(error, kind):
+            return True
+    return False
 
 
 def _complain(message: str, code: int) -> int:

@@ -17,14 +17,14 @@ from nas.cli.choice import (
     choose,
     make_budgets,
 )
+from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, print_json, say
-from nas.cli.front_table import print_front
-from nas.runs import RunFolder, write_text
-from nas.search import read_front
+from nas.cli.importing import importing
+from nas.runs.folder import RunFolder
 
 
 def pareto(
-    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    run: Annotated[str, typer.Argument(help="Name of the run.", autocompletion=complete_runs)],
     pick: Pick = None,
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
@@ -38,6 +38,10 @@ def pareto(
     """
     budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
     folder = RunFolder.existing(run)
+    with importing():
+        from nas.cli.front_table import print_front
+        from nas.runs import write_text
+        from nas.search import read_front
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None

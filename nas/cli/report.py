@@ -6,19 +6,24 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, print_json, say
-from nas.report import write_report
-from nas.runs import RunFolder
+from nas.cli.importing import importing
+from nas.runs.folder import RunFolder
 
 
 def report(
-    run: Annotated[str, typer.Argument(help="Name of the run.")], as_json: AsJson = False
+    run: Annotated[str, typer.Argument(help="Name of the run.", autocompletion=complete_runs)],
+    as_json: AsJson = False,
 ) -> None:
     """Write report.html of a run, finished or not: one file that needs no network.
 
     Example: nas report first
     """
-    page = write_report(RunFolder.existing(run))
+    folder = RunFolder.existing(run)
+    with importing():
+        from nas.report import write_report
+    page = write_report(folder)
     if as_json:
         print_json({"report": str(page)})
         return

@@ -5,122 +5,149 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from nas.cli.choice import MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
+from nas.cli.choice import BUDGETS, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
+from nas.cli.completion import complete_data, complete_devices, complete_runs, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.front_table import print_front
+from nas.cli.importing import importing
 from nas.cli.settings import resume_changes, search_config
+from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.front import pick_knee
-from nas.report import write_report
-from nas.runs import RunFolder
-from nas.search import resume_search, start_search
-from nas.search.samplers import SAMPLERS, SEARCHERS
-from nas.search.view import PlainView, make_view
-from nas.search.zero_cost import SCORES
-from nas.training import RECIPES
+from nas.runs.folder import RunFolder
+from nas.search.samplers import SAMPLERS
+from nas.training.recipe import RECIPES
+
+
+def _option(panel: str, help: str, **more: Any) -> Any:
+    return typer.Option(help=help, rich_help_panel=panel, **more)
+
+
+WHAT, STRATEGY, TRAINING, WHERE = "What is searched", "Strategy", "Training", "Where it runs"
 
 
 def search(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with any of the fields of search.yaml.")
+        Path | None, _option(WHAT, "YAML file with any of the fields of search.yaml.")
     ] = None,
-    space: Annotated[str | None, typer.Option(help="Shipped search space, or a YAML file.")] = None,
+    space: Annotated[
+        str | None,
+        _option(WHAT, "Shipped search space, or a YAML file.", autocompletion=complete_spaces),
+    ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="digits, fashion_mnist, cifar10, cifar100 or imagefolder:PATH."),
+        _option(WHAT, f"One of: {', '.join(DATASETS)}.", autocompletion=complete_data),
     ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(help="Networks to train; with early stopping, to begin. Default 40."),
+    data_dir: Annotated[
+        str | None, _option(WHAT, "Folder where the images are looked for.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of a trial.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Trainings at a time.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of proposals and trainings.")] = None,
-    name: Annotated[str | None, typer.Option(help="Of the run: runs/NAME.")] = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with this run.")] = None,
+    input_size: Annotated[
+        int | None, _option(WHAT, "Side of an image in pixels; imagefolder only, default 224.")
+    ] = None,
+    objectives: Annotated[
+        str | None,
+        _option(WHAT, "error and any of mflops, params, activations, latency_ms."),
+    ] = None,
+    name: Annotated[str | None, _option(WHAT, "Name of the run; its folder is runs/NAME.")] = None,
+    resume: Annotated[
+        str | None, _option(WHAT, "Continue this run.", autocompletion=complete_runs)
+    ] = None,
     max_mflops: MaxMflops = None,
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
     device: Annotated[
-        str | None, typer.Option(help="Whose latency counts: one of nas latency import.")
-    ] = None,
-    objectives: Annotated[
-        str | None, typer.Option(help="error and any of mflops, params, activations, latency_ms.")
-    ] = None,
-    sampler: Annotated[
         str | None,
-        typer.Option(help=f"Who proposes networks: {', '.join(SAMPLERS)}. Default forecast."),
-    ] = None,
-    early_stopping: Annotated[
-        str | None,
-        typer.Option(
-            help="Which trainings go on at epochs 1, 3, 9...: none (all), pareto, cost-peers, forecast. "
-            "Unless given: forecast where --total-epochs is, else none."
+        _option(
+            BUDGETS,
+            "Device whose latency counts: one of nas latency import.",
+            autocompletion=complete_devices,
         ),
     ] = None,
-    warm_start: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Zero-cost score that chooses the first networks: {', '.join(SCORES)}; with sampler "
-            f"{', '.join(SEARCHERS)}."
-        ),
+    trials: Annotated[
+        int | None,
+        _option(BUDGETS, "Networks to train; with early stopping, to begin. Default 40."),
     ] = None,
     total_epochs: Annotated[
         int | None,
-        typer.Option(help="Epochs to train in all, over all networks and their parents."),
+        _option(BUDGETS, "Epochs to train in all, over all networks and their parents."),
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(
-            help="End after so many trainings, or parts of them from rung to rung, without growth "
-            "of the hypervolume by 0.1 %."
+        _option(
+            BUDGETS,
+            "End after so many trainings, or parts of them from rung to rung, without growth of the "
+            "hypervolume by 0.1 %.",
+        ),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        _option(
+            STRATEGY,
+            f"Who proposes networks: {', '.join(SAMPLERS)}. Default forecast.",
+            autocompletion=lambda incomplete: [
+                one for one in SAMPLERS if one.startswith(incomplete)
+            ],
+        ),
+    ] = None,
+    early_stopping: Annotated[
+        str | None,
+        _option(
+            STRATEGY,
+            "Which trainings continue after epochs 1, 3, 9...: none (all), pareto, cost-peers, "
+            "forecast. Default: forecast with --total-epochs, else none.",
         ),
     ] = None,
     inherit: Annotated[
         int | None,
-        typer.Option(help="Start from the trained plain network, and train so many epochs more."),
+        _option(STRATEGY, "Start from the trained plain network, and train so many epochs more."),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    seed: Annotated[int | None, _option(STRATEGY, "Seed of proposals and trainings.")] = None,
+    epochs: Annotated[int | None, _option(TRAINING, "Epochs per trial.")] = None,
+    recipe: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            f"One of: {', '.join(RECIPES)}.",
+            autocompletion=lambda incomplete: [
+                one for one in RECIPES if one.startswith(incomplete)
+            ],
+        ),
+    ] = None,
+    batch_size: Annotated[int | None, _option(TRAINING, "Images per step.")] = None,
+    lr: Annotated[float | None, _option(TRAINING, "Peak learning rate.")] = None,
     limit: Annotated[
-        int | None, typer.Option(help="Train on the first so many images only.")
+        int | None, _option(TRAINING, "Train on the first so many images only.")
     ] = None,
     val_limit: Annotated[
-        int | None, typer.Option(help="Validate on the first so many held-out images only.")
-    ] = None,
-    input_size: Annotated[
-        int | None, typer.Option(help="Side of an image in pixels; imagefolder only, default 224.")
+        int | None, _option(TRAINING, "Validate on the first so many held-out images only.")
     ] = None,
     epoch_images: Annotated[
-        int | None, typer.Option(help="Images an epoch, each epoch others of all there are.")
+        int | None,
+        _option(TRAINING, "Images per epoch; each epoch draws others of all there are."),
     ] = None,
     scale_jitter: Annotated[
-        float | None, typer.Option(help="Lowest scale at which objects are pasted, 0 to 1.")
+        float | None, _option(TRAINING, "Lowest scale at which objects are pasted, 0 to 1.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of a training.")] = None,
+    workers: Annotated[int | None, _option(WHERE, "Trainings at a time.")] = None,
+    threads: Annotated[int | None, _option(WHERE, "CPU threads per training.")] = None,
     executor: Annotated[
-        str | None, typer.Option(help="Where trainings run: local, or ray (a cluster).")
+        str | None, _option(WHERE, "Where trainings run: local, or ray (a cluster).")
     ] = None,
     ray_address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster, host:port; else one is started here.")
+        str | None, _option(WHERE, "Ray cluster, host:port; else one is started here.")
     ] = None,
     gpus: Annotated[
-        float | None, typer.Option(help="GPUs a training asks the cluster for; 0.25 shares one.")
+        float | None, _option(WHERE, "GPUs per training on the cluster; 0.25 shares one.")
     ] = None,
     checkpoints: Annotated[
         str | None,
-        typer.Option(help="With ray: store that all machines reach, s3://... or a folder."),
+        _option(WHERE, "With ray: store that all machines reach, s3://... or a folder."),
     ] = None,
-    storage: Annotated[str | None, typer.Option(help="Database URL of the study.")] = None,
+    storage: Annotated[str | None, _option(WHERE, "Database URL of the study.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a space for networks of low error and low cost.
@@ -130,14 +157,25 @@ def search(
     """
     given = {key: value for key, value in context.params.items() if value is not None}
     given.pop("as_json")
-    view = PlainView(Console(stderr=True)) if as_json else make_view(console)
     if resume is not None:
         run = RunFolder.existing(resume)
         changes = resume_changes(given)
-        begin = partial(resume_search, run, view, changes)
     else:
         settings = search_config(given)
         run = RunFolder.named(settings.name)
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+        from rich.console import Console
+
+        from nas.cli.front_table import print_front
+        from nas.front import pick_knee
+        from nas.report import write_report
+        from nas.search import resume_search, start_search
+        from nas.search.view import PlainView, make_view
+    view = PlainView(Console(stderr=True)) if as_json else make_view(console)
+    if resume is not None:
+        begin = partial(resume_search, run, view, changes)
+    else:
         begin = partial(start_search, settings, view)
     try:
         front = begin()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
-from blocks.yaml_files import parse, read_yaml
-from nas.data import DATASETS
-from nas.search import SearchConfig, check_cluster_options
-from search_spaces import SPACES
+from blocks.registry import Registry
+from nas.cli.importing import importing
+from nas.data.registry import DATASETS
+from nas.search.samplers import SAMPLERS
+from nas.training.recipe import RECIPES
+from search_spaces.shipped import SPACES
+
+if TYPE_CHECKING:
+    from nas.search import SearchConfig
 
 # Option -> where its value goes in a SearchConfig.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -43,7 +48,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_latency_ms": ("budgets", "max_latency_ms"),
     "device": ("device",),
     "early_stopping": ("early_stopping",),
-    "warm_start": ("warm_start",),
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),
     "inherit": ("inherit",),
@@ -71,6 +75,11 @@ def search_config(given: dict[str, Any]) -> SearchConfig:
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
             raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
+    for option, names_of in (("sampler", SAMPLERS), ("recipe", RECIPES)):
+        _check_name(option, given.get(option), names_of)
+    with importing():
+        from blocks.yaml_files import parse
+        from nas.search.config import SearchConfig, check_cluster_options
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
     typed = {
@@ -107,7 +116,18 @@ def resume_changes(given: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
+def _check_name(option: str, name: str | None, known: Registry[Any]) -> None:
+    """Raise InvalidInput for a name that is not there, before large imports."""
+    if name is not None:
+        try:
+            known.check(name)
+        except InvalidInput as error:
+            raise InvalidInput(f"--{option}: {error}") from None
+
+
 def _read_settings(path: Path) -> dict[str, Any]:
+    from blocks.yaml_files import read_yaml
+
     fields = read_yaml(path)
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")

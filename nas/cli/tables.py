@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.table import Table
 
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.importing import importing
 from nas.errors import WorkFailed
-from nas.paper import TITLES, Comparison, Figures, Status, check_table, compare
+from nas.paper import TITLES, check_table
+
+if TYPE_CHECKING:
+    from nas.paper import Comparison, Figures
 
 
 def tables(
@@ -34,6 +38,10 @@ def tables(
     wanted = list(dict.fromkeys(names or TITLES))
     for name in wanted:
         check_table(name)
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from nas.paper import compare
     compared = {name: compare(name) for name in wanted}
     rows = [row for table in compared.values() for row in table]
     if as_json:
@@ -85,6 +93,8 @@ def _print_table(name: str, rows: Sequence[Comparison]) -> None:
 
 def _print_check(rows: Sequence[Comparison]) -> None:
     """What is out of tolerance, what cannot be compared and why, and how many rows are fine."""
+    from nas.paper import Status
+
     for status in ("out", "not reproducible", "cited"):
         of_status = [row for row in rows if row.status == status]
         for note in dict.fromkeys(row.note for row in of_status):

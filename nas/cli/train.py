@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.cli.choice import (
@@ -17,24 +16,36 @@ from nas.cli.choice import (
     MaxParams,
     Pick,
     Trial,
+    check_subject,
     chosen_trial,
     make_budgets,
     names_file,
 )
+from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, print_json, say
-from nas.cost import Budgets
-from nas.data import DataConfig
+from nas.cli.importing import importing
+from nas.data.config import DataConfig
 from nas.errors import WorkFailed
-from nas.runs import RunFolder, TrialFolder
-from nas.search import read_config
-from nas.search.view import duration
-from nas.training import RECIPES, EpochMetrics, Recipe, TestResult, TrainJob
+from nas.runs.folder import RunFolder, TrialFolder
+from nas.training.recipe import RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from blocks import ArchSpec
+    from nas.cost import Budgets
+    from nas.training import EpochMetrics
 
 DATA_OPTIONS = {"name": "--data", "data_dir": "--data-dir"}
 
 
 def train(
-    what: Annotated[str, typer.Argument(metavar="ARCH.yaml|RUN", help="A network, or a run.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCH.yaml|RUN",
+            help="A network, or a run.",
+            autocompletion=complete_runs_and_files,
+        ),
+    ],
     trial: Trial = None,
     pick: Pick = None,
     max_mflops: MaxMflops = None,
@@ -42,7 +53,8 @@ def train(
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
     data: Annotated[
-        str | None, typer.Option(help="Images; for a run, those of the search.")
+        str | None,
+        typer.Option(help="Images; for a run, those of the search.", autocompletion=complete_data),
     ] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
@@ -83,6 +95,11 @@ def train(
     typed = {key: f"--{key.replace('_', '-')}" for key in given}
     chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train", typed)
     budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
+    check_subject(what, trial, pick)
+    with importing():
+        import torch  # noqa: F401  # what follows imports it
+
+        from nas.training import TestResult, TrainJob
     spec, images, folder, label = _subject(what, trial, pick, budgets, data, data_dir, name)
     if again:
         for old in (folder.result, folder.metrics, folder.checkpoint):
@@ -129,6 +146,9 @@ def _subject(
     name: str | None,
 ) -> tuple[ArchSpec, DataConfig, TrialFolder, str]:
     """The network, its images, the folder to train in, and the name of the logs."""
+    from blocks import ArchSpec
+    from nas.search import read_config
+
     if names_file(what, trial, pick):
         path = Path(what)
         spec = ArchSpec.from_yaml(path)
@@ -151,4 +171,6 @@ def _subject(
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:
+    from nas.search.view import duration
+
     say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}  ({duration(epoch.seconds)})")

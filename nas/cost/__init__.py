@@ -1,4 +1,4 @@
-"""What a network costs before it is trained: closed form first, fvcore as its reference_counter."""
+"""What a network costs before it is trained: closed form first, fvcore as its reference counter."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from nas.cost.measures import COSTS as COSTS
     from nas.cost.measures import LATENCY as LATENCY
     from nas.cost.measures import Budgets as Budgets
-    from nas.cost.measures import Cost as Cost
     from nas.cost.measures import Violation as Violation
     from nas.cost.measures import costs_on as costs_on
+    from nas.cost.measures import limits_of as limits_of
+    from nas.cost.objectives import Cost as Cost
+    from nas.cost.objectives import Objective as Objective
+    from nas.cost.objectives import OwnObjective as OwnObjective
+    from nas.cost.objectives import objective as objective
+    from nas.cost.objectives import own_objectives as own_objectives
     from nas.cost.peak_memory import peak_activation_bytes as peak_activation_bytes
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -31,7 +36,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.cost.fvcore_counter": ["FvcoreCounter", "ReferenceCounterError", "fvcore_count"],
         "nas.cost.fvcore_trace": ["FvcoreCount"],
         "nas.cost.latency": ["LatencyTable", "load_table"],
-        "nas.cost.measures": ["COSTS", "LATENCY", "Budgets", "Cost", "Violation", "costs_on"],
+        "nas.cost.measures": ["COSTS", "LATENCY", "Budgets", "Violation", "costs_on", "limits_of"],
+        "nas.cost.objectives": ["Cost", "Objective", "OwnObjective", "objective", "own_objectives"],
         "nas.cost.peak_memory": ["peak_activation_bytes"],
     },
 )

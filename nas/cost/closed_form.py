@@ -1,4 +1,4 @@
-"""The cost of a network in closed form: what the search asks before anything is built or trained."""
+"""The cost of a network in closed form: a search reads it before it builds or trains the network."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ PLAIN = UNITS["none"]
 def count(spec: ArchSpec) -> Counts:
     """Count the network that ``spec`` names, for one image, without building it.
 
-    The plain network around the units is profiled once for each backbone and geometry (about 0.1 s) and
-    remembered; everything that a unit adds is computed anew for each spec, in tens of microseconds.
+    The plain network is profiled once for each backbone and geometry (about 0.1 s), and the profile is
+    kept. The cost of the units is computed for each spec in tens of microseconds.
 
     Args:
         spec: The network.
 
     Returns:
-        Learnable numbers, multiply-adds of convolutions and linear layers, and the numbers these write.
-        fvcore counts exactly the same (see :func:`nas.cost.fvcore_counter.fvcore_count`).
+        Parameters, multiply-adds of convolutions and linear layers, and the elements of their outputs.
+        fvcore gives exactly the same counts (see :func:`nas.cost.fvcore_counter.fvcore_count`).
     """
     plain = spec.profile
     params, macs, activations = plain.rest.params, plain.rest.macs, plain.rest.activations
@@ -31,7 +31,7 @@ def count(spec: ArchSpec) -> Counts:
             with_unit = len(blocks)
             if unit.blocks:
                 with_unit = sum(unit.stands_at(block, stage.depth) for block in blocks)
-            # Sums of numbers: adding up Counts would take longer than all the counting.
+            # Plain sums: adding Counts takes longer than all the counting.
             for kind, times in ((unit_kind, with_unit), (PLAIN, len(blocks) - with_unit)):
                 if times:
                     one = kind.count(unit, point)

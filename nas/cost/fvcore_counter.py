@@ -1,8 +1,8 @@
-"""fvcore's count of a network: the reference_counter of the closed form.
+"""fvcore's count of a network: the reference counter of the closed form.
 
-fvcore traces the network (`torch.jit`), and tracing leaves memory behind that a process never gets back
-(pytorch issue 86537; measured with torch 2.14: some 0.4 MB a trace on top of 200 MB at the first), so it
-happens in a process of its own that is replaced now and then.
+fvcore traces the network (`torch.jit`), and tracing leaks memory (pytorch issue 86537; measured with
+torch 2.14: about 0.4 MB per trace, and 200 MB at the first). It therefore runs in a child process, which
+is replaced after a number of traces.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from types import TracebackType
 from blocks.spec import ArchSpec
 from nas.cost.fvcore_trace import FvcoreCount, serve
 from nas.errors import WorkFailed
+from nas.plugins import without_main
 
 TIMEOUT = 120.0
-"""Seconds that one count may take; the start of the process (about 5 s) counts."""
+"""Seconds that one count may take, including the start of the process (about 5 s)."""
 
 TRACES_PER_PROCESS = 100
-"""Some tens of megabytes left behind against the seconds that a new process takes to start."""
+"""Limits the leaked memory to tens of megabytes; a new process takes seconds to start."""
 
 
 class ReferenceCounterError(WorkFailed):
-    """fvcore did not give a count; the message says for which network and why."""
+    """fvcore gave no count; the message names the network and the reason."""
 
 
 class FvcoreCounter:
-    """Counts many networks in one child process, which it replaces every so many traces.
+    """Counts many networks in one child process, which is replaced after a number of traces.
 
-    Use it in a ``with`` statement: the child ends with it. Not to be shared between threads.
+    Use it in a ``with`` statement: the child ends with the block. Threads must not share it.
 
     Args:
         traces_per_process: Counts until the child is replaced, default 100.
@@ -82,7 +83,7 @@ class FvcoreCounter:
                 f"fvcore's process died at {spec.key} with exit code {code}"
             ) from None
         except BaseException:
-            # Also for Ctrl-C: an answer that is still on its way must not be taken for the next spec's.
+            # Also for Ctrl-C: a count that is still to come must not be taken for that of the next spec.
             self._stop()
             raise
         if isinstance(answer, FvcoreCount):
@@ -90,11 +91,12 @@ class FvcoreCounter:
         raise ReferenceCounterError(f"fvcore cannot count {spec.key}: {answer}")
 
     def _start(self) -> tuple[SpawnProcess, Connection]:
-        # Not forked: a forked child would inherit the threads' locks and the memory of its parent.
+        # Not forked: a forked child inherits the threads' locks and the memory of its parent.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs,), name="fvcore", daemon=True)
-        process.start()
+        with without_main():
+            process.start()
         # Once only the child holds its end, its death reads as the end of the pipe.
         theirs.close()
         self._child = process, ours
@@ -112,7 +114,7 @@ class FvcoreCounter:
 def fvcore_count(spec: ArchSpec, *, timeout: float = TIMEOUT) -> FvcoreCount:
     """Count one network with fvcore, in a process of its own; see FvcoreCounter for many.
 
-    The process is spawned, so a script that calls this needs the usual ``if __name__ == "__main__":``.
+    The process is spawned, and does not run the script that calls this.
 
     Args:
         spec: The network.

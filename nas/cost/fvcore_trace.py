@@ -1,4 +1,4 @@
-"""What happens in fvcore's own process: a network is built, traced and counted."""
+"""The child process of fvcore: builds, traces and counts networks."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ PRODUCTS = frozenset({"conv", "linear", "addmm", "mm", "bmm", "matmul", "einsum"
 
 @dataclass(frozen=True, slots=True)
 class FvcoreCount:
-    """What fvcore says one image costs, in evaluation mode.
+    """fvcore's count for one image, in evaluation mode.
 
     Attributes:
-        params: Learnable numbers, from the built module.
+        params: Parameters of the built module.
         macs: Multiply-adds of convolutions and linear layers, the papers' convention.
-        macs_with_norm: fvcore's own total; it adds two for each number a BatchNorm sees and one for each
-            that an adaptive average pooling sees.
-        activations: Numbers that convolutions and linear layers write.
-        uncounted: (operator, times) that fvcore met and counted as nothing, sorted.
+        macs_with_norm: fvcore's own total; it adds two per input element of a BatchNorm and one per
+            input element of an adaptive average pooling.
+        activations: Output elements of convolutions and linear layers.
+        uncounted: (operator, times) that fvcore met and did not count, sorted.
     """
 
     params: int
@@ -48,18 +48,18 @@ class FvcoreCount:
 
 
 def trace_count(spec: ArchSpec) -> FvcoreCount:
-    """Build ``spec`` and count it with fvcore in this process, whose memory grows by it.
+    """Build ``spec`` and count it with fvcore in this process, which leaks memory.
 
     Raises:
-        RuntimeError: fvcore did not see some convolution or linear layer, as it would when an operator
-            gets a new name in torch.
+        RuntimeError: fvcore missed a convolution or linear layer; this happens when an operator gets a
+            new name in torch.
     """
     model = build(spec).eval()
     image = torch.zeros(1, spec.in_channels, spec.input_size, spec.input_size)
     with warnings.catch_warnings():
-        # torch.jit announces its end at every use; the project pins a torch that still has it.
+        # torch.jit warns of its deprecation at every use; the project pins a torch that still has it.
         warnings.simplefilter("ignore")
-        # Imported here, so that the process that asks need not load fvcore.
+        # Imported here, so that the parent process need not load fvcore.
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
 
         flops, activations = FlopCountAnalysis(model, image), ActivationCountAnalysis(model, image)
@@ -67,7 +67,7 @@ def trace_count(spec: ArchSpec) -> FvcoreCount:
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             _refuse_blind_spots(model, analysis.by_module())
     by_operator = flops.by_operator()
-    # Turning a handle off with set_op_handle(name, None) leaves the handle in force: so pick, not mask.
+    # set_op_handle(name, None) leaves a handle in force, so the handles are selected here.
     products = sum(by_operator[name] for name in by_operator.keys() & PRODUCTS)
     return FvcoreCount(
         params=sum(parameter.numel() for parameter in model.parameters()),
@@ -79,7 +79,7 @@ def trace_count(spec: ArchSpec) -> FvcoreCount:
 
 
 def _refuse_blind_spots(model: nn.Module, by_module: dict[str, int]) -> None:
-    """Raise when a layer that multiplies counts as nothing."""
+    """Raise RuntimeError when a convolution or linear layer is not counted."""
     blind = [
         name
         for name, module in model.named_modules()
@@ -93,7 +93,7 @@ def _refuse_blind_spots(model: nn.Module, by_module: dict[str, int]) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Answer each spec that comes down ``connection`` with its FvcoreCount or what went wrong."""
+    """Reply to each spec from ``connection`` with its FvcoreCount, or with an error text."""
     torch.set_num_threads(1)
     while True:
         try:
@@ -102,5 +102,5 @@ def serve(connection: Connection) -> None:
             return
         try:
             connection.send(trace_count(spec))
-        except Exception as error:  # whatever fvcore, torch or a unit raised is the parent's answer
+        except Exception as error:  # the parent gets any error of fvcore, torch or a unit
             connection.send(blame(error) or f"{type(error).__name__}: {error}")

@@ -1,33 +1,92 @@
-"""The costs that a search can minimise or bound, by name, and the bounds themselves."""
+"""The costs that a search can minimise or bound, by name, and the bounds themselves.
+
+A new one is a function here with two lines above it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
+from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
 
-Cost: TypeAlias = Callable[[ArchSpec], float]
-"""Figure of a network that needs no training; lower is better."""
-
-COSTS: dict[str, Cost] = {
-    "mflops": lambda spec: count(spec).mflops,
-    "params": lambda spec: count(spec).params,
-    "activations": lambda spec: count(spec).activations,
-}
+COSTS: dict[str, Cost] = {}
 """Those that need no device."""
 LATENCY = "latency_ms"
+LATENCY_UNIT = "ms"
+LIMIT = re.compile(rf"max_{NAME.pattern}")
 
 
-def costs_on(device: LatencyTable | None) -> Mapping[str, Cost]:
-    """The costs that are known when ``device`` was measured, or none."""
-    return COSTS if device is None else {**COSTS, LATENCY: device.predict}
+def _registered(one: Objective) -> Objective:
+    if one.name in COSTS:
+        raise ValueError(f"objective {one.name!r} is registered already")
+    COSTS[one.name] = one
+    return one
+
+
+@_registered
+@objective("mflops", unit="M")
+def mflops(spec: ArchSpec) -> float:
+    """Multiply-adds of convolutions and linear layers for one image, in millions."""
+    return count(spec).mflops
+
+
+@_registered
+@objective("params")
+def params(spec: ArchSpec) -> float:
+    """Parameters."""
+    return count(spec).params
+
+
+@_registered
+@objective("activations")
+def activations(spec: ArchSpec) -> float:
+    """Numbers that convolutions and linear layers write for one image."""
+    return count(spec).activations
+
+
+def costs_on(device: LatencyTable | None, own: Iterable[OwnObjective] = ()) -> Mapping[str, Cost]:
+    """The costs that are known in a search, by name.
+
+    Args:
+        device: That was measured; None: there is no ``latency_ms``.
+        own: Objectives of one's own. Nothing is imported before one is called.
+    """
+    latency = {} if device is None else {LATENCY: device.predict}
+    return {**COSTS, **latency, **{one.name: one for one in own}}
+
+
+def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjective, ...]]:
+    """What ``--max NAME=VALUE`` says; NAME may be the reference of an objective of one's own.
+
+    Returns:
+        Field of :class:`Budgets` -> limit, and the objectives that were named by reference.
+
+    Raises:
+        InvalidInput: One is no NAME=VALUE, or a reference cannot be imported.
+    """
+    limits: dict[str, float] = {}
+    own: list[OwnObjective] = []
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = float("nan")
+        if not name or not 0 < limit < float("inf"):
+            raise InvalidInput(f"--max {text}: allowed: NAME=VALUE with a finite value above 0")
+        (known,), found = own_objectives([name], (*COSTS, LATENCY))
+        limits[f"max_{known}"] = limit
+        own += found
+    return limits, tuple(own)
 
 
 Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
@@ -35,12 +94,12 @@ Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One budget that a network does not keep.
+    """One budget that a network exceeds.
 
     Attributes:
-        cost: Its name.
-        value: What the network costs.
-        limit: What it may cost; less than ``value``.
+        cost: Name of the cost.
+        value: The cost of the network.
+        limit: The budget; less than ``value``.
     """
 
     cost: str
@@ -49,63 +108,84 @@ class Violation:
 
     @property
     def excess(self) -> float:
-        """By how much the value is over the limit, as a share of the limit; above 0."""
+        """The excess of the value as a share of the limit; above 0."""
         return self.value / self.limit - 1
 
 
 class Budgets(BaseModel):
-    """Upper limits that a network must keep, each inclusive; None (the default) is no limit.
+    """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
-    A field ``max_NAME`` bounds the cost NAME.
+    A field ``max_NAME`` bounds the cost NAME; besides those below there may be one for any objective.
 
     Attributes:
         max_mflops: Multiply-adds of convolutions and linear layers for one image, in millions.
-        max_params: Learnable numbers.
+        max_params: Parameters.
         max_activations: Numbers that convolutions and linear layers write for one image.
         max_latency_ms: Milliseconds of one image on a device that was measured.
 
     Raises:
-        pydantic.ValidationError: A limit that is not a positive finite number, or an unknown field;
-            :func:`blocks.yaml_files.parse` makes one line of it.
+        pydantic.ValidationError: A limit that is not a positive finite number, or a field that is
+            no ``max_NAME``; :func:`blocks.yaml_files.parse` makes one line of it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Limit | None] = Field(init=False)
 
     max_mflops: Limit | None = None
     max_params: Limit | None = None
     max_activations: Limit | None = None
     max_latency_ms: Limit | None = None
 
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Budgets:
+        for name in self.__pydantic_extra__ or {}:
+            if not LIMIT.fullmatch(name):
+                fields = ", ".join(type(self).model_fields)
+                raise InvalidInput(
+                    f"{name}: unknown field; allowed: {fields} and max_NAME for any objective"
+                )
+        return self
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """Cost -> limit, of each limit there is."""
+        return dict(self._limits())
+
     @property
     def is_empty(self) -> bool:
-        """Whether every network fits."""
+        """Whether there is no limit."""
         return not self._limits()
 
     def fits(self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS) -> bool:
-        """Whether ``spec`` keeps every limit."""
+        """Whether ``spec`` is within every limit."""
         return not self.violations(spec, costs)
 
     def violations(
         self, spec: ArchSpec, costs: Mapping[str, Cost] = COSTS
     ) -> tuple[Violation, ...]:
-        """The limits that ``spec`` is over, in the order of the fields.
+        """The limits that ``spec`` exceeds, in the order of the fields.
 
         Raises:
-            InvalidInput: A cost is bounded that is not among ``costs``: its device is not known.
+            InvalidInput: A bounded cost is not among ``costs``: its device is missing.
         """
         self.check_known(costs)
         values = [(cost, costs[cost](spec), limit) for cost, limit in self._limits()]
         return tuple(Violation(*figures) for figures in values if figures[1] > figures[2])
 
     def check_known(self, costs: Mapping[str, Cost]) -> None:
-        """Raise InvalidInput when a cost is bounded that is not among ``costs``."""
+        """Raise InvalidInput when a bounded cost is not among ``costs``."""
         for cost, _ in self._limits():
-            if cost not in costs:
+            if cost == LATENCY and cost not in costs:
                 raise InvalidInput(
                     f"max_{cost}: only with --device, the name of a device that was measured "
                     "(nas latency suite, nas latency import)"
                 )
+            if cost not in costs:
+                raise InvalidInput(
+                    f"max_{cost}: unknown objective {cost!r}; allowed: {', '.join(costs)}, and those of "
+                    "your own by import path"
+                )
 
     def _limits(self) -> list[tuple[str, float]]:
-        """(cost, limit) of each limit there is."""
+        """(cost, limit) of every limit that is set."""
         return [(name.removeprefix("max_"), limit) for name, limit in self if limit is not None]

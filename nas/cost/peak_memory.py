@@ -1,4 +1,4 @@
-"""The most memory that activations take at once."""
+"""The peak memory of the activations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor, fx, nn
 
 
 def peak_activation_bytes(model: nn.Module, example: Tensor) -> int:
-    """Bytes of all activations alive at once, at the worst moment of one forward pass.
+    """The largest number of bytes of live activations during one forward pass.
 
-    Every operator of the exported graph, in its order, writes a buffer that lives until its last
-    reader has run; views cost nothing. A runtime that fuses operators or works in place needs less; its
-    scratch memory comes on top; weights are not counted.
+    Every operator of the exported graph writes a buffer that lives until its last reader has run; views
+    take no memory. A runtime that fuses operators or works in place needs less, and its scratch memory
+    comes on top. Weights are not counted.
 
     Args:
-        model: In evaluation mode, exportable.
+        model: An exportable module in evaluation mode.
         example: One input, (1, C, H, W).
     """
     graph = torch.export.export(model, (example,)).run_decompositions().graph
@@ -47,7 +47,7 @@ def _is_weight(node: fx.Node) -> bool:
 
 
 def _viewed(node: fx.Node) -> fx.Node | None:
-    """The node whose memory ``node`` shows again."""
+    """The node whose memory ``node`` shares."""
     schema = getattr(node.target, "_schema", None)
     if node.op != "call_function" or schema is None:
         return None

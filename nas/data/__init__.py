@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas.data.interface import DataInfo as DataInfo
     from nas.data.registry import DATASETS as DATASETS
     from nas.data.registry import load_data as load_data
+    from nas.data.splits import Datasets as Datasets
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -20,5 +21,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.data.config": ["DataConfig"],
         "nas.data.interface": ["Batches", "Data", "DataInfo"],
         "nas.data.registry": ["DATASETS", "load_data"],
+        "nas.data.splits": ["Datasets"],
     },
 )

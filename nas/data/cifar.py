@@ -7,7 +7,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
-from nas.data.in_memory import InMemoryData, Recipe, in_memory_data
+from nas.data.in_memory import InMemoryData, SetDefaults, in_memory_data
 from nas.data.labelled import LabelledImages
 from nas.data.places import DOWNLOAD_ERRORS, search_roots
 
@@ -28,8 +28,10 @@ def load(config: DataConfig) -> InMemoryData:
     """
     train = _published(config, train=True)
     test = _published(config, train=False)
-    recipe = Recipe(class_names=tuple(train.classes), val_images=5_000, flip=True, crop_padding=4)
-    return in_memory_data(config, recipe, _images(train), _images(test))
+    defaults = SetDefaults(
+        class_names=tuple(train.classes), val_images=5_000, flip=True, crop_padding=4
+    )
+    return in_memory_data(config, defaults, _images(train), _images(test))
 
 
 def _published(config: DataConfig, *, train: bool) -> CIFAR10:

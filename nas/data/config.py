@@ -1,4 +1,4 @@
-"""What the user can say about the data."""
+"""The user's options for the data."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds train/ and val/ with one folder of images per class.
+            holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
+            "package.module:NAME", a callable that returns `nas.data.Datasets`.
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             ~/.cache/sknas when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
-            the default of the set: False for digits, True for all others.
+            the default of the set: False for digits, True for all others but those of your own, which
+            say it themselves.
         crop_padding: Black pixels added on each side before a random crop of the original size.
             None takes the default of the set: digits 1, fashion_mnist 2, cifar 4. Must be None
-            for imagefolder, which crops at random scales instead.
+            for imagefolder and for PIL images of your own, which are cropped at random scales.
         scale_jitter: Lowest scale, in (0, 1]. Each image is pasted at a random scale in
             [scale_jitter, 1] and a random place on a black canvas of its own size. Scales and
             places are new in each training epoch, and fixed for the validation and test images:
             objects of many scales are a property of the task. None turns it off.
-        input_size: Side of the image crop in pixels, for imagefolder only; None means 224.
+        input_size: Side of the image crop in pixels, for imagefolder and PIL images of your own; None
+            means 224.
         limit: Use only the first images of the training split, in its fixed order; None, or more
             than there are, means all. Held-out validation images are not counted.
         val_limit: Use only the first of the held-out validation images, likewise.
-        epoch_images: Images an epoch, drawn anew from the training split for each; None, or more than
-            there are, means all. A short epoch gives an early view of a training without narrowing what
-            it sees. A full training takes all images.
-        workers: Processes that read images, for imagefolder only; 0 reads in the main process.
+        epoch_images: Images per epoch, drawn from the training split for each epoch; None, or more than
+            there are, means all. A short epoch gives an early result of a training without a smaller
+            training set. A full training uses all images.
+        workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
+            process.
     """
 
     name: str

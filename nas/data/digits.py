@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn brings along."""
+"""The handwritten digits that scikit-learn contains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from nas.data.config import DataConfig
-from nas.data.in_memory import InMemoryData, Recipe, in_memory_data
+from nas.data.in_memory import InMemoryData, SetDefaults, in_memory_data
 from nas.data.labelled import LabelledImages
 from nas.data.split import hold_out, shares
 
@@ -33,11 +33,11 @@ def load(config: DataConfig) -> InMemoryData:
     large = functional.interpolate(small, size=INPUT_SIZE, mode="bilinear", align_corners=False)
     digits = LabelledImages(large.round().byte(), torch.from_numpy(published.target).long())
     split = hold_out(digits.labels, shares(digits.labels, round(len(digits) / 5)))
-    recipe = Recipe(
+    defaults = SetDefaults(
         class_names=tuple(str(digit) for digit in range(10)),
         val_images=round(len(split.kept) / 5),
         flip=False,
         crop_padding=1,
     )
     train, test = digits.select(split.kept), digits.select(split.held_out)
-    return in_memory_data(config, recipe, train, test)
+    return in_memory_data(config, defaults, train, test)

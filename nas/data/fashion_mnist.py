@@ -9,7 +9,7 @@ from torchvision.datasets import FashionMNIST
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
 from nas.data.idx import read_idx
-from nas.data.in_memory import InMemoryData, Recipe, in_memory_data
+from nas.data.in_memory import InMemoryData, SetDefaults, in_memory_data
 from nas.data.labelled import LabelledImages
 from nas.data.places import DOWNLOAD_ERRORS, search_roots
 
@@ -20,7 +20,7 @@ INPUT_SIZE = 28
 TRAIN_IMAGES = 60_000
 TEST_IMAGES = 10_000
 
-RECIPE = Recipe(
+DEFAULTS = SetDefaults(
     class_names=(
         "T-shirt/top",
         "Trouser",
@@ -56,7 +56,7 @@ def load(config: DataConfig) -> InMemoryData:
     folder = _folder(config.data_dir)
     train = _read(folder, "train", TRAIN_IMAGES)
     test = _read(folder, "t10k", TEST_IMAGES)
-    return in_memory_data(config, RECIPE, train, test)
+    return in_memory_data(config, DEFAULTS, train, test)
 
 
 def _folder(data_dir: str | None) -> Path:
@@ -99,9 +99,9 @@ def _read(folder: Path, part: str, count: int) -> LabelledImages:
     images = read_idx(_variants(folder, part, "images-idx3")[0], (count, INPUT_SIZE, INPUT_SIZE))
     labels_path = _variants(folder, part, "labels-idx1")[0]
     labels = read_idx(labels_path, (count,)).long()
-    if int(labels.max()) >= len(RECIPE.class_names):
+    if int(labels.max()) >= len(DEFAULTS.class_names):
         raise InvalidInput(
             f"{labels_path} holds the label {int(labels.max())}; Fashion-MNIST has the labels 0 to"
-            f" {len(RECIPE.class_names) - 1}"
+            f" {len(DEFAULTS.class_names) - 1}"
         )
     return LabelledImages(images[:, None], labels)

@@ -73,8 +73,8 @@ class Reading:
             batch_sampler=requests,  # type: ignore[arg-type]
             collate_fn=gather,
             num_workers=self.workers,
-            # They only read files. The default of a process that a fork server has started is one more
-            # server for each pass, and workers that import torch: seconds an epoch.
+            # They only read files. The default in a process of a fork server is another
+            # server for each pass, with workers that import torch: seconds per epoch.
             multiprocessing_context=FORK if self.workers else None,
             pin_memory=self.device.type == "cuda",
             # The loader draws a seed for its workers; not from the generator of the program.
@@ -98,7 +98,7 @@ class FileTrainBatches(EpochBatches):
         augmentation: What is applied after the crop; its crop_padding is not used.
         batch_size: Images per batch.
         seed: Seed of the run.
-        epoch_images: Images an epoch, each epoch others; None: all.
+        epoch_images: Images per epoch, drawn for each epoch; None: all.
     """
 
     def __init__(

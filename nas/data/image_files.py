@@ -21,7 +21,7 @@ CROP_ASPECTS = (3 / 4, 4 / 3)
 # Evaluation enlarges the shorter side to this multiple of the crop before cutting the centre.
 CENTRE_MARGIN = 256 / 224
 
-# Pillow's, of 8 bits a channel: of others it cannot tell what is white. As predict.py has them.
+# Pillow's modes with 8 bits per channel, as in predict.py; the white point of others is unknown.
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 
 
@@ -72,8 +72,8 @@ class ImageFiles(Dataset[Tensor | Unreadable]):
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             return Unreadable(path, str(error))
         if request.seed is None:
-            return _to_tensor(_centre_crop(image, self._size))
-        return _to_tensor(_random_crop(image, self._size, request.seed))
+            return _to_tensor(centre_crop(image, self._size))
+        return _to_tensor(random_crop(image, self._size, request.seed))
 
 
 def gather(crops: list[Tensor | Unreadable]) -> Tensor | Unreadable:
@@ -86,7 +86,8 @@ def gather(crops: list[Tensor | Unreadable]) -> Tensor | Unreadable:
     return torch.stack(tensors)
 
 
-def _random_crop(image: Image.Image, size: int, seed: int) -> Image.Image:
+def random_crop(image: Image.Image, size: int, seed: int) -> Image.Image:
+    """A random part of an image, scaled to a square of ``size`` pixels."""
     # torchvision draws from the global generator; the rest of the program must not notice.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -100,7 +101,8 @@ def centre_resize(size: int) -> int:
     return round(size * CENTRE_MARGIN)
 
 
-def _centre_crop(image: Image.Image, size: int) -> Image.Image:
+def centre_crop(image: Image.Image, size: int) -> Image.Image:
+    """The centre of an image whose shorter side was scaled before, a square of ``size`` pixels."""
     resized = image_functional.resize(image, [centre_resize(size)])
     cropped: Image.Image = image_functional.center_crop(resized, [size, size])
     return cropped

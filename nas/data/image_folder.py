@@ -19,7 +19,7 @@ from nas.data.statistics import Statistics
 
 INPUT_SIZE = 224
 
-# Of ImageNet, whatever the folder: networks trained on it can then be used on other folders.
+# ImageNet's, for every folder: networks trained on ImageNet can then be used on other folders.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -40,7 +40,7 @@ class ImageFolderData:
         test: Images of the val folder.
         augmentation: Training augmentation.
         workers: Processes that read images.
-        epoch_images: Images an epoch, when not all.
+        epoch_images: Images per epoch; None: all.
     """
 
     def __init__(
@@ -166,7 +166,7 @@ def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:
 
 
 def _is_image(path: str) -> bool:
-    """By its name; hidden files are notes of some system (``._photo.jpg``)."""
+    """Whether it is an image by its name; hidden files (``._photo.jpg``) are not."""
     return not Path(path).name.startswith(".") and path.lower().endswith(IMG_EXTENSIONS)
 
 

@@ -1,4 +1,4 @@
-"""Data sets small enough to lie on the device as a whole."""
+"""Data sets that fit on the device as a whole."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nas.data.statistics import Statistics, pixel_statistics
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What makes a data set besides its images.
+class SetDefaults:
+    """What makes a data set besides its images, and how it is augmented unless asked otherwise.
 
     Attributes:
         class_names: One name per class, in the order of the labels.
@@ -40,9 +40,9 @@ class Parts:
 
     Attributes:
         train: Training images after any limit, in their fixed order.
-        val: Validation images as they are when trained on.
-        val_view: Validation images as they are when evaluated on.
-        test_view: Test images as they are when evaluated on.
+        val: Validation images in the form for training.
+        val_view: Validation images in the form for evaluation.
+        test_view: Test images in the form for evaluation.
     """
 
     train: LabelledImages
@@ -52,13 +52,13 @@ class Parts:
 
 
 class InMemoryData:
-    """A data set held as tensors, copied once to each device it is asked for on.
+    """A data set of tensors, copied once to each device that uses it.
 
     Args:
         info: Facts about the set.
         parts: The images of each split.
         augmentation: Training augmentation.
-        epoch_images: Images an epoch, when not all.
+        epoch_images: Images per epoch; None: all.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class InMemoryData:
 
 
 def in_memory_data(
-    config: DataConfig, recipe: Recipe, train: LabelledImages, test: LabelledImages
+    config: DataConfig, defaults: SetDefaults, train: LabelledImages, test: LabelledImages
 ) -> InMemoryData:
     """Split off the validation images and apply the user's choices.
 
@@ -123,7 +123,7 @@ def in_memory_data(
 
     Args:
         config: The user's choices.
-        recipe: Defaults of the set.
+        defaults: Defaults of the set.
         train: Published training images, validation images included.
         test: Published test images.
 
@@ -136,21 +136,21 @@ def in_memory_data(
             f" {train.images.shape[-1]} pixels a side; it applies to imagefolder:PATH only"
         )
     augmentation = Augmentation(
-        flip=recipe.flip if config.flip is None else config.flip,
-        crop_padding=recipe.crop_padding if config.crop_padding is None else config.crop_padding,
+        flip=defaults.flip if config.flip is None else config.flip,
+        crop_padding=defaults.crop_padding if config.crop_padding is None else config.crop_padding,
         scale_jitter=config.scale_jitter,
     )
-    split = hold_out(train.labels, shares(train.labels, recipe.val_images))
+    split = hold_out(train.labels, shares(train.labels, defaults.val_images))
     val = train.select(split.held_out[: config.val_limit])
     kept = train.select(split.kept)
     mean, std = pixel_statistics(kept.images)
     used = train.select(split.kept[: config.limit])
     info = DataInfo(
         name=config.name,
-        num_classes=len(recipe.class_names),
+        num_classes=len(defaults.class_names),
         in_channels=train.images.shape[1],
         input_size=train.images.shape[-1],
-        class_names=recipe.class_names,
+        class_names=defaults.class_names,
         mean=mean,
         std=std,
         train_images=len(used),

@@ -23,7 +23,7 @@ class InMemoryTrainBatches(EpochBatches):
         augmentation: Augmentation to apply.
         batch_size: Images per batch.
         seed: Seed of the run.
-        epoch_images: Images an epoch, each epoch others; None: all.
+        epoch_images: Images per epoch, drawn for each epoch; None: all.
     """
 
     def __init__(

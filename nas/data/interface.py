@@ -1,4 +1,4 @@
-"""What the rest of the program knows about a data set."""
+"""The interface of data sets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class DataInfo:
         train_images: Images in the training split, after any limit, without validation images.
         val_images: Images held out of the training set for validation.
         test_images: Images in the test set.
-        resize: Evaluation scales the shorter side of an image to so many pixels before it cuts the
-            centre; None (the default) where images are taken as they are.
+        resize: Shorter side in pixels to which the evaluation scales an image before it cuts the
+            centre; None (the default) for images that are not scaled.
     """
 
     name: str
@@ -43,7 +43,7 @@ class DataInfo:
 
 
 class TakesEpoch(Protocol):
-    """Something that must be told which epoch is about to start."""
+    """An object that needs the number of the epoch before it starts."""
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration yields, counted from 0."""
@@ -74,14 +74,14 @@ class Batches(Protocol):
         ...
 
     def share(self, rank: int, processes: int) -> Batches:
-        """Of each of these batches the part of one of several processes.
+        """The share of one of several processes of each of these batches.
 
-        The parts of all processes are the batch, each image once and augmented as it would be there.
-        Their sizes differ by one image at most; the part of a small batch may be empty.
+        The shares of all processes form the batch: each image occurs once, with the same augmentation.
+        The sizes of the shares differ by at most one image; a share of a small batch may be empty.
 
         Args:
-            rank: Of the process, from 0.
-            processes: How many there are.
+            rank: Rank of the process, from 0.
+            processes: Number of processes.
         """
         ...
 

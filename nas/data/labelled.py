@@ -37,7 +37,7 @@ class LabelledImages:
 
 
 def view(source: LabelledImages, scale_jitter: float | None) -> LabelledImages:
-    """Images as they are evaluated on: pasted at fixed scales and places if there is jitter."""
+    """Images in the form for evaluation: pasted at fixed scales and places if there is jitter."""
     if scale_jitter is None:
         return source
     draws = draw_view(len(source), scale_jitter)

@@ -1,4 +1,4 @@
-"""Where data sets are looked for and downloaded to."""
+"""The folders in which data sets are searched and to which they are downloaded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tarfile import TarError
 
 CACHE_DIR = "~/.cache/sknas"
 
-# What an interrupted, refused or impossible download raises.
+# The errors of an interrupted, refused or impossible download.
 DOWNLOAD_ERRORS = (OSError, RuntimeError, HTTPException, EOFError, TarError)
 
 
 def search_roots(data_dir: str | None) -> tuple[Path, ...]:
-    """Folders to look in for a published data set, best first; downloads go to the first."""
+    """The folders to search for a published data set, in order; downloads go to the first."""
     chosen = (CACHE_DIR,) if data_dir is None else (data_dir, CACHE_DIR)
     return tuple(Path(place).expanduser() for place in chosen)

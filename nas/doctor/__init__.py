@@ -1,4 +1,4 @@
-"""What works on this machine, what does not, and what a search would cost here.
+"""Checks this machine, and estimates the cost of a search on it.
 
-Nothing is imported here, for what is tried out in a process of its own shall begin in a moment.
+This file imports nothing, so that probes start quickly in their own processes.
 """

@@ -1,4 +1,4 @@
-"""What is timed of trainings, and what came of it."""
+"""The timing of trainings: the request and the results."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nas.training import Recipe
 
 
 class Course(BaseModel):
-    """What is to be timed.
+    """The trainings to time.
 
     Attributes:
         specs: The networks.
         data: The images.
-        recipe: How they are trained.
-        threads: CPU threads.
-        seconds: For each network, about.
+        recipe: The recipe of the training.
+        threads: Number of CPU threads.
+        seconds: Approximate time per network.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,15 +30,15 @@ class Course(BaseModel):
 
 
 class Pace(BaseModel):
-    """Of one network.
+    """The times of one network.
 
     Attributes:
-        begin: Seconds from nothing to the end of the first step, without the images.
-        step: Seconds a step, of the steps after the first.
-        steps: How many were timed.
-        steps_per_epoch: How many an epoch has.
-        validation: Seconds that all validation images take.
-        checkpoint: Seconds that writing the state takes.
+        begin: Seconds until the end of the first step, without loading the images.
+        step: Seconds per step after the first one.
+        steps: Number of timed steps.
+        steps_per_epoch: Number of steps per epoch.
+        validation: Seconds for all validation images.
+        checkpoint: Seconds to write a checkpoint.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,18 +51,18 @@ class Pace(BaseModel):
     checkpoint: float
 
     def training(self, epochs: int) -> float:
-        """Seconds that a training of so many epochs takes."""
+        """Seconds of a training of ``epochs`` epochs."""
         epoch = self.steps_per_epoch * self.step + self.validation + self.checkpoint
         return self.begin + epochs * epoch
 
 
 class Paces(BaseModel):
-    """Of all networks of a course.
+    """The times of all networks of a course.
 
     Attributes:
-        loading: Seconds that a process takes to have the images.
-        networks: In the order of the course.
-        device: Where they were trained.
+        loading: Seconds in which a process loads the images.
+        networks: The times of each network, in the order of the course.
+        device: The device of the trainings.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""Everything that was found, and what of it stands in the way of a search and an ONNX export."""
+"""The diagnosis of a machine, and the problems that prevent a search or an ONNX export."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NEEDED_RUNTIME = "onnx"
 
 
 class Diagnosis(BaseModel):
-    """What was found.
+    """The results of all checks.
 
     Attributes:
-        packages: What pyproject.toml asks for; empty where the program was not installed.
+        packages: The requirements in pyproject.toml; empty if the program is not installed.
         machine: Cores, memory, GPUs.
-        disk: Where runs lie.
-        runtimes: Of export, one each.
-        sweep: What ten trials would cost.
+        disk: The folder of runs.
+        runtimes: The export runtimes.
+        sweep: The estimated cost of ten trials.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +40,7 @@ class Diagnosis(BaseModel):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps a search or an ONNX export from working; none: all is well."""
+        """The problems that prevent a search or an ONNX export; empty if there are none."""
         found = [
             f"{one.name} {one.installed or 'is missing'}: allowed: {one.required or 'any version'}"
             for one in self.packages
@@ -69,13 +69,13 @@ class Diagnosis(BaseModel):
 def diagnose(
     config: SearchConfig, networks: Middle, starting: float, tell: Callable[[Part], None]
 ) -> Diagnosis:
-    """Look at everything, the quick things first.
+    """Run all checks, the fast ones first.
 
     Args:
-        config: Of the search whose cost is wanted.
-        networks: Of its space.
-        starting: Seconds that this process took to import what it needs.
-        tell: Told of each part as soon as it is known.
+        config: The search whose cost is estimated.
+        networks: The networks of its space.
+        starting: Seconds in which this process imported its modules.
+        tell: Called with each result as soon as it is known.
     """
     packages, machine, disk = declared_packages(), this_machine(), disk_of()
     tell(packages)

@@ -1,4 +1,4 @@
-"""Whether runs can be written, and how much room they have."""
+"""Checks whether runs can be written, and the free space."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict
 from nas.runs.folder import RUNS
 
 LEAST_FREE = 2**30
-"""Bytes. A trial keeps a checkpoint of some megabytes."""
+"""Least free space in bytes. A trial keeps a checkpoint of several megabytes."""
 
 
 class Disk(BaseModel):
     """The folder of runs.
 
     Attributes:
-        folder: Where they lie, whether it is there yet or not.
-        problem: Why nothing can be written there, or that it is too small; None: there is none.
-        free: Bytes; None where the folder cannot be looked at.
+        folder: The folder, which need not exist yet.
+        problem: The reason why it cannot be written, or too little free space; None: no problem.
+        free: Free space in bytes; None if it is unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,7 +31,7 @@ class Disk(BaseModel):
 
 
 def disk_of(folder: Path = RUNS) -> Disk:
-    """Write a file into ``folder``, or where it would be made, and take it away again."""
+    """Write a file into ``folder``, or into its first existing parent, and remove it."""
     folder = folder.absolute()
     place = next(path for path in (folder, *folder.parents) if path.exists())
     problem, free = None, None

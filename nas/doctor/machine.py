@@ -1,4 +1,4 @@
-"""What of the machine this process may use."""
+"""The cores, the memory and the GPUs that this process may use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 UNLIMITED = 2**60
-"""Bytes; version 1 of cgroups says such a number where there is no limit."""
+"""Bytes; version 1 of cgroups reports at least this number without a limit."""
 
 
 class Gpu(BaseModel):
     """An accelerator.
 
     Attributes:
-        name: As its driver has it.
-        memory: Bytes.
-        free: Bytes that nobody uses now; None: unknown.
+        name: The name from its driver.
+        memory: Memory in bytes.
+        free: Free memory in bytes; None: unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,14 +35,14 @@ class Machine(BaseModel):
     """Cores and memory.
 
     Attributes:
-        cores: That this process may run on.
-        cores_of_machine: That there are.
-        quota: Cores' worth of time that its container grants; None: no limit.
-        load: Processes that wanted a core, on average over the last minute.
-        memory: Bytes that there are.
-        memory_limit: Bytes that its container grants; None: no limit.
-        memory_free: Bytes that could be had now.
-        gpus: In their order; cuda's, or Apple's one.
+        cores: Number of cores that this process may run on.
+        cores_of_machine: Number of cores of the machine.
+        quota: CPU quota of the container in cores; None: no limit.
+        load: Load average of the last minute.
+        memory: Memory of the machine in bytes.
+        memory_limit: Memory limit of the container in bytes; None: no limit.
+        memory_free: Available memory in bytes.
+        gpus: The CUDA GPUs in their order, or Apple's GPU.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,12 +58,12 @@ class Machine(BaseModel):
 
     @property
     def busy(self) -> bool:
-        """Whether what is timed now takes longer than on the idle machine."""
+        """Whether other processes slow down measurements now."""
         return self.load > self.cores_of_machine / 2
 
 
 class Limits(BaseModel):
-    """Of a container: see ``Machine.quota`` and ``Machine.memory_limit``."""
+    """The limits of a container: see ``Machine.quota`` and ``Machine.memory_limit``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,7 +72,7 @@ class Limits(BaseModel):
 
 
 def this_machine() -> Machine:
-    """The machine this runs on."""
+    """This machine."""
     memory = psutil.virtual_memory()
     limits = cgroup_limits()
     everywhere = os.cpu_count() or 1
@@ -90,11 +90,11 @@ def this_machine() -> Machine:
 
 
 def cgroup_limits(root: Path = CGROUPS, own: Path = OWN_CGROUP) -> Limits:
-    """The narrowest limits of this process's cgroup and those above it, of either version.
+    """The tightest limits of this process's cgroup and its parents, of either version.
 
     Args:
-        root: Where cgroups are mounted.
-        own: The file that names the cgroup of this process.
+        root: Mount point of the cgroups.
+        own: The file with the cgroup of this process.
     """
     quotas, memories = list[float](), list[int]()
     for folder in _folders(root, own):
@@ -112,7 +112,7 @@ def cgroup_limits(root: Path = CGROUPS, own: Path = OWN_CGROUP) -> Limits:
 
 
 def _folders(root: Path, own: Path) -> set[Path]:
-    """Of this process's cgroups and of all above them."""
+    """The folders of this process's cgroups and of all their parents."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -147,6 +147,6 @@ def _cuda(index: int) -> Gpu:
     properties = torch.cuda.get_device_properties(index)
     try:
         free, _ = torch.cuda.mem_get_info(index)
-    except RuntimeError:  # a card that is full, or taken by one process alone
+    except RuntimeError:  # a card that is full, or reserved by another process
         free = None
     return Gpu(name=properties.name, memory=properties.total_memory, free=free)

@@ -1,4 +1,4 @@
-"""How long a step of a training takes here, by real steps."""
+"""Times real training steps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from nas.training.module import Classifier
 from nas.training.processes import placement
 
 FEWEST_STEPS = 2
-"""The first is slower than others, and is not timed."""
+"""Number of untimed first steps, which are slower."""
 
 
 def measure(course: Course) -> Paces:
-    """Train each network for a few steps, as a trial would."""
+    """Train each network for a few steps, as in a trial."""
     quieten()
     torch.set_num_threads(course.threads)
     began = time.perf_counter()
@@ -64,7 +64,7 @@ def _pace(spec: ArchSpec, course: Course, data: Data) -> Pace:
     first = ticks[0] - began
     return Pace(
         begin=first,
-        # Of an epoch of one step that step is all there is.
+        # An epoch of one step has no later steps.
         step=(ticks[-1] - ticks[0]) / timed if timed else first,
         steps=timed,
         steps_per_epoch=len(train),
@@ -74,7 +74,7 @@ def _pace(spec: ArchSpec, course: Course, data: Data) -> Pace:
 
 
 def _validate(module: Classifier, batches: Batches) -> float:
-    """Seconds that all batches would take, by the first ones."""
+    """Estimated seconds for all batches, from the first ones."""
     began, seen = _now(), 0
     with torch.inference_mode():
         for images, _ in batches:
@@ -86,7 +86,7 @@ def _validate(module: Classifier, batches: Batches) -> float:
 
 
 class _Clock(Callback):
-    """Notes when steps end, and ends the training in time."""
+    """Records the end of each step, and ends the training in time."""
 
     def __init__(self, seconds: float) -> None:
         self.ticks: list[float] = []
@@ -99,7 +99,7 @@ class _Clock(Callback):
 
 
 def _now() -> float:
-    """The clock, when all that was asked of a GPU is done."""
+    """The time after the GPU has finished its work."""
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""The packages that pyproject.toml asks for, beside those that are installed."""
+"""Compares the requirements in pyproject.toml with the installed packages."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Package(BaseModel):
     """One requirement.
 
     Attributes:
-        name: Of the package; ``python`` for Python itself.
-        required: Versions that are allowed, as pyproject.toml has them; empty: any.
-        installed: Its version; None: it is not.
-        extra: Which asks for it; None: the program itself does.
-        fits: Whether it is installed, in a version that is allowed.
+        name: Name of the package; ``python`` for Python itself.
+        required: Allowed versions, as in pyproject.toml; empty: any.
+        installed: Installed version; None if it is not installed.
+        extra: The extra that requires it; None: the program itself.
+        fits: Whether an allowed version is installed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,9 +35,9 @@ class Package(BaseModel):
 
 
 def declared_packages(project: str = PROJECT) -> tuple[Package, ...]:
-    """Python, then what ``project`` requires, then what its extras do, in their order.
+    """Python, the requirements of ``project``, and those of its extras, in their order.
 
-    Empty where ``project`` is not installed but only lies in the path: nothing says what it needs.
+    The list is empty if ``project`` is not installed: its requirements are unknown then.
     """
     try:
         metadata = distribution(project).metadata
@@ -58,7 +58,7 @@ def declared_packages(project: str = PROJECT) -> tuple[Package, ...]:
         marker = EXTRA.search(str(requirement.marker or ""))
         extra = marker.group(1) if marker else None
         asked = requirement.marker is None or requirement.marker.evaluate({"extra": extra or ""})
-        # An extra may ask for other extras of the project itself.
+        # An extra may require other extras of the project itself.
         if asked and requirement.name != project:
             found.append(_package(requirement, extra))
     return tuple(found)

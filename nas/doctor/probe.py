@@ -1,7 +1,7 @@
-"""What is tried out in a process of its own: ``python -m nas.doctor.probe WHAT ASKED ANSWER``.
+"""Runs one probe in its own process: ``python -m nas.doctor.probe WHAT ASKED ANSWER``.
 
-The answer is a file with what was found, as JSON, or with the one line that says what went wrong. What
-takes long to import is imported where it is needed.
+The answer file holds the result as JSON, or a one-line error. Slow imports are inside the functions that
+need them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 
 def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Import ``module``, write a tiny network for the runtime ``target``, run it, compare."""
-    if find_spec(asked["module"]) is not None:  # else the target says what to install
+    """Import ``module``, export a tiny network for the runtime ``target``, run it and compare."""
+    if find_spec(asked["module"]) is not None:  # otherwise the target reports what to install
         import_module(asked["module"])
     import torch
 
@@ -39,7 +39,9 @@ def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
     torch.manual_seed(0)
     model = build(spec)
     with torch.no_grad():
-        for _ in range(20):  # BatchNorms as after a training, lest all outputs be next to nothing
+        for _ in range(
+            20
+        ):  # BatchNorms as after a training, so that the outputs are not close to zero
             model(torch.randn(32, 1, 16, 16))
     model.eval()
     image = torch.randn(1, 1, 16, 16)
@@ -63,7 +65,7 @@ def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_training(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Time the training of networks for a few batches; see ``nas.doctor.pace``."""
+    """Time the training of networks on a few batches; see ``nas.doctor.pace``."""
     from nas.doctor.course import Course
     from nas.doctor.pace import measure
 
@@ -77,10 +79,10 @@ PROBES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 
 def main(what: str, asked: str, answer: Path) -> int:
-    """Try it out; returns the exit code."""
+    """Run the probe; return the exit code."""
     try:
         found = PROBES[what](json.loads(asked))
-    except Exception as error:  # whatever a runtime raises is what was to be found out
+    except Exception as error:  # any error of a runtime is a result of the probe
         line = " ".join(str(error).split()) or "no reason given"
         kind = "" if type(error).__name__ == "InvalidInput" else f"{type(error).__name__}: "
         found = {"failed": f"{kind}{line}"[:300]}
@@ -91,5 +93,5 @@ def main(what: str, asked: str, answer: Path) -> int:
 if __name__ == "__main__":
     code = main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
     sys.stdout.flush()
-    # At once: what was found is written, and some runtimes crash when they are taken down.
+    # At once: the result is written, and some runtimes crash at exit.
     os._exit(code)

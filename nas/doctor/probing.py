@@ -1,4 +1,4 @@
-"""Something tried out in a process of its own, that may crash or hang without taking this one along."""
+"""Runs probes in their own processes, which may crash or hang without affecting this one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class ProbeFailed(Exception):
-    """What went wrong, in one line."""
+    """A one-line reason why a probe failed."""
 
 
 def probe(
@@ -27,19 +27,19 @@ def probe(
     """Run ``nas.doctor.probe`` in a new process.
 
     Args:
-        what: The name of the probe.
-        asked: What it is told; can be written as JSON.
-        seconds: That it may take.
-        threads: CPU threads; None: as many as it takes.
+        what: Name of the probe.
+        asked: Arguments of the probe, as JSON values.
+        seconds: Time limit in seconds.
+        threads: Number of CPU threads; None: no limit.
 
     Returns:
-        What it found.
+        The result of the probe.
 
     Raises:
-        ProbeFailed: It failed, crashed, or was not done in time.
+        ProbeFailed: The probe failed, crashed, or exceeded the time limit.
     """
     environment = dict(os.environ)
-    # A file in the user's folder must not stand in for a module of the program.
+    # A file in the user's folder must not replace a module of the program.
     environment[SAFE_PATH] = "1"
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
@@ -58,9 +58,9 @@ def probe(
         try:
             _, printed = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise ProbeFailed(f"not done after {seconds:g} seconds") from None
+            raise ProbeFailed(f"not finished after {seconds:g} seconds") from None
         finally:
-            # With what it has started itself, such as a converter.
+            # Together with its own child processes, such as a converter.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -80,5 +80,5 @@ def _how_it_ended(code: int, printed: str) -> str:
     if code < 0:
         with suppress(ValueError):
             return f"the process crashed ({signal.Signals(-code).name})"
-    last = printed.strip().splitlines()[-1:] or ["nothing was said"]
+    last = printed.strip().splitlines()[-1:] or ["no output"]
     return f"the process ended with exit code {code}: {last[0]:.200}"

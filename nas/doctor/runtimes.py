@@ -1,4 +1,4 @@
-"""Whether each export runtime runs a tiny network right here."""
+"""Checks whether each export runtime runs a tiny network on this machine."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from nas.doctor.probing import ProbeFailed, probe
 from nas.export.shipped.runtime import MODULES
 
 TIMEOUT = 180.0
-"""Seconds; importing a converter takes some, on a busy machine many."""
+"""Time limit in seconds; importing a converter takes several, and many on a busy machine."""
 
 
 class Runtime(BaseModel):
     """An export target.
 
     Attributes:
-        name: As ``nas export --targets`` takes it.
-        problem: Why it does not work, in one line; None: it does.
-        difference: Largest of any output from PyTorch's, as a share of the largest output.
-        milliseconds: That one image took, the first.
+        name: Name in ``nas export --targets``.
+        problem: A one-line reason why it does not work; None: it works.
+        difference: Largest difference of an output from PyTorch's, as a share of the largest output.
+        milliseconds: Latency of the first image.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,7 +30,7 @@ class Runtime(BaseModel):
 
 
 def try_runtime(name: str, timeout: float = TIMEOUT) -> Runtime:
-    """Write a network for it, run the file, and compare, in a process of its own."""
+    """Export a network for the runtime, run the file and compare, in a separate process."""
     try:
         found = probe("runtime", {"target": name, "module": MODULES[name][0]}, timeout)
     except ProbeFailed as failure:

@@ -1,4 +1,4 @@
-"""What a search of ten trials would cost here."""
+"""Estimates the cost of a search of ten trials on this machine."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from nas.search.run import bound_space
 TRIALS = 10
 SAMPLED = 64
 SECONDS = 5.0
-"""Of steps, for each of the three networks."""
+"""Seconds of steps for each of the three networks."""
 TIMEOUT = 180.0
-"""Of the whole process, on a machine where everything is slow."""
+"""Time limit of the whole process, also on a slow machine."""
 LEAST, MOST = 0.9, 1.3
-"""Of the quarter's times: what is around a search, and a machine that is not as idle as it was."""
+"""Margin on the times of the quartiles: the overhead of a search, and a busier machine."""
 
 
 class Estimate(BaseModel):
     """Minutes of a search.
 
     Attributes:
-        space: Its name.
-        data: The images' name.
-        recipe_epochs: Epochs of a trial.
-        batch_size: Images a step.
-        workers: Trainings at a time.
-        problem: Why there is no estimate; None: there is one.
-        minutes: If all networks took as long as that of middle cost.
-        least: If all were as quick as that of the cheapest quarter, and a little less.
-        most: If all were as slow as that of the dearest quarter, and a little more.
-        step_seconds: Of the network of middle cost.
-        device: What it was trained on.
-        how: How it was estimated, in a sentence.
+        space: Name of the space.
+        data: Name of the data set.
+        recipe_epochs: Epochs per trial.
+        batch_size: Images per step.
+        workers: Number of parallel trainings.
+        problem: The reason why there is no estimate; None: there is one.
+        minutes: The estimate if all networks take as long as the network of median cost.
+        least: The estimate for the lower quartile of the cost, less a margin.
+        most: The estimate for the upper quartile of the cost, plus a margin.
+        step_seconds: Seconds per step of the network of median cost.
+        device: The device of the trainings.
+        how: A sentence about the method.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +58,7 @@ class Estimate(BaseModel):
 
 
 class Middle(BaseModel):
-    """Three networks of a space: of the cheapest quarter's end, the middle, the dearest's beginning."""
+    """Three networks of a space: at the lower quartile, the median and the upper quartile of cost."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +66,7 @@ class Middle(BaseModel):
 
 
 def middle_networks(config: SearchConfig) -> Middle:
-    """By multiply-adds, of a sample.
+    """The networks at the quartiles of the multiply-adds of a sample.
 
     Raises:
         InvalidInput: The images are missing, or the space does not fit them.
@@ -79,20 +79,20 @@ def middle_networks(config: SearchConfig) -> Middle:
 
 
 def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float) -> Estimate:
-    """Train the three networks for a few steps, and multiply.
+    """Train the three networks for a few steps, and extrapolate to a search.
 
     Args:
-        config: Of the search.
-        networks: Of its space.
-        cores: That its trainings would share.
-        starting: Seconds that a process takes to import what it needs.
+        config: The search.
+        networks: The networks of its space.
+        cores: Number of cores that its trainings share.
+        starting: Seconds in which a process imports its modules.
     """
     threads = config.threads or max(1, cores // config.workers)
     course = Course(
         specs=networks.specs, data=config.data, recipe=config.recipe, threads=threads,
         seconds=SECONDS,
     )  # fmt: skip
-    told = Estimate(
+    estimate = Estimate(
         space=config.space.name,
         data=config.data.name,
         recipe_epochs=config.epochs,
@@ -102,23 +102,23 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
     try:
         found = probe("training", course.model_dump(mode="json"), TIMEOUT, threads)
     except ProbeFailed as failure:
-        return told.model_copy(update={"problem": str(failure)})
+        return estimate.model_copy(update={"problem": str(failure)})
     paces = Paces.model_validate(found)
     least, minutes, most = (
         _minutes(pace, paces.loading, config, starting) for pace in paces.networks
     )
     middle = paces.networks[1]
-    return told.model_copy(
+    return estimate.model_copy(
         update={
             "minutes": minutes,
-            # Time does not always go by multiply-adds.
+            # More multiply-adds do not always take more time.
             "least": LEAST * min(least, minutes, most),
             "most": MOST * max(least, minutes, most),
             "step_seconds": middle.step,
             "device": paces.device,
             "how": (
                 f"{sum(pace.steps for pace in paces.networks)} real steps of three networks, at the "
-                f"quarters of the space's multiply-adds, on {paces.device}; an epoch has "
+                f"quartiles of the space's multiply-adds, on {paces.device}; an epoch has "
                 f"{middle.steps_per_epoch} steps and the validation"
             ),
         }
@@ -127,5 +127,5 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
 
 def _minutes(pace: Pace, loading: float, config: SearchConfig, starting: float) -> float:
     trainings = TRIALS / min(config.workers, TRIALS)
-    # The trainings' server imports once what this process has imported.
+    # The fork server imports the modules of this process once.
     return (starting + trainings * (loading + pace.training(config.epochs))) / 60

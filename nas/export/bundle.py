@@ -1,4 +1,4 @@
-"""The deployment bundle of one network: artifacts that were run and compared, and what uses them."""
+"""The deployment bundle of one network: verified artifacts and the programs that run them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from nas.export.manifest import (
     Preprocessing,
 )
 from nas.export.model_card import model_card
+from nas.export.places import SHIPPED
 from nas.export.shipped.device import cpu_name
 from nas.export.shipped.runtime import MANIFEST
 from nas.export.targets import TARGETS, Precision, Target, Written
@@ -42,18 +43,17 @@ from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
 TOLERANCE = 1e-4
-"""Largest difference of a logit, as a share of the largest logit, that float32 may show."""
+"""Largest allowed difference of a logit in float32, as a share of the largest logit."""
 PICKING_IMAGES = 2000
-"""Training images on which the layers that stay in float32 are chosen."""
+"""Number of training images that decide which layers stay in float32."""
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
-SHIPPED = Path(__file__).with_name("shipped")
 BENCH = ("bench.py", "suite.py", "runtime.py", "device.py")
 PROGRAMS = ("predict.py", *BENCH)
 
 
 @dataclass(frozen=True)
 class Made:
-    """An artifact whose files are there and whose figures are not known yet."""
+    """An artifact that is written and not yet measured."""
 
     target: str
     precision: Precision
@@ -67,10 +67,10 @@ class Made:
 
 
 def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which of ``targets`` can be exported for here, and for each of the others one line that says why.
+    """The targets among ``targets`` that are installed, and a one-line reason for each of the others.
 
     Raises:
-        InvalidInput: A name that is no target, or none can be exported for.
+        InvalidInput: A name is no target, or no target is installed.
     """
     there, lines = [], []
     chosen = {name: TARGETS[name] for name in targets}
@@ -96,19 +96,19 @@ def export_bundle(
 ) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
 
-    The bundle appears complete or not at all; an earlier one of the name is replaced in the end.
+    The bundle appears complete or not at all; it replaces an earlier bundle of the same name at the end.
 
     Args:
-        checkpoint: Of a trial or of a full training.
+        checkpoint: Checkpoint of a trial or of a full training.
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
-        int8: Also write the network in 8-bit integers.
-        images: At most so many held-out images are given to every artifact; default all.
+        int8: Also quantize the network to 8-bit integers.
+        images: Largest number of held-out images that every artifact is run on; default all.
 
     Raises:
-        InvalidInput: The checkpoint is not one, a target is unknown or a package of it is missing, the
+        InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
             data are missing.
-        WorkFailed: A runtime's outputs in float32 differ from PyTorch's.
+        WorkFailed: The float32 outputs of a runtime differ from PyTorch's.
     """
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
@@ -132,7 +132,7 @@ def export_bundle(
 
 
 def _check_replaceable(bundle: Path) -> None:
-    """Refuse to put a bundle where something else lies."""
+    """Raise InvalidInput when ``bundle`` holds something other than a bundle."""
     check_folders_above(bundle)
     if not bundle.exists():
         return
@@ -140,10 +140,12 @@ def _check_replaceable(bundle: Path) -> None:
         raise InvalidInput(f"{bundle}: a file; allowed: a new folder, or an earlier bundle")
     if any(bundle.iterdir()) and not (bundle / MANIFEST).is_file():
         raise InvalidInput(
-            f"{bundle}: a folder with something else in it; allowed: a new folder, or an earlier bundle"
+            f"{bundle}: a folder with other files; allowed: a new folder, or an earlier bundle"
         )
     if bundle.resolve() == Path.cwd():
-        raise InvalidInput(f"{bundle}: the current folder cannot be replaced; name another")
+        raise InvalidInput(
+            f"{bundle}: the current folder cannot be replaced; allowed: another folder"
+        )
 
 
 def _write(
@@ -176,7 +178,7 @@ def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | Non
 
 
 def _is_close(outcome: Outcome) -> bool:
-    """Not a number is not close."""
+    """Whether the difference is within TOLERANCE; NaN is not."""
     return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
 
 
@@ -257,7 +259,7 @@ def _save(manifest: Manifest, folder: Path) -> None:
 
 
 def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
-    """Latencies as the bundle's own program finds them, in a process of its own."""
+    """Latencies that the bundle's own program measures in a separate process."""
     answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
     found = {
         one.pop("network"): Latency.model_validate(
@@ -273,10 +275,10 @@ def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
 
 
 def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) -> Any:
-    """The answer of ``bench.py --json`` for a bundle or a kit.
+    """The measurements of ``bench.py --json`` for a bundle or a latency benchmark suite.
 
     Raises:
-        WorkFailed: It failed.
+        WorkFailed: The program failed.
     """
     command = [sys.executable, str(SHIPPED / "bench.py"), str(folder), *options]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
@@ -288,8 +290,8 @@ def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) 
 
 @contextmanager
 def _appearing_whole(folder: Path) -> Iterator[Path]:
-    """A temporary folder that takes the name ``folder`` when the block ends well."""
-    # Named before it is made: wherever an end is asked for from here on, there is something to remove.
+    """A temporary folder that is renamed to ``folder`` when the block succeeds."""
+    # Named before it is made, so that an interrupt at any later point finds the folder to remove.
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
         temporary.mkdir(parents=True)

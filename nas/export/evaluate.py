@@ -1,4 +1,4 @@
-"""What a runtime's outputs are worth: against the PyTorch network's, and against the labels."""
+"""Compares a runtime's outputs with those of the PyTorch network and with the labels."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Outcome:
     """Sums over the images seen so far.
 
     Attributes:
-        images: Seen.
-        correct: Named as their labels do.
-        agreeing: Named as PyTorch names them.
+        images: Number of images.
+        correct: Number of correctly classified images.
+        agreeing: Number of images with the same class as in PyTorch.
         difference: Largest difference of any logit from PyTorch's.
         largest: Largest logit of PyTorch, in magnitude.
     """
@@ -38,25 +38,25 @@ class Outcome:
 
     @property
     def accuracy(self) -> float:
-        """Share of images named as their labels do."""
+        """Share of correctly classified images."""
         return self.correct / self.images
 
     def add(
         self, logits: NDArray[np.float32], expected: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> None:
-        """Count a batch, (B, K) each and (B,)."""
+        """Add a batch: logits of both, (B, K), and labels, (B,)."""
         named = logits.argmax(1)
         self.images += len(labels)
         self.correct += int((named == labels).sum())
         self.agreeing += int((named == expected.argmax(1)).sum())
-        # Not the running maximum of Python, which a NaN would pass by.
+        # Python's own maximum ignores a NaN.
         self.difference = float(np.max([self.difference, np.abs(logits - expected).max()]))
         self.largest = max(self.largest, float(np.abs(expected).max()))
 
 
 @dataclass
 class Outcomes:
-    """Of PyTorch and of each runtime, by name, on the same images."""
+    """The outcomes of PyTorch and of each runtime, by name, on the same images."""
 
     pytorch: Outcome = field(default_factory=Outcome)
     runtimes: dict[str, Outcome] = field(default_factory=dict)
@@ -65,11 +65,11 @@ class Outcomes:
 def evaluate(
     model: nn.Module, runs: Mapping[str, Run], batches: Iterator[tuple[Tensor, Tensor]]
 ) -> Outcomes:
-    """Give every image to the network and to every runtime.
+    """Run the network and every runtime on every image.
 
     Args:
-        model: In evaluation mode.
-        runs: Runtimes with their file loaded, by name.
+        model: The network in evaluation mode.
+        runs: Loaded runtimes by name.
         batches: Images (B, C, H, W), normalised, and labels (B,).
     """
     outcomes = Outcomes(runtimes={name: Outcome() for name in runs})
@@ -85,15 +85,15 @@ def evaluate(
 
 
 def load(target: str, path: Path) -> Run:
-    """A file in its runtime, on one thread, without what runtimes say of themselves."""
+    """Load a file in its runtime, on one thread, without the runtime's output."""
     with quiet():
         return LOADERS[target](path, 1)
 
 
 def held_out(data: Data, full: bool, most: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of images that the network was not trained on, at most ``most``, evenly spread.
+    """Batches of at most ``most`` held-out images, evenly spread over their split.
 
-    The validation images, or the test images of a network that was trained on those too (``full``).
+    The split is the validation images; with ``full``, a network trained on these too, the test images.
     """
     device = torch.device("cpu")
     info = data.info
@@ -102,7 +102,7 @@ def held_out(data: Data, full: bool, most: int | None) -> Iterator[tuple[Tensor,
     wanted = min(most or total, total)
     seen = 0
     for images, labels in batches:
-        # The k-th of n images is wanted where k * wanted / n steps over a whole number.
+        # Image k of n is taken if k * wanted / n passes a whole number there.
         place = torch.arange(seen, seen + len(labels))
         rows = ((place + 1) * wanted) // total > (place * wanted) // total
         seen += len(labels)
@@ -111,7 +111,7 @@ def held_out(data: Data, full: bool, most: int | None) -> Iterator[tuple[Tensor,
 
 
 def training_images(data: Data, seed: int, wanted: int) -> tuple[Tensor, Tensor]:
-    """Up to ``wanted`` images and labels, augmented, as the training with this seed begins with."""
+    """The first images and labels, at most ``wanted``, of the augmented training with this seed."""
     images, labels = [], []
     for some, theirs in data.train_batches(min(BATCH, wanted), seed, torch.device("cpu")):
         images.append(some)

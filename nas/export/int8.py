@@ -1,4 +1,4 @@
-"""The network in 8-bit integers: which layers stay in float32, by measurement."""
+"""Quantizes a network to 8-bit integers, and measures which layers have to stay in float32."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nas.export.evaluate import evaluate, load
 from nas.export.targets import Quantization, Target, Written
 
 MOST_LOST = 0.005
-"""A larger loss of accuracy on the training images sends the most harmful layers back to float32."""
+"""Largest loss of accuracy on training images; above it the most harmful layers stay in float32."""
 LADDER = (0, 1, 2, 4, 8)
-"""So many layers are tried, until the loss is small enough."""
+"""Numbers of float32 layers to try, until the loss is small enough."""
 CALIBRATION, SENSITIVITY = 100, 64
 
 
@@ -23,8 +23,8 @@ class Quantized:
     """A network in int8.
 
     Attributes:
-        written: Its files.
-        float_layers: Paths of the layers left in float32, in the deployed network.
+        written: The files.
+        float_layers: Paths of the layers that stay in float32, in the deployed network.
     """
 
     written: Written
@@ -36,16 +36,16 @@ def quantize(
 ) -> Quantized:
     """Quantize ``model`` for a runtime, with as few layers in float32 as the accuracy allows.
 
-    Calibrated and decided on training images; what it costs on others is measured afterwards. When no
-    step of LADDER loses at most MOST_LOST, the one that lost least is taken.
+    Training images calibrate the network and decide on the layers; held-out images are measured later.
+    If every step of LADDER loses more than MOST_LOST, the step with the least loss is taken.
 
     Args:
-        name: Of the target.
+        name: Name of the target.
         target: The runtime.
-        model: As rewritten for the target.
+        model: The network as rewritten for the target.
         images: Training images, normalised, (N, C, H, W).
-        labels: (N,).
-        folder: Where ``target.write`` has written the same model.
+        labels: Their labels, (N,).
+        folder: The folder where ``target.write`` has written the same model.
     """
     ranked: list[str] = []
     best: tuple[float, tuple[str, ...]] | None = None
@@ -73,9 +73,8 @@ def quantize(
 def most_harmful_layers(model: nn.Module, images: Tensor) -> list[str]:
     """Paths of convolutions and linear layers, the most harmful in int8 first.
 
-    Each alone is rounded: its weights symmetrically, one scale an output channel, what it reads and
-    what it writes affinely with the range over ``images``. The harm is the mean squared change of the
-    logits.
+    Each layer is rounded alone: its weights symmetrically with one scale per output channel, its input
+    and output affinely with the range over ``images``. The harm is the mean squared change of logits.
     """
     layers = {
         path: module

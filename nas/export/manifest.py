@@ -1,4 +1,4 @@
-"""What a bundle says of itself."""
+"""manifest.json: the description of a bundle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Split: TypeAlias = Literal["val", "test"]
 
 
 class Part(BaseModel):
-    """Frozen, and nothing in it that it does not know."""
+    """A frozen model without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,11 +24,11 @@ class Preprocessing(Part):
     """From an image to the network's input, (1, C, size, size).
 
     Attributes:
-        channels: 1: grey; 3: red, green, blue.
-        size: Pixels of a side.
+        channels: 1 for grey; 3 for red, green, blue.
+        size: Side of the input in pixels.
         resize: Pixels of the shorter side before the centre is cut out.
-        mean: Per channel, of pixels in [0, 1]; the input is (pixel - mean) / std.
-        std: See mean.
+        mean: Mean per channel of pixels in [0, 1]; the input is (pixel - mean) / std.
+        std: Standard deviation per channel.
     """
 
     channels: int
@@ -43,8 +43,8 @@ class Accuracy(Part):
 
     Attributes:
         split: The held-out images: "val", or "test" for a network trained on the validation images too.
-        images: Of the split that were looked at, evenly spread over it.
-        top1: Share that was right.
+        images: Number of images, evenly spread over the split.
+        top1: Share of correctly classified images.
     """
 
     split: Split
@@ -53,12 +53,12 @@ class Accuracy(Part):
 
 
 class Parity(Part):
-    """How far an artifact's outputs are from the PyTorch network's, on the images of the accuracy.
+    """The difference between an artifact's outputs and PyTorch's, on the images of the accuracy.
 
     Attributes:
-        images: Images compared.
-        max_abs_difference: Largest difference of any logit.
-        top1_agreement: Share of images on which both name the same class.
+        images: Number of images.
+        max_abs_difference: Largest absolute difference of a logit.
+        top1_agreement: Share of images with the same class from both.
     """
 
     images: int
@@ -67,14 +67,14 @@ class Parity(Part):
 
 
 class Latency(Part):
-    """Milliseconds of one image on one thread of the machine that exported; see ``shipped/bench.py``.
+    """Milliseconds of one image on one thread of the exporting machine; see ``shipped/bench.py``.
 
     Attributes:
-        n: Calls timed.
+        n: Number of timed calls.
         p50: Median.
-        p90: Nine of ten calls took no longer.
+        p90: 90th percentile.
         least: The fastest call.
-        busy: Whether the spread says that the machine did something else as well.
+        busy: Whether the spread shows that the machine was busy.
     """
 
     n: int
@@ -96,15 +96,15 @@ class Artifact(Part):
     """The network for one runtime.
 
     Attributes:
-        target: The runtime's name.
+        target: Name of the runtime.
         precision: "fp32" or "int8".
-        files: What belongs together; the first is the one to load.
+        files: The files; the runtime loads the first one.
         parity: Measured in the runtime itself.
         accuracy: Measured in the runtime itself.
-        latency: None where it could not be measured.
-        float_layers: Of an int8 artifact the layers left in float32 since they lost most.
-        undelegated: Operators that the runtime's fast library did not take; None where there is no such
-            division.
+        latency: None if it could not be measured.
+        float_layers: The layers of an int8 artifact that stay in float32, since they lost most accuracy.
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
+            without such a library.
     """
 
     target: str
@@ -134,22 +134,22 @@ class Manifest(Part):
         format: Version of this layout.
         key: Canonical key of the network.
         spec: The network.
-        params: Learnable numbers.
+        params: Parameters.
         mflops: Multiply-adds in millions, for one image.
-        activations: Numbers that convolutions and linear layers write, for one image.
+        activations: Output elements of convolutions and linear layers, for one image.
         peak_activation_bytes: See ``nas.cost.peak_activation_bytes``, for one image in float32.
-        class_names: In the order of the outputs.
-        preprocessing: Of an image.
-        data: The images the network was trained on.
-        seed: Of the training.
-        epochs: Trained.
-        val_error: Share of the held-out images named wrongly, as training reported it; None when they
-            were trained on.
-        test_error: The same on the test set, when the network was trained in full; else None.
-        accuracy: Of the network in PyTorch, on the images that the artifacts were given.
-        machine: The processor that exported, where the latencies were measured.
-        versions: Of the packages that made the artifacts.
-        artifacts: The network for each runtime and precision.
+        class_names: Names of the classes, in the order of the outputs.
+        preprocessing: From an image to the input.
+        data: The images that the network was trained on.
+        seed: Seed of the training.
+        epochs: Number of trained epochs.
+        val_error: Share of misclassified validation images, as the training reported it; None if the
+            network was trained on them.
+        test_error: Share of misclassified test images after a full training; else None.
+        accuracy: Accuracy of the network in PyTorch, on the images that the artifacts were run on.
+        machine: The processor on which the latencies were measured.
+        versions: Versions of the packages that made the artifacts.
+        artifacts: The artifacts, one per runtime and precision.
     """
 
     format: int = FORMAT

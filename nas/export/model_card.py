@@ -1,4 +1,4 @@
-"""MODEL_CARD.md of a bundle: what the network is, what it was measured to do, how to run it."""
+"""MODEL_CARD.md of a bundle: the network, its measurements, and how to run it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def model_card(manifest: Manifest) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Escape text for Markdown."""
     one_line = " ".join(text.split())
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+!|" else c for c in one_line)

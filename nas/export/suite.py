@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import random
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +27,13 @@ from blocks.unit_spec import UnitOverride, UnitSpec
 from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
-from nas.export.bundle import BENCH, SHIPPED
+from nas.export.bundle import BENCH
+from nas.export.places import SHIPPED, UNFINISHED
 from nas.export.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.export.targets import TARGETS, Precision, Quantization
+from nas.plugins import without_main
 from nas.runs import check_folders_above, write_text
+from nas.training.begin import end_with_parent
 from nas.training.fork_server import block_sigint
 
 WHOLE_NETWORKS = 20
@@ -41,7 +41,7 @@ WHOLE_NETWORKS = 20
 CALIBRATION = 4
 """Number of random images that calibrate an int8 benchmark; its latency does not depend on them."""
 
-UNFINISHED, ENTRY, PARTIAL = ".unfinished", "benchmark.json", ".half-"
+ENTRY, PARTIAL = "benchmark.json", ".half-"
 OLD_ENTRY = "piece.json"
 """Of version 0.1; an unfinished suite of that version is completed."""
 
@@ -197,7 +197,7 @@ def _export_all(
     # Spawned: a forked process inherits the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
-        with block_sigint():
+        with block_sigint(), without_main():
             exports = [
                 pool.submit(export_benchmark, folder, one, target, precision) for one in missing
             ]
@@ -219,14 +219,7 @@ def _export_all(
 def _begin_worker() -> None:
     """Use one thread, and end when the parent ends: the pool's pipes do not report that."""
     torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    end_with_parent()
 
 
 def export_benchmark(folder: Path, benchmark: Benchmark, target: str, precision: Precision) -> None:

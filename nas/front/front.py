@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from optuna._hypervolume import compute_hypervolume
-from optuna.study._multi_objective import _is_pareto_front
 
-from nas.runs import ERROR, Outcome, TrialRecord
+from nas.runs import ERROR, TrialRecord, TrialState
+from nas.study import dominated_volume, pareto_mask
 
 if TYPE_CHECKING:
     from blocks import ArchSpec
@@ -104,12 +103,12 @@ def make_front(
     trained = [
         one
         for one in records
-        if one.outcome is Outcome.TRAINED and all(math.isfinite(value) for value in one.values)
+        if one.state is TrialState.TRAINED and all(math.isfinite(value) for value in one.values)
     ]
     if not trained:
         return Front(objectives, reference, ())
     values = np.asarray([one.values for one in trained], dtype=float)
-    on_front = _is_pareto_front(values, assume_unique_lexsorted=False)
+    on_front = pareto_mask(values)
     points = [
         FrontPoint(one.number, one.key, one.spec, one.values)
         for one, is_best in zip(trained, on_front, strict=True)
@@ -128,4 +127,4 @@ def hypervolume(values: Sequence[Sequence[float]], reference: Sequence[float]) -
     if not values:
         return 0.0
     scaled = np.minimum(np.asarray(values, dtype=float) / np.asarray(reference, dtype=float), 1.0)
-    return float(compute_hypervolume(scaled, np.ones(len(reference))))
+    return dominated_volume(scaled, np.ones(len(reference)))

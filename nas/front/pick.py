@@ -51,7 +51,9 @@ def pick_within(front: Front, budgets: Budgets, costs: Mapping[str, Cost] = COST
 def _costs_of(point: FrontPoint, front: Front, costs: Mapping[str, Cost]) -> Mapping[str, Cost]:
     """``costs``, but what the run has stored of ``point`` is not computed again."""
     stored = dict(zip(front.objectives, point.values, strict=True))
-    known: dict[str, Cost] = {
-        name: lambda _spec, value=stored[name]: value for name in costs if name in stored
-    }
+    known = {name: _constant(stored[name]) for name in costs if name in stored}
     return {**costs, **known}
+
+
+def _constant(value: float) -> Cost:
+    return lambda _spec: value

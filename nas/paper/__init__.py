@@ -1,4 +1,4 @@
-"""The papers' tables: what they print, and what our networks count."""
+"""The papers' tables: the printed figures and our counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The papers' figures beside ours: how far apart, and whether that is near enough."""
+"""Compares the papers' figures with our counts, within tolerances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Status: TypeAlias = Literal["ok", "out", "not reproducible", "cited"]
 
 @dataclass(frozen=True)
 class Figures:
-    """Parameters and multiply-adds, both in millions; None where there are none."""
+    """Parameters and multiply-adds in millions; None if not given."""
 
     params: float | None
     mflops: float | None
@@ -27,12 +27,12 @@ class Figures:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a count may be from the printed figure: a share of it, or so many millions.
+    """The largest allowed difference from the printed figure: the larger of a share and a number.
 
     Attributes:
-        share: Of the printed figure ...
-        params: ... or this many million parameters ...
-        mflops: ... and million multiply-adds, whichever is more.
+        share: Share of the printed figure.
+        params: Millions of parameters.
+        mflops: Millions of multiply-adds.
     """
 
     share: float
@@ -40,7 +40,7 @@ class Tolerance:
     mflops: float
 
     def allows(self, printed: Figures, difference: Figures) -> bool:
-        """Whether ``difference`` is within it; what is not printed cannot be out."""
+        """Whether ``difference`` is within the tolerance; True if there is no printed figure."""
         pairs = (
             (printed.params, difference.params, self.params),
             (printed.mflops, difference.mflops, self.mflops),
@@ -52,10 +52,10 @@ class Tolerance:
 
 
 LARGE = Tolerance(share=0.005, params=0.12, mflops=10)
-"""The papers print 0.1M parameters and 0.01 G, and count a little more than convolutions."""
+"""The papers print steps of 0.1M parameters and 0.01 G, and count a little more than convolutions."""
 
 MOBILE = Tolerance(share=0.02, params=0.05, mflops=0)
-"""Of rows printed in MFLOPs: 10 MFLOPs may be a quarter of the network there."""
+"""For rows printed in MFLOPs: 10 MFLOPs may be a quarter of the network there."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Comparison:
 
     Attributes:
         network: How the row is counted.
-        row: What is printed.
-        printed: Its figures, or what they are above another row's.
-        ours: The same of our count; None where nothing was counted.
-        difference: By how much ours are above the printed ones.
-        status: What that comes to.
-        note: The reason of a status other than ok and out, or what else to know.
+        row: The printed row.
+        printed: The printed figures, or their differences from another row.
+        ours: The same figures of our count; None if nothing was counted.
+        difference: Our figures minus the printed ones.
+        status: The result of the comparison.
+        note: The reason of a status other than ok and out, or a remark.
     """
 
     network: Network
@@ -85,7 +85,7 @@ def compare(table: str) -> tuple[Comparison, ...]:
     """Count every row of one table that can be counted.
 
     Raises:
-        InvalidInput: There is no such table.
+        InvalidInput: The table does not exist.
     """
     rows = {row.network: row for row in read_published(table)}
     plain = {one.row: one for one in NETWORKS[table] if not one.less}
@@ -106,7 +106,7 @@ def _compare(
     ours = _figures(exact)
     if network.less:
         ours = ours - _figures_of(plain[network.less])
-    # What is compared: all of it, or the multiply-adds by what they are above another row's.
+    # All figures are compared, or the multiply-adds minus those of another row.
     basis, counted = printed, ours
     if network.flops_from:
         printed_above = printed - _printed(rows[network.flops_from])
@@ -125,7 +125,7 @@ def _compare(
 
 
 def _count(network: Network) -> tuple[Counts | None, str]:
-    """The counts of a whole network, or what is missing for them."""
+    """The counts of a whole network, or the reason why there are none."""
     spec = network.spec
     if spec is not None:
         return count(spec), ""

@@ -1,4 +1,4 @@
-"""Cited networks that a library builds and this program does not."""
+"""Counts cited networks that only a library builds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blocks.counting import Counts
 
 
 class NotInstalled(LookupError):
-    """The library is not there; it is no dependency of the program."""
+    """The library is not installed; it is no dependency of the program."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class LibraryNetwork:
     """A network by its name in a library.
 
     Attributes:
-        library: Whose it is.
-        name: Its name there.
-        side: Side of the published network's square input, in pixels.
+        library: Name of the library.
+        name: Name of the network there.
+        side: Side of the published network's square input in pixels.
     """
 
     library: Literal["torchvision", "timm"]
@@ -34,14 +34,14 @@ class LibraryNetwork:
 
     @property
     def about(self) -> str:
-        """Whose network is counted, in a few words."""
+        """The library and the input size as text."""
         return f"{self.library}'s network at {self.side} pixels"
 
     def count(self) -> Counts:
-        """Count it on torch's meta device, without memory; its activations are not counted.
+        """Count the network on torch's meta device, without memory and without its activations.
 
         Raises:
-            NotInstalled: One line that says what to install.
+            NotInstalled: The library is missing; one line with the package to install.
         """
         with torch.device("meta"), torch.no_grad():
             model = self._make().eval()
@@ -49,7 +49,9 @@ class LibraryNetwork:
             with FlopCounterMode(display=False) as counter:
                 model(image)
         params = sum(parameter.numel() for parameter in model.parameters())
-        return Counts(params, counter.get_total_flops() // 2)  # torch counts two a multiply-add
+        return Counts(
+            params, counter.get_total_flops() // 2
+        )  # torch counts two operations per multiply-add
 
     def _make(self) -> nn.Module:
         if self.library == "torchvision":

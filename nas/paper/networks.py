@@ -1,4 +1,4 @@
-"""Which network each row of the tables is, or why none: the one place that says so."""
+"""The network of each row of the tables, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Network:
 
     Attributes:
         row: Name of the row in the file of published figures.
-        arch: Fields of its ArchSpec, or its name in a library; None: nothing here builds it.
-        label: What stands in the table, where it is not ``row``.
-        less: Row of the same table. What this row has more than that one is shown and compared.
-        flops_from: Row of the same table. Multiply-adds are compared by what they are above that row's.
-        reason: Why the figures cannot be reproduced, or nothing builds the network.
-        note: What else to know about the count.
+        arch: Fields of its ArchSpec, or its name in a library; None: no implementation.
+        label: Text in the table, if it is not ``row``.
+        less: Row of the same table; the difference from it is shown and compared.
+        flops_from: Row of the same table; the multiply-adds are compared minus those of that row.
+        reason: The reason why the figures cannot be reproduced, or there is no implementation.
+        note: A remark about the count.
     """
 
     row: str
@@ -36,12 +36,12 @@ class Network:
 
     @property
     def name(self) -> str:
-        """What stands in the table."""
+        """Text in the table."""
         return self.label or self.row
 
     @property
     def spec(self) -> ArchSpec | None:
-        """The network as a value; None for one that only a library builds, or nothing."""
+        """The ArchSpec; None if only a library, or nothing, builds the network."""
         if self.arch is None or isinstance(self.arch, LibraryNetwork):
             return None
         return ArchSpec.model_validate(self.arch)
@@ -131,7 +131,7 @@ def _shufflenet(width: float, kind: str = "none", **unit: Any) -> Fields:
 
 
 def _lightweight(width: float) -> tuple[Network, ...]:
-    """The rows of one width, with the same as whole networks and as what SE and SK add."""
+    """The rows of one width: whole networks, and the differences that SE and SK add."""
     plain = f"ShuffleNetV2 {width}x"
     se, sk = f"{plain} + SE", f"{plain} + SK"
     forms = [
@@ -204,7 +204,7 @@ NL_FLOPS = (
 
 
 def _one(kind: str, reason: str = "") -> Network:
-    """One block behind the last but one of stage 4."""
+    """One block after the last but one block of stage 4."""
     unit = {"kind": kind, "blocks": (-2,), "placement": "post"}
     arch = _arch("resnet50", stages={4: unit})
     return Network(f"+1 {kind.upper()}", arch, flops_from="ResNet-50", reason=reason, note=ADDED)

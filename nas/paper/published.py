@@ -1,4 +1,4 @@
-"""The figures that the papers print, from the one file that has them."""
+"""The printed figures of the papers, from published.csv."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TITLES = {
     "se": "SENet: the ratio r, and mobile networks",
     "gc": "GCNet, Table 4: blocks in ResNet-50",
 }
-"""Name of a table, as the file and the command line have it -> what is in it."""
+"""Name of a table in the file and on the command line -> its title."""
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row of a paper's table, as printed; None where it prints nothing.
+    """One row of a paper's table, as printed; None for figures that are not printed.
 
     Attributes:
         table: Key of TITLES.
         network: Name of the row, unique in its table.
         error: Top-1 error in percent: of ImageNet on a single 224x224 crop, in Table 5 of CIFAR.
         error_top5: Top-5 error in percent.
-        error_320: Top-1 error in percent on a 320x320 crop, as the table's heading has it; the Inception
+        error_320: Top-1 error in percent on a 320x320 crop, as in the table's heading; the Inception
             networks are published for 299.
         params: Parameters, in millions.
         mflops: Multiply-adds, in millions.
@@ -53,7 +53,7 @@ class PublishedRow:
 
 
 def check_table(name: str) -> None:
-    """Raise InvalidInput when there is no table of this name."""
+    """Raise InvalidInput when the table does not exist."""
     if name not in TITLES:
         raise InvalidInput(f"unknown table {name!r}; allowed: {', '.join(TITLES)}")
 
@@ -62,7 +62,7 @@ def read_published(table: str) -> tuple[PublishedRow, ...]:
     """The rows of one table, in its order.
 
     Raises:
-        InvalidInput: There is no such table.
+        InvalidInput: The table does not exist.
     """
     check_table(table)
     with CSV.open(encoding="utf-8", newline="") as file:

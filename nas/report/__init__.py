@@ -1,4 +1,4 @@
-"""The report: one self-contained page about a run."""
+"""The report: one self-contained HTML page about a run."""
 
 from __future__ import annotations
 

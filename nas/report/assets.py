@@ -1,4 +1,4 @@
-"""The page's own files, and the scripts that it may run."""
+"""The page's own files, and its allowed scripts."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Script:
-    """A script that stands in the page itself.
+    """A script inside the page.
 
     Attributes:
-        text: Its source. It is the program's own, not a user's, so that it is not escaped.
+        text: Its source. It comes from the program, not from a user, so it is not escaped.
     """
 
     text: Markup
 
     @property
     def permit(self) -> str:
-        """What names it in the page's Content-Security-Policy: a browser runs nothing else."""
+        """Its hash in the page's Content-Security-Policy: a browser runs no other script."""
         digest = hashlib.sha256(self.text.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def scripts() -> tuple[Script, ...]:
-    """Plotly, and what draws the figures and sorts the table; in this order."""
-    # A browser counts line ends as \n, whatever the file has.
+    """Plotly, and the script that draws the figures and sorts the table, in this order."""
+    # A browser hashes line ends as \n, also if the file has others.
     own = (_FOLDER / "page.js").read_text(encoding="utf-8")
     return tuple(Script(Markup(text.replace("\r\n", "\n"))) for text in (get_plotlyjs(), own))
 
@@ -44,7 +44,7 @@ def style() -> Markup:
 
 
 def template(path: Path = _FOLDER / "page.html.jinja") -> Template:
-    """The template of the page, or of another; everything put into it is escaped."""
+    """A page template; all inserted text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(path.parent),
         autoescape=True,

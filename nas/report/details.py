@@ -1,4 +1,4 @@
-"""What one needs to take a trained network away from the page."""
+"""The details of a trained network: its figures, its YAML and the next commands."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Network:
     """A trained network in full.
 
     Attributes:
-        trial: Its trial.
-        place: Where it stands, as the end of a sentence.
+        trial: Number of its trial.
+        place: Its position relative to the front, as the end of a sentence.
         figures: Its objectives.
         key: Its canonical name.
-        yaml: The network, as ``nas train`` and ``nas count`` take it.
-        commands: Command lines that go on with it.
+        yaml: The network, in the form of ``nas train`` and ``nas count``.
+        commands: Command lines for the next steps.
     """
 
     trial: int

@@ -1,4 +1,4 @@
-"""How much each parameter of the space matters for the error."""
+"""The importance of each parameter of the space for the error."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from nas.runs import ERROR
 from nas.search import SearchConfig
 
 ENOUGH = 8
-"""Trials with an error below which the shares would be noise."""
+"""Least number of trials with an error; with fewer trials the shares are noise."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares of the error's variation, or why there are none.
+    """Shares of the error's variance, or the reason why there are none.
 
     Attributes:
         shares: (parameter, share), largest first; the shares sum to 1.
-        missing: One sentence that stands in for them; empty when there are shares.
+        missing: The reason as one sentence; empty if there are shares.
     """
 
     shares: tuple[tuple[str, float], ...] = ()
@@ -29,12 +29,12 @@ class Importance:
 
 
 def measure_importance(study: optuna.Study, config: SearchConfig) -> Importance:
-    """Split the variation of the error among the parameters, by functional ANOVA.
+    """Split the variance of the error among the parameters by functional ANOVA.
 
-    Optuna's default method compares the best tenth of the trials with the rest; of a search of a few
-    dozen trainings that tenth is two or three. This one uses every trial.
+    Optuna's default method compares the best tenth of the trials with the rest. That tenth is two or
+    three trials in a search of a few dozen trainings. This method uses every trial.
     """
-    # Here, for the forest that it grows takes half a second to import.
+    # Imported here, since its random forest takes half a second to import.
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     index = config.objectives.index(ERROR)
@@ -55,7 +55,7 @@ def measure_importance(study: optuna.Study, config: SearchConfig) -> Importance:
             study, evaluator=FanovaImportanceEvaluator(seed=config.seed), target=error
         )
     except RuntimeError:
-        # The forest found nothing to split: the errors differ, but not along any parameter.
+        # The forest found no split: the errors differ, but not along a parameter.
         shares = {}
     if not shares:
         return Importance(missing="No parameter explains the differences between the errors.")

@@ -1,4 +1,4 @@
-"""Everything the page tells, read from a run once."""
+"""Reads the content of the page from a run."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from types import MappingProxyType
 
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search import SearchConfig, read_config
-from nas.search.study import open_study, read_records
+from nas.search.study import open_study
+from nas.study import read_records
 from nas.training import read_metrics
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is known of a run, finished or not.
+    """The content of a run, finished or not.
 
     Attributes:
-        name: Of the run, as the command line takes it.
-        config: Of its search.
+        name: Name of the run on the command line.
+        config: Configuration of its search.
         records: All its proposals, in order.
-        curves: Number of a trial -> its validation error after each epoch; no entry without figures.
-        importance: How much each parameter matters for the error.
+        curves: Number of a trial -> its validation error after each epoch; no entry without values.
+        importance: The importance of each parameter for the error.
     """
 
     name: str
@@ -36,30 +37,30 @@ class Material:
 
     @cached_property
     def trained(self) -> tuple[TrialRecord, ...]:
-        """The trained trials with finite figures: those that may be on the front."""
+        """The trained trials with finite objectives, the candidates for the front."""
         return tuple(
             one
             for one in self.records
-            if one.outcome is Outcome.TRAINED and all(map(math.isfinite, one.values))
+            if one.state is TrialState.TRAINED and all(map(math.isfinite, one.values))
         )
 
     @cached_property
     def front(self) -> Front:
-        """The front as it stands."""
+        """The current front."""
         return make_front(self.records, self.config.objectives, self.config.reference_point)
 
     @cached_property
     def knee(self) -> FrontPoint | None:
-        """The point to take; None when nothing is trained."""
+        """The knee point; None if nothing is trained."""
         return self.front.knee
 
-    def count(self, outcome: Outcome) -> int:
-        """How many trials have come to ``outcome``."""
-        return sum(one.outcome is outcome for one in self.records)
+    def count(self, outcome: TrialState) -> int:
+        """Number of trials with ``outcome``."""
+        return sum(one.state is outcome for one in self.records)
 
 
 def read_material(run: RunFolder) -> Material:
-    """Read a run; writes nothing.
+    """Read a run, without writing to it.
 
     Raises:
         InvalidInput: Its files are damaged.
@@ -81,7 +82,7 @@ def _read_curves(
 ) -> Mapping[int, tuple[float, ...]]:
     curves: dict[int, tuple[float, ...]] = {}
     for one in records:
-        if one.outcome in (Outcome.INFEASIBLE, Outcome.DUPLICATE):
+        if one.state in (TrialState.INFEASIBLE, TrialState.DUPLICATE):
             continue  # never trained under this number
         epochs = read_metrics(run.trial(one.number))
         errors = tuple(epoch.val_error for epoch in epochs if epoch.val_error is not None)

@@ -1,4 +1,4 @@
-"""A network in the terms of the space it comes from: the fields that vary, and their values."""
+"""The varied fields of a network and their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nas.search import SearchConfig
 from search_spaces.fields import Value, field_at
 
 ABSENT = "\N{EN DASH}"
-"""Shown where a field has no effect in a network, such as the reduction of a single branch."""
+"""Text for a field without effect in a network, such as the reduction of a single branch."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Property:
 
 
 def describe(spec: ArchSpec, config: SearchConfig) -> tuple[Property, ...]:
-    """The varied fields of ``spec``, always the same ones in the order of the space."""
+    """The varied fields of ``spec``, all of them in the order of the space."""
     properties = []
     for path, variable in config.space.vary.items():
         values = {depended: field_at(depended).read(spec) for depended in variable.depends}
@@ -37,7 +37,7 @@ def describe(spec: ArchSpec, config: SearchConfig) -> tuple[Property, ...]:
 
 
 def short(path: str) -> str:
-    """A field's path without the prefix that most of them share."""
+    """A field's path without the common prefix."""
     return path.removeprefix("unit.")
 
 

@@ -1,4 +1,4 @@
-"""The page, put together."""
+"""Renders the page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from nas.report import assets, details, figures, published, summary, tables
+from nas.report.listing import open_trainings
 from nas.report.material import Material, read_material
-from nas.runs import Outcome, RunFolder, write_text
+from nas.runs import RunFolder, TrialState, write_text
 
 
 def write_report(run: RunFolder) -> Path:
-    """Write the page about a run, finished or not, and return where it is.
+    """Write the page about a run, finished or not; return its path.
 
     Raises:
         InvalidInput: The run's files are damaged.
@@ -21,7 +22,7 @@ def write_report(run: RunFolder) -> Path:
 
 
 def render_report(material: Material) -> str:
-    """The page as HTML that needs nothing but itself."""
+    """The page as self-contained HTML."""
     scripts = assets.scripts()
     return assets.template().render(
         scripts=scripts,
@@ -38,16 +39,16 @@ def _head(material: Material) -> dict[str, Any]:
     return {
         "facts": summary.facts(material),
         "outcomes": summary.outcomes(material),
-        "open_trainings": summary.open_trainings(material),
+        "open_trainings": open_trainings(material.config, material.records),
         "trials": material.config.trials,
         "epochs": material.config.recipe.epochs,
         "hypervolume": f"{material.front.hypervolume:.4f}",
-        "box": summary.box(material),
+        "reference_point": summary.reference_point(material),
     }
 
 
 def _results(material: Material) -> dict[str, Any]:
-    """The front and the network to take; empty as long as nothing is trained."""
+    """The front and the chosen network; empty until a trial is trained."""
     knee = material.knee
     if knee is None:
         return {
@@ -71,7 +72,7 @@ def _results(material: Material) -> dict[str, Any]:
 
 
 def _course(material: Material) -> dict[str, Any]:
-    """What happened on the way."""
+    """The course of the search."""
     shares = material.importance.shares
     return {
         "growth": figures.hypervolume_figure(material) if material.trained else None,
@@ -79,7 +80,7 @@ def _course(material: Material) -> dict[str, Any]:
         "importance_missing": material.importance.missing,
         "curves": figures.curves_figure(material) if material.curves else None,
         "failures": tables.failures(material),
-        "failed": material.count(Outcome.FAILED),
-        "refused": material.count(Outcome.INFEASIBLE),
+        "failed": material.count(TrialState.FAILED),
+        "infeasible": material.count(TrialState.INFEASIBLE),
         "budgets": summary.budgets(material),
     }

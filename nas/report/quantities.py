@@ -1,4 +1,4 @@
-"""Objectives as people read them: names, units and digits."""
+"""Formats objectives for people: names, units and digits."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def label(objective: str) -> str:
 
 
 def shown(objective: str, value: float) -> float:
-    """The value in the unit that ``label`` names."""
+    """The value in the unit of ``label``."""
     return 100 * value if objective == ERROR else value
 
 
 def digits(objective: str, value: float) -> str:
-    """The value in the unit that ``label`` names, as text."""
+    """The value in the unit of ``label``, as text."""
     if objective == ERROR:
         return f"{shown(objective, value):.2f}"
     if float(value).is_integer():

@@ -1,4 +1,4 @@
-"""The head of the page: what was searched, and what has come of it so far."""
+"""The head of the page: the settings of the search and its progress."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
-from nas.runs import Outcome
+from nas.runs import TrialState
 from nas.search import SearchConfig
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was decided before the search.
+    """One setting of the search.
 
     Attributes:
-        term: What it is.
-        value: As it was decided.
+        term: Its name.
+        value: Its value.
     """
 
     term: str
@@ -29,14 +29,14 @@ class Budget:
     """A limit of the search.
 
     Attributes:
-        cost: What is limited.
-        limit: How much there may be.
-        refused: Proposals over it; one may be over several limits.
+        cost: Name of the limited cost.
+        limit: The largest allowed value.
+        infeasible: Number of proposals over it; a proposal may be over several limits.
     """
 
     cost: str
     limit: float
-    refused: int
+    infeasible: int
 
     @property
     def text(self) -> str:
@@ -45,7 +45,7 @@ class Budget:
 
 
 def facts(material: Material) -> tuple[Fact, ...]:
-    """What the search was asked to do."""
+    """The settings of the search."""
     config = material.config
     images = _images(material)
     limits = "; ".join(budget.text for budget in budgets(material))
@@ -64,37 +64,28 @@ def facts(material: Material) -> tuple[Fact, ...]:
 
 
 def outcomes(material: Material) -> str:
-    """How many trials have come to what."""
+    """The number of trials with each outcome."""
     order = [
-        Outcome.TRAINED,
-        Outcome.INFEASIBLE,
-        Outcome.DUPLICATE,
-        Outcome.FAILED,
-        Outcome.RUNNING,
+        TrialState.TRAINED,
+        TrialState.INFEASIBLE,
+        TrialState.DUPLICATE,
+        TrialState.FAILED,
+        TrialState.RUNNING,
+        TrialState.QUEUED,
     ]
     if material.config.early_stopping != "none":
-        order[1:1] = [Outcome.STOPPED, Outcome.PAUSED]
-    return ", ".join(f"{material.count(outcome):,} {outcome.value}" for outcome in order)
+        order[1:1] = [TrialState.STOPPED, TrialState.PAUSED]
+    return ", ".join(f"{material.count(outcome):,} {outcome.name.lower()}" for outcome in order)
 
 
-def open_trainings(material: Material) -> int:
-    """Trainings that were asked for and have not ended."""
-    config = material.config
-    if config.total_epochs is not None or config.patience is not None:
-        # Such a search may have ended before it had begun all that it was allowed.
-        return material.count(Outcome.RUNNING) + material.count(Outcome.PAUSED)
-    ended = sum(map(material.count, (Outcome.TRAINED, Outcome.STOPPED, Outcome.FAILED)))
-    return max(0, config.trials - ended)
-
-
-def box(material: Material) -> str:
-    """The corner of the box that the hypervolume is a share of."""
+def reference_point(material: Material) -> str:
+    """The reference point of the hypervolume."""
     corner = zip(material.front.objectives, material.front.reference, strict=True)
     return ", ".join(f"{name} {value:,.6g}" for name, value in corner)
 
 
 def budgets(material: Material) -> tuple[Budget, ...]:
-    """The limits there are, with what they have refused."""
+    """The limits of the search, each with its number of infeasible proposals."""
     limits = material.config.budgets
     broken = [cost for one in material.records for cost in one.over]
     return tuple(
@@ -105,7 +96,7 @@ def budgets(material: Material) -> tuple[Budget, ...]:
 
 
 def _epochs(config: SearchConfig) -> str:
-    """How long a training is, what may end it earlier, and what it starts from."""
+    """The length of a training, its early stopping, and its initial weights."""
     said = f"{config.epochs:,}"
     if config.early_stopping != "none":
         rungs = ", ".join(map(str, config.rungs[:-1]))
@@ -118,18 +109,18 @@ def _epochs(config: SearchConfig) -> str:
 
 
 def _device(table: LatencyTable) -> str:
-    """The device whose latency is told from its measured pieces."""
+    """The device whose latency is predicted, and the error of its table."""
     error = table.fit.median_error
-    known = "" if error is None else f", told with a median error of {100 * error:.1f} %"
+    known = "" if error is None else f", predicted with a median error of {100 * error:.1f} %"
     return f"{table.name} ({table.device.cpu}), {table.network}, threads: {table.threads}{known}"
 
 
 def _images(material: Material) -> str:
-    """What is known of the images without looking at them: a page must not need the data."""
+    """Facts about the images from the configuration: a page must not need the data."""
     data = material.config.data
     parts = []
     if material.records:
-        spec = material.records[0].spec  # the data set gives all networks the same figures
+        spec = material.records[0].spec  # the data set determines these figures for all networks
         parts.append(f"{spec.input_size} x {spec.input_size} pixels, {spec.num_classes} classes")
     if data.limit is not None:
         parts.append(f"the first {data.limit:,} for training")

@@ -8,7 +8,7 @@ from nas.front import FrontPoint
 from nas.report.material import Material
 from nas.report.networks import describe, short
 from nas.report.quantities import digits, label
-from nas.runs import Outcome
+from nas.runs import TrialState
 
 SHOWN_FAILURES = 50
 
@@ -18,8 +18,8 @@ class Column:
     """A column of the table of the front.
 
     Attributes:
-        label: Its head.
-        is_number: Whether its cells are set to the right.
+        label: Its heading.
+        is_number: Whether its cells are right-aligned.
     """
 
     label: str
@@ -31,8 +31,8 @@ class Cell:
     """A cell of the table of the front.
 
     Attributes:
-        text: As it is shown.
-        order: What it is sorted by.
+        text: Its text.
+        order: Its sort key.
     """
 
     text: str
@@ -44,9 +44,9 @@ class Row:
     """A point of the front.
 
     Attributes:
-        trial: Its trial.
+        trial: Number of its trial.
         cells: One per column after the trial's.
-        picked: Whether it is the one to take.
+        picked: Whether it is the knee point.
     """
 
     trial: int
@@ -59,9 +59,9 @@ class Failure:
     """A training that failed.
 
     Attributes:
-        trial: Its trial.
+        trial: Number of its trial.
         network: The varied fields of its network.
-        note: Why, in one line.
+        note: The reason in one line.
     """
 
     trial: int
@@ -86,7 +86,7 @@ def front_rows(material: Material) -> tuple[Row, ...]:
 
 def failures(material: Material) -> tuple[Failure, ...]:
     """The first failed trainings."""
-    failed = [one for one in material.records if one.outcome is Outcome.FAILED]
+    failed = [one for one in material.records if one.state is TrialState.FAILED]
     return tuple(
         Failure(
             one.number,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from nas.runs.folder import TrialFolder as TrialFolder
     from nas.runs.folder import checked_name as checked_name
     from nas.runs.records import ERROR as ERROR
-    from nas.runs.records import Outcome as Outcome
     from nas.runs.records import RungResult as RungResult
     from nas.runs.records import TrialRecord as TrialRecord
+    from nas.runs.records import TrialState as TrialState
     from nas.runs.store import Store as Store
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "nas.runs.atomic": ["check_folders_above", "replace_file", "write_text"],
         "nas.runs.folder": ["RunFolder", "TrialFolder", "checked_name"],
-        "nas.runs.records": ["ERROR", "Outcome", "RungResult", "TrialRecord"],
+        "nas.runs.records": ["ERROR", "RungResult", "TrialRecord", "TrialState"],
         "nas.runs.store": ["Store"],
     },
 )

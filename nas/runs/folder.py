@@ -9,6 +9,8 @@ from pathlib import Path
 from blocks.errors import InvalidInput
 
 RUNS = Path("runs")
+LOGS = Path("lightning_logs")
+"""TensorBoard's logs of all trainings: lightning_logs/RUN/..."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

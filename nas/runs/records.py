@@ -10,18 +10,30 @@ if TYPE_CHECKING:
     from blocks import ArchSpec
 
 ERROR = "error"
-"""The objective that training gives: the share of validation images named wrongly, 0 to 1."""
+"""The objective that training gives: the share of misclassified validation images, 0 to 1."""
 
 
-class Outcome(Enum):
-    """What has become of a trial; paused: it waits at a rung; stopped: it was given up there."""
+class TrialState(Enum):
+    """What has become of a trial.
 
+    Attributes:
+        QUEUED: Proposed; its training has not begun, or waits for a search that goes on.
+        RUNNING: In training.
+        PAUSED: Waits at a rung.
+        TRAINED: Trained in full.
+        STOPPED: Given up at a rung.
+        DUPLICATE: Proposes a network that was proposed before, and takes over its result.
+        INFEASIBLE: Over a budget; never trained.
+        FAILED: Its training failed.
+    """
+
+    QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
     TRAINED = "trained"
     STOPPED = "stopped"
-    DUPLICATE = "replayed"
-    INFEASIBLE = "refused"
+    DUPLICATE = "duplicate"
+    INFEASIBLE = "infeasible"
     FAILED = "failed"
 
 
@@ -50,9 +62,9 @@ class TrialRecord:
         number: Of the trial; its folder is trials/<number>.
         key: Canonical key of the network.
         spec: The network.
-        outcome: What has become of it.
-        values: One figure per objective; empty unless trained or replayed.
-        note: Why it was refused or has failed, or which trial it repeats.
+        state: What has become of it.
+        values: One figure per objective; empty unless trained, or a duplicate of a trained one.
+        note: Why it is infeasible, was stopped or has failed, or which trial it repeats.
         rung_results: Where its training has paused or ended so far, in order.
         target_epoch: Epochs that it was last set to train to; 0: it was not begun.
         over: Costs whose limits it does not keep; empty unless infeasible.
@@ -61,7 +73,7 @@ class TrialRecord:
     number: int
     key: str
     spec: ArchSpec
-    outcome: Outcome
+    state: TrialState
     values: tuple[float, ...] = ()
     note: str = ""
     rung_results: tuple[RungResult, ...] = ()

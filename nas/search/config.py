@@ -16,7 +16,7 @@ from nas.data import DataConfig
 from nas.runs import ERROR, checked_name
 from nas.search.database import database_url
 from nas.search.early_stopping.snapshot import ETA, rungs_of
-from nas.search.samplers import SAMPLERS, SEARCHERS, TAKE_PAUSED
+from nas.search.samplers import SAMPLERS, TAKE_PAUSED
 from nas.training import RECIPES, Recipe
 from search_spaces import SpaceDefinition, load_space
 
@@ -58,14 +58,14 @@ class SearchConfig(BaseModel):
             then pause at rungs, and ``recipe`` is ``rungs`` unless another is given. Unless given it is
             ``forecast`` where ``total_epochs`` is given, trainings are long enough to pause, and the
             sampler can learn from those that do; else ``none``.
-        warm_start: The zero-cost score that chooses the first networks: see ``nas.search.zero_cost``;
-            None: the sampler does.
         total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
             trained so many, or ``trials`` networks.
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
             parts of trainings, from rung to rung); None: it goes on.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
             and trains so many epochs more; None: it starts afresh and trains ``recipe``.
+        evaluator: Import path of a function that says how good a network is, in place of its training;
+            see ``nas.training.evaluate``. None: networks are trained.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
@@ -91,11 +91,11 @@ class SearchConfig(BaseModel):
     gpus: Annotated[float, Field(ge=0, le=64)] = 0.0
     checkpoints: str | None = None
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
-    warm_start: str | None = None
     total_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
     storage: str | None = None
+    evaluator: str | None = None
     reference: tuple[FiniteFloat, ...] | None = None
     device: LatencyTable | None = None
 
@@ -144,6 +144,18 @@ class SearchConfig(BaseModel):
                 f"sknas {version('sknas')}, which reads format {FORMAT}"
             )
         return fields
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_zero_cost_scores(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or "warm_start" not in fields:
+            return fields
+        if fields["warm_start"] is not None:
+            raise InvalidInput(
+                f"warm_start: {fields['warm_start']}: zero-cost scores were removed: they ranked "
+                "networks no better than multiply-adds (docs/results/zero_cost)"
+            )
+        return {name: value for name, value in fields.items() if name != "warm_start"}
 
     @model_validator(mode="before")
     @classmethod
@@ -219,23 +231,6 @@ class SearchConfig(BaseModel):
             raise InvalidInput(
                 f"data.name: {self.data.name}: other machines start in other folders; with checkpoints "
                 f"allowed: an absolute path"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_warm_start(self) -> SearchConfig:
-        if self.warm_start is None:
-            return self
-        from nas.search.zero_cost import SCORES  # here, for it needs torch
-
-        if self.warm_start not in SCORES:
-            raise InvalidInput(
-                f"warm_start: unknown score {self.warm_start!r}; allowed: {', '.join(SCORES)}"
-            )
-        if self.sampler not in SEARCHERS:
-            raise InvalidInput(
-                f"warm_start: sampler {self.sampler!r} chooses its first networks by itself; allowed "
-                f"with sampler {', '.join(SEARCHERS)}"
             )
         return self
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Container, Iterable
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.runs import Outcome, TrialRecord
+from nas.runs import TrialRecord
+from nas.runs import TrialState as State
 
 
 def shown_to_sampler(
@@ -28,7 +29,7 @@ def shown_to_sampler(
     """
     shown = []
     for trial, one in proposals:
-        if one.outcome in (Outcome.PAUSED, Outcome.STOPPED):
+        if one.state in (State.PAUSED, State.STOPPED):
             trial = optuna.trial.create_trial(
                 params=trial.params, distributions=trial.distributions, values=list(values(one))
             )

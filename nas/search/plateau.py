@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.front import hypervolume
-from nas.runs import Outcome, RungResult, TrialRecord
+from nas.runs import RungResult, TrialRecord, TrialState
 
 GROWTH = 1e-3
 """A hypervolume that grows by a smaller share does not count as growing."""
@@ -31,7 +31,7 @@ def trainings_without_growth(records: Sequence[TrialRecord], reference: Sequence
     best, idle = 0.0, 0
     for reached, one in ends:
         idle += 1
-        if one.outcome is Outcome.TRAINED and reached is one.rung_results[-1]:
+        if one.state is TrialState.TRAINED and reached is one.rung_results[-1]:
             front.append(one.values)
             volume = hypervolume(front, reference)
             if volume > best * (1 + GROWTH):

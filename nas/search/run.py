@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -16,13 +16,12 @@ from nas.runs import RunFolder, TrialRecord, write_text
 from nas.search.candidates import Candidates, find_candidates
 from nas.search.config import SearchConfig, check_cluster_options
 from nas.search.samplers import derive_seed
-from nas.search.study import check_unused, open_study, read_records
+from nas.search.study import check_unused, open_study
 from nas.search.view import View
+from nas.study import read_records
 from nas.training import end_owner
+from nas.training.evaluate import load_evaluator
 from search_spaces import SearchSpace
-
-if TYPE_CHECKING:
-    from nas.search.zero_cost.scores import ZeroCostScores
 
 
 def start_search(config: SearchConfig, view: View) -> Front:
@@ -85,12 +84,19 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
 
 
 def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> SearchConfig:
-    """The configuration of a run, with ``changes``.
+    """The configuration of a run.
+
+    Args:
+        run: Its folder.
+        changes: New values of some fields, for a search that goes on; None: the run is only read.
 
     Raises:
         InvalidInput: search.yaml is damaged, or a change is out of range.
     """
-    fields, changes = read_yaml(run.config), changes or {}
+    fields = read_yaml(run.config)
+    if isinstance(fields, dict) and changes is None:
+        fields = {**fields, "warm_start": None}  # a run that began by zero-cost scores can be read
+    changes = changes or {}
     if isinstance(fields, dict):
         fields = {**fields, **changes}
     typed = {field: f"--{field.replace('_', '-')}" for field in changes}
@@ -136,12 +142,12 @@ def _search(
     candidates: Candidates,
     view: View,
 ) -> Front:
-    # Here, for whoever only reads a run would wait a second and more for what forecasts need.
+    # Here: who only reads a run need not wait for what forecasts and trainings need.
     from nas.search.executors import make_executor
-    from nas.search.loop import Search
-    from nas.search.proposer import Proposer
-    from nas.search.strategy import make_strategy
+    from nas.search.loop import make_search
 
+    if config.evaluator is not None:
+        load_evaluator(config.evaluator)  # before anything is written
     study = open_study(config, run, create=False)
     executor = make_executor(config)
     # Not before: changes that are refused there change nothing.
@@ -155,37 +161,9 @@ def _search(
         for folder in run.trainings():
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")
-        scores = _scores(config, run, candidates, view)
-        strategy = make_strategy(config, candidates, scores)
-        search = Search(
-            config=config,
-            run=run,
-            proposer=Proposer(study, config, space, candidates, strategy.searcher),
-            executor=executor,
-            view=view,
-            reference=config.reference_point,
-            rule=strategy.rule,
-        )
-        front = search()
-        if scores is not None:
-            view.event(scores.judged(search.proposer.records, config.objectives))
+        front = make_search(config, run, space, candidates, study, executor, view)()
     write_text(run.pareto, front.to_json())
     return front
-
-
-def _scores(
-    config: SearchConfig, run: RunFolder, candidates: Candidates, view: View
-) -> ZeroCostScores | None:
-    if config.warm_start is None:
-        return None
-    from nas.search.zero_cost.score import MOST
-    from nas.search.zero_cost.scores import ZERO_COST, ZeroCostScores
-
-    if not (run.path / ZERO_COST).is_file():
-        number = min(MOST, len(candidates.specs))
-        view.event(f"{config.warm_start}: scoring {number} untrained networks")
-    seed = derive_seed(config.seed, "zero-cost")
-    return ZeroCostScores.of_run(config.warm_start, run, candidates, config.data, seed)
 
 
 @contextmanager

@@ -8,10 +8,13 @@ proposal, whether or not the process was restarted in between.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from nas.plugins import Expected, calling, is_reference, place_of, resolve
 
 if TYPE_CHECKING:  # the names are known without Optuna
     from optuna.samplers import BaseSampler
@@ -43,6 +46,39 @@ for _name in SEARCHERS:
     SAMPLERS.register(_name, _optuna("RandomSampler"))
 TAKE_PAUSED = ("tpe", "gp", "random", *SEARCHERS)
 """Those that can learn from trainings that wait at a rung; the genetic ones need whole generations."""
+
+
+OWN = Expected("a class of optuna.samplers.BaseSampler, or a function from a seed to one", callable)
+"""What a sampler of one's own is."""
+
+
+def make_sampler(sampler: str, seed: int) -> BaseSampler:
+    """A sampler by its name, or one of one's own by its import path.
+
+    Of one's own is called with the seed: a class with ``seed=``, if it takes that, a function with
+    the seed alone.
+
+    Args:
+        sampler: A name in ``SAMPLERS``, ``package.module:NAME`` or ``path/of/file.py:NAME``.
+        seed: Of this sampler alone.
+
+    Raises:
+        InvalidInput: There is no such sampler, or it raises or gives no sampler.
+    """
+    if not is_reference(sampler):
+        return SAMPLERS[sampler](seed)
+    make = cast("Callable[..., object]", resolve(sampler, "sampler", OWN))
+    with calling("sampler", sampler, OWN.words):
+        takes_seed = not inspect.isclass(make) or "seed" in inspect.signature(make).parameters
+        named = {"seed": seed} if takes_seed and inspect.isclass(make) else {}
+        made = make(**named) if inspect.isclass(make) else make(seed)
+    from optuna.samplers import BaseSampler
+
+    if not isinstance(made, BaseSampler):
+        raise InvalidInput(
+            f"sampler {sampler}: {place_of(make)}: gives a {type(made).__name__}; expected {OWN.words}"
+        )
+    return made
 
 
 def derive_seed(*parts: int | str) -> int:

@@ -16,9 +16,7 @@ from nas.search.searchers import (
     ForecastSearcher,
     Searcher,
     ShuffledSearcher,
-    WarmStartSearcher,
 )
-from nas.search.zero_cost.scores import ZeroCostScores
 
 
 @dataclass(frozen=True)
@@ -34,22 +32,18 @@ class Strategy:
     rule: Rule | None
 
 
-def make_strategy(
-    config: SearchConfig, candidates: Candidates, scores: ZeroCostScores | None = None
-) -> Strategy:
+def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
     """Searcher and rule of a search; where both forecast they share one forecast.
 
     Args:
         config: Of the search.
         candidates: Networks within the budgets.
-        scores: By which the first networks are chosen; None: they are not.
     """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
     candidate_ranker = CandidateRanker(candidates.specs, costs, config.rungs)
-    searcher = _searcher(config, costs, candidate_ranker)
-    if scores is not None:
-        searcher = WarmStartSearcher(scores.scores, costs, searcher)
-    return Strategy(searcher, _rule(config, candidates, candidate_ranker))
+    return Strategy(
+        _searcher(config, costs, candidate_ranker), _rule(config, candidates, candidate_ranker)
+    )
 
 
 def _searcher(

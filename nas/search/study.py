@@ -1,21 +1,17 @@
-"""The Optuna study of a run: opened by one parent, and read as plain records by everyone else."""
+"""The Optuna study of a run: opened by one parent that writes it, and by everyone else to read."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
-from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from blocks import ArchSpec
 from blocks.errors import InvalidInput
-from nas.runs import Outcome, RunFolder, RungResult, TrialRecord
+from nas.runs import RunFolder
 from nas.search.config import SearchConfig
 from nas.search.database import (
     check_can_be_made,
@@ -26,15 +22,7 @@ from nas.search.database import (
     is_gone,
     name_of,
 )
-
-# Trial attributes. The proposal is written in one piece: a trial has it whole or was not proposed.
-PROPOSAL = "proposal"
-DUPLICATE_OF = "replay_of"
-INFEASIBLE = "refused"
-FAILURE = "failure"
-RUNGS = "rungs"
-TARGET_EPOCH = "until"
-STOPPED = "stopped"
+from nas.study import quiet
 
 
 def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.Study:
@@ -49,11 +37,9 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
         InvalidInput: The database cannot be opened, is damaged, has no (or has another) such study, or
             one of other objectives.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     url = _url(config, run)
     if create:
-        with _one_line(url, config.name):
+        with quiet(), _one_line(url, config.name):
             study = optuna.create_study(
                 storage=connect(url),
                 study_name=config.name,
@@ -66,7 +52,7 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
         raise InvalidInput(
             f"{name_of(url)}: no such file, or an empty one; the study of this run is gone{left}"
         )
-    with _one_line(url, config.name, left):
+    with quiet(), _one_line(url, config.name, left):
         study = optuna.load_study(storage=connect(url), study_name=config.name)
         study.get_trials(deepcopy=False)
     # The first runs did not note the names.
@@ -141,61 +127,3 @@ def _what_is_left(run: RunFolder) -> str:
     if not checkpoints:
         return ""
     return f"; its {len(checkpoints)} checkpoints are there: nas export {checkpoints[0]}"
-
-
-def read_records(study: optuna.Study) -> list[TrialRecord]:
-    """All proposals of the study, in order. A trial cut off before it was a proposal is left out."""
-    return [record(trial) for trial in proposed_trials(study)]
-
-
-def proposed_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """As ``read_records``, in Optuna's form."""
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if PROPOSAL in trial.user_attrs]
-
-
-def proposal(spec: ArchSpec) -> dict[str, Any]:
-    """What a trial is given when it is proposed, under ``PROPOSAL``."""
-    return {"key": spec.key, "arch": spec.model_dump(mode="json")}
-
-
-def record(trial: FrozenTrial) -> TrialRecord:
-    """One of Optuna's trials as a record; it must have been proposed."""
-    attributes: dict[str, Any] = trial.user_attrs
-    proposed = attributes[PROPOSAL]
-    replayed = attributes.get(DUPLICATE_OF)
-    rung_results = tuple(RungResult(*one) for one in attributes.get(RUNGS, ()))
-    target_epoch = attributes.get(TARGET_EPOCH, 0)
-    if trial.state == TrialState.COMPLETE:
-        outcome = Outcome.TRAINED if replayed is None else Outcome.DUPLICATE
-    elif trial.state == TrialState.PRUNED:
-        stopped = Outcome.STOPPED if STOPPED in attributes else Outcome.INFEASIBLE
-        outcome = stopped if replayed is None else Outcome.DUPLICATE
-    elif trial.state == TrialState.FAIL:
-        outcome = Outcome.FAILED if replayed is None else Outcome.DUPLICATE
-    else:
-        waits = rung_results and rung_results[-1].epochs == target_epoch and replayed is None
-        outcome = Outcome.PAUSED if waits else Outcome.RUNNING
-    notes = {
-        Outcome.STOPPED: attributes.get(STOPPED, ""),
-        Outcome.INFEASIBLE: attributes.get(INFEASIBLE, ""),
-        Outcome.FAILED: attributes.get(FAILURE, ""),
-        Outcome.DUPLICATE: f"same network as trial {replayed}",
-    }
-    return TrialRecord(
-        number=trial.number,
-        key=proposed["key"],
-        spec=ArchSpec.stored(proposed["arch"], proposed["key"]),
-        outcome=outcome,
-        values=tuple(trial.values or ()),
-        note=notes.get(outcome, ""),
-        rung_results=rung_results,
-        target_epoch=target_epoch,
-        over=_over(trial) if outcome is Outcome.INFEASIBLE else (),
-    )
-
-
-def _over(trial: FrozenTrial) -> tuple[str, ...]:
-    """The costs of an infeasible network whose limits it does not keep."""
-    excesses = trial.constraints.items()
-    return tuple(name.removeprefix("max_") for name, excess in excesses if excess > 0)

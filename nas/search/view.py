@@ -20,8 +20,8 @@ class Status:
         trained: Trained in full.
         paused: Waiting at a rung.
         running: Numbers of the trials in training.
-        refused: Proposals over a budget.
-        replayed: Proposals of a network known already.
+        infeasible: Proposals over a budget.
+        duplicate: Proposals of a network that was proposed before.
         failed: Trainings that failed.
         front_size: Points of the front.
         hypervolume: Of the front, 0 to 1.
@@ -32,8 +32,8 @@ class Status:
     trained: int
     paused: int
     running: tuple[int, ...]
-    refused: int
-    replayed: int
+    infeasible: int
+    duplicate: int
     failed: int
     front_size: int
     hypervolume: float
@@ -61,7 +61,7 @@ class View(Protocol):
 
 
 class PlainView:
-    """One line an event, for files, pipes and logs."""
+    """One line per event, for files, pipes and logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -137,7 +137,7 @@ def _table(status: Status, progress: RenderableType) -> Table:
     table = Table.grid(padding=(0, 3))
     table.add_row(progress, f"running: {running}", f"left: {left}")
     table.add_row(
-        f"paused {status.paused}, refused {status.refused}, replayed {status.replayed}, "
+        f"paused {status.paused}, infeasible {status.infeasible}, duplicate {status.duplicate}, "
         f"failed {status.failed}",
         f"front: {status.front_size} points",
         f"hypervolume {status.hypervolume:.4f}",

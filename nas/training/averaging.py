@@ -13,11 +13,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 class WarmAveraging(WeightAveraging):
     """Lightning's weight averaging with a decay that grows to its full value.
 
-    After n updates the decay is ``min(decay, (1 + n) / (10 + n))``: a training of some hundred steps is
-    not held back by the random weights it started from. BatchNorm statistics are averaged alike.
+    After n updates the decay is ``min(decay, (1 + n) / (10 + n))``, so that the random initial weights
+    do not dominate a training of some hundred steps. BatchNorm statistics are averaged alike.
 
     Args:
-        decay: Of the weights, per step, in [0, 1).
+        decay: Decay of the weights per step, in [0, 1).
     """
 
     def __init__(self, decay: float) -> None:

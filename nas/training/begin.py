@@ -1,4 +1,4 @@
-"""How a process begins that trains for another one."""
+"""The start of a training process."""
 
 from __future__ import annotations
 
@@ -12,34 +12,41 @@ from pathlib import Path
 
 
 def begin_process(output: Path, environment: Mapping[str, str]) -> None:
-    """Cut this process loose from the terminal, and tie its life to that of its parent.
+    """Detach this process from the terminal, and end it with its parent.
 
-    For a process that multiprocessing has just made.
+    Call it at the start of a process of multiprocessing.
 
     Args:
-        output: File that what it prints is appended to.
+        output: File to which its output is appended.
         environment: All its environment variables.
     """
-    # Ctrl-C in a terminal goes to a whole process group; only the parent answers to it.
+    # Ctrl-C in a terminal goes to a whole process group; only the parent handles it.
     os.setsid()
     # The server was started with it blocked.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     os.environ.clear()
     os.environ.update(environment)
     print_into(output)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
 def print_into(output: Path) -> None:
-    """Append whatever this process prints to a file, however it is printed."""
+    """Append all output of this process, also from C++, to a file."""
     with output.open("ab") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
 
 
-def _end_with_parent() -> None:
-    """Wait for the parent's end, then leave at once; a checkpoint is never half-written."""
+def end_with_parent() -> None:
+    """From now on this process leaves at once when its parent has ended, however that ended.
+
+    For a process that multiprocessing has made. Files are written whole, so nothing is torn.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

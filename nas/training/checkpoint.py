@@ -1,4 +1,4 @@
-"""Checkpoints: everything that training needs to go on, and everything that export needs."""
+"""Checkpoints: the full state to continue a training, and to export its network."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ FORMAT = 1
 
 
 class CheckpointInfo(BaseModel):
-    """What a checkpoint says of itself, beside the tensors.
+    """The description in a checkpoint, beside the tensors.
 
     Attributes:
         format: Version of this layout.
-        spec: The network; nothing else is needed to rebuild it.
-        data: The images it was trained on.
-        recipe: How.
-        seed: Of the training.
-        full: Whether the held-out images were trained on too.
-        start: Where the units' weights came from.
-        pretrained: SHA-256 of the file of weights that the training started from; None: there was none.
+        spec: The network; it is enough to rebuild the module.
+        data: The images of the training.
+        recipe: The recipe of the training.
+        seed: Seed of the training.
+        full: Whether the training included the held-out images.
+        start: Initial weights of the units.
+        pretrained: SHA-256 of the file of pretrained weights; None: there was none.
+        module: Reference of the LightningModule that trained it; None: the program's. Loading the
+            network does not import it.
         history: The epochs so far.
     """
 
@@ -45,6 +47,7 @@ class CheckpointInfo(BaseModel):
     full: bool
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: str | None = None
+    module: str | None = None
     history: tuple[EpochMetrics, ...]
 
 
@@ -71,7 +74,7 @@ def describe(checkpoint: dict[str, Any], info: CheckpointInfo) -> None:
 
 
 def read_info(path: Path) -> CheckpointInfo:
-    """What the checkpoint at ``path`` says of itself.
+    """The description in the checkpoint at ``path``.
 
     Raises:
         InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
@@ -80,7 +83,7 @@ def read_info(path: Path) -> CheckpointInfo:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Rebuild the network of a checkpoint, ready for evaluation or export.
+    """Rebuild the network of a checkpoint in evaluation mode.
 
     Raises:
         InvalidInput: The file is missing, damaged, or not a checkpoint of this program.
@@ -96,20 +99,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_content(path: Path) -> dict[str, Any]:
-    """All that is in the checkpoint at ``path``; nothing in it is executed.
+    """The content of the checkpoint at ``path``; no code in it is executed.
 
     Raises:
         InvalidInput: The file is missing, damaged, or not a checkpoint.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of foreign pickles, before torch refuses them
+            warnings.simplefilter("ignore")  # foreign pickles, before torch refuses them
             content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except FileNotFoundError:
         raise InvalidInput(f"{path}: no such file") from None
     except IsADirectoryError:
         raise InvalidInput(f"{path}: a folder, not a checkpoint") from None
-    except Exception:  # a file of another kind makes torch raise almost anything
+    except Exception:  # torch raises almost any error for a file of another kind
         raise InvalidInput(f"{path}: not a checkpoint, or a damaged one") from None
     if not isinstance(content, dict):
         raise InvalidInput(f"{path}: not a checkpoint of this program")
@@ -128,6 +131,8 @@ def _info(content: dict[str, Any], path: Path) -> CheckpointInfo:
         return CheckpointInfo.model_validate(description)
     except ValidationError as error:
         first = error.errors()[0]
-        if first["type"] == "value_error":  # ours, such as that of a unit whose plugin is not there
+        if (
+            first["type"] == "value_error"
+        ):  # our own errors, such as that of a unit without its plugin
             raise InvalidInput(f"{path}: {first['msg'].removeprefix('Value error, ')}") from None
         raise InvalidInput(f"{path}: the description in the checkpoint is damaged") from None

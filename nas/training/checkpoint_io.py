@@ -1,4 +1,4 @@
-"""How Lightning writes and reads checkpoints here."""
+"""Lightning's interface to write and read checkpoints."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nas.training.checkpoint import load_content
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoints, written whole or not at all and read without executing anything."""
+    """Writes Lightning's checkpoints atomically, and reads them without executing code."""
 
     def save_checkpoint(  # noqa: D102
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        # In memory first: torch would wrap what the disk says (full, gone) into an error of its own.
+        # In memory first: torch wraps errors of the disk (full, missing) in its own error.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         with replace_file(Path(path)) as file:

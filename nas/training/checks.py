@@ -1,4 +1,4 @@
-"""Whether a training can be what it is asked to be, told before anything is written."""
+"""Checks of a job before anything is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.training.job import TrainJob
 
 
 def check_fits(spec: ArchSpec, info: DataInfo) -> None:
-    """Raise InvalidInput when a network is made for other images or classes than those of a set."""
+    """Raise InvalidInput when a network does not fit the images or classes of a data set."""
     for field in ("num_classes", "in_channels", "input_size"):
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:
@@ -19,7 +19,7 @@ def check_fits(spec: ArchSpec, info: DataInfo) -> None:
 
 
 def check_devices(job: TrainJob, data: Data) -> None:
-    """Raise InvalidInput when a job cannot be shared out among its processes."""
+    """Raise InvalidInput when a job cannot be divided among its processes."""
     if job.devices == 1:
         return
     gpus = torch.accelerator.device_count() if torch.accelerator.is_available() else None

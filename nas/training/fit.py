@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -17,25 +16,25 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
-from nas.errors import WorkFailed
+from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
+from nas.runs.folder import LOGS
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
-from nas.training.module import Classifier
+from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
-from nas.training.progress import EpochCloser
+from nas.training.progress import EpochCloser, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 
-LOGS = Path("lightning_logs")
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
-"""How long a training waits for another process to train its parent. Whoever holds the lock of a folder
-trains there, and it goes with the process: what this bounds is a process that hangs."""
+"""Seconds that a training waits for another process to train its parent. A process holds the lock of a
+folder while it trains there; the limit matters only if that process hangs."""
 
 
 def fit(
@@ -44,10 +43,10 @@ def fit(
     *,
     lock_seconds: float = 0,
 ) -> tuple[EpochMetrics, ...]:
-    """Train until ``job.stop_epoch``, going on from the folder's checkpoint when there is one.
+    """Train until ``job.stop_epoch``, from the folder's checkpoint if there is one.
 
-    Training 3 epochs and then 3 more gives the weights of training 6. A job with a parent has that
-    trained first, by this process or, when another one is at it, by that.
+    Training 3 epochs and then 3 more gives the same weights as training 6. The parent of a job is
+    trained first, by this process, or by another process that is training it.
 
     Args:
         job: What to train.
@@ -64,6 +63,8 @@ def fit(
         WorkFailed: One of several processes failed or was killed.
         FloatingPointError: The loss is not finite.
     """
+    if job.module is not None:
+        module_class(job.module)  # before the images are read
     quieten()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
@@ -77,7 +78,8 @@ def fit(
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)
-            return _fit(job, data, on_epoch)
+            with blaming(job):
+                return _fit(job, data, on_epoch)
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None
 
@@ -100,7 +102,7 @@ def _train_share(
     rank_info: RankInfo,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> tuple[EpochMetrics, ...]:
-    """What each of several processes does."""
+    """The work of each of several processes."""
     quieten()
     return _train(job, load_data(job.data), history, on_epoch, rank_info)
 
@@ -122,11 +124,9 @@ def _train(
     train, val = _batches(job, data, device, rank_info)
     if rank_info.processes > 1:
         net = share_layers(net, rank_info, train.batch_images, device)
-    module = Classifier(
-        net, job.recipe, data.info.num_classes, len(train), rank_info, train.batch_images
-    )
+    module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if job.recipe.precision == "64-true":
-        module.double()  # Lightning does so, but only after the average has been made
+        module.double()  # Lightning does so, but only after it has made the average
     if len(history) < last:
         trainer.fit(
             module,
@@ -141,13 +141,13 @@ def _train(
 
 
 def _finish(parent: TrainJob) -> None:
-    """Train ``parent`` to its end; once there, its checkpoint is never written again."""
+    """Train ``parent`` to its end; its checkpoint is never written after that."""
     folder = TrialFolder(parent.folder)
     if folder.checkpoint.exists():
         try:
             info = read_info(folder.checkpoint)
         except InvalidInput as error:
-            # Not trained anew unasked, like other damaged ones: networks have started from it.
+            # Unlike other damaged checkpoints, it is not replaced: networks have started from it.
             raise InvalidInput(f"{error}; delete it to have {folder.path} trained anew") from None
         _check_same(parent, info)
         if len(info.history) == parent.recipe.epochs:
@@ -156,13 +156,13 @@ def _finish(parent: TrainJob) -> None:
 
 
 def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
-    """The history of the checkpoint to go on from; empty when there is none that can be used."""
+    """The history of the checkpoint to continue from; empty without a usable one."""
     if not folder.checkpoint.exists():
         return ()
     try:
         info = read_info(folder.checkpoint)
     except InvalidInput as error:
-        # Ours are written whole; this one was damaged from outside. The trial can be trained anew.
+        # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return ()
     _check_same(job, info)
@@ -181,16 +181,20 @@ def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
 
 
 def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
-    """What makes two trainings the same one; where the images lie and who reads them does not."""
+    """The settings that identify a training, without the location and the readers of the images."""
     digest = training.pretrained_digest() if isinstance(training, TrainJob) else training.pretrained
     return {
         "network": training.spec.key,
-        "data": training.data.model_dump(exclude={"data_dir", "workers"}),
+        "data": {
+            **training.data.model_dump(exclude={"data_dir", "workers"}),
+            "name": identity(training.data.name),
+        },
         "recipe": training.recipe,
         "seed": training.seed,
         "use of the held-out images": training.full,
         "start": training.start,
         "pretrained weights": digest,
+        "module": None if training.module is None else identity(training.module),
     }
 
 
@@ -222,12 +226,12 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
 
 def _test(
     job: TrainJob,
-    module: Classifier,
+    module: pl.LightningModule,
     data: Data,
     history: tuple[EpochMetrics, ...],
     rank_info: RankInfo,
 ) -> None:
-    """Read the test set once, with the weights of the last epoch's checkpoint."""
+    """Evaluate on the test set once, with the weights of the last checkpoint."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
         **placement(job.devices),
@@ -239,17 +243,17 @@ def _test(
     )
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
-    figures = tester.test(
-        module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False
+    tester.test(module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False)
+    error, loss = (
+        logged_error(tester, module, "test_error"),
+        tester.callback_metrics.get("test_loss"),
     )
-    if not figures:
-        raise WorkFailed(f"{folder.path}: the test gave no figures")
     if rank_info.rank > 0:
         return
     info = data.info
     result = TestResult(
-        test_error=round(figures[0]["test_error"], 7),
-        test_loss=figures[0]["test_loss"],
+        test_error=round(error, 7),
+        test_loss=None if loss is None else float(loss),
         test_images=info.test_images,
         train_images=info.train_images + info.val_images,
         epochs=len(history),

@@ -1,7 +1,6 @@
-"""Training processes that start in a moment: forked from a server that has imported what they need.
+"""Fast starts of training processes: they are forked from a server that has imported their modules.
 
-The server has done nothing else, so a training knows nothing of those before it. It ends with the
-process that started it.
+The server does nothing else, so trainings share no state. It ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -17,26 +16,27 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from nas.errors import WorkFailed
+from nas.plugins import without_main
 
 IMPORTED = ("nas.training.worker", "nas.training.fit", "torch.utils.tensorboard", "sklearn")
-"""What the server imports, lest each training does: beside the worker, what is imported late."""
+"""Modules that the server imports, so that trainings need not: the worker and its late imports."""
 SAFE_PATH = "PYTHONSAFEPATH"
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 0.5
 LOST = 255
-"""What multiprocessing says of a process whose end it cannot learn, for the server was killed."""
+"""Exit code from multiprocessing for a process whose server was killed."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
 def start_server() -> None:
-    """Start the server, unless it runs; returns while it is still importing."""
-    _CONTEXT.set_forkserver_preload(["__main__", *IMPORTED])
+    """Start the server unless it runs; return while it is still importing."""
+    _CONTEXT.set_forkserver_preload(list(IMPORTED))
     before = os.environ.get(SAFE_PATH)
-    # A file in the user's folder must not stand in for a module of the program.
+    # A file in the user's folder must not replace a module of the program.
     os.environ[SAFE_PATH] = "1"
     try:
-        with block_sigint():
+        with block_sigint(), without_main():
             forkserver.ensure_running()
     finally:
         del os.environ[SAFE_PATH]
@@ -46,11 +46,11 @@ def start_server() -> None:
 
 @contextmanager
 def block_sigint() -> Iterator[None]:
-    """Processes that are started meanwhile do not hear Ctrl-C, which a terminal sends to them too.
+    """Block SIGINT in processes that are started in the block; a terminal sends it to them, too.
 
-    They would be importing, and print where. Their parent hears it, and ends them.
+    They would print a traceback of their imports. Their parent handles the signal and ends them.
     """
-    resource_tracker.ensure_running()  # else the first of them starts it, and that unblocks signals
+    resource_tracker.ensure_running()  # otherwise the first of them starts it, which unblocks signals
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
         yield
@@ -69,7 +69,8 @@ def fork_process(target: Callable[..., Any], arguments: tuple[Any, ...]) -> Fork
         start_server()
         process = _CONTEXT.Process(target=target, args=arguments)
         try:
-            process.start()
+            with without_main():
+                process.start()
             return process
         except (EOFError, ConnectionError) as error:
             # The server was killed meanwhile, perhaps for memory; the next attempt starts another.
@@ -79,7 +80,7 @@ def fork_process(target: Callable[..., Any], arguments: tuple[Any, ...]) -> Fork
 
 
 def kill_process(process: ForkServerProcess) -> None:
-    """Kill a training with the processes that read its images: it leads a group of its own."""
+    """Kill a training and the processes that read its images: it leads its own process group."""
     assert process.pid is not None
     try:
         os.killpg(process.pid, signal.SIGKILL)

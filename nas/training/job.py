@@ -1,4 +1,4 @@
-"""What a training process is asked to do, and what it answers."""
+"""The job of a training process and its results."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class EpochMetrics(BaseModel):
 
     Attributes:
         epoch: Counted from 1.
-        train_loss: Mean over the epoch, with label smoothing.
-        val_error: Share of validation images named wrongly, 0 to 1, by the averaged weights; None when
-            there are no validation images (a full training).
-        val_loss: Cross entropy there, without smoothing.
+        train_loss: Mean over the epoch, with label smoothing; if the module logs none: the val_error,
+            or the mean of what its training steps return.
+        val_error: Share of misclassified validation images, 0 to 1, with the averaged weights; None
+            without validation images (a full training).
+        val_loss: Cross entropy on the validation images, without smoothing; None also when a module
+            logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
     """
 
@@ -36,13 +38,13 @@ class EpochMetrics(BaseModel):
 
 
 class TestResult(BaseModel):
-    """The figures of a full training, read once from the test set."""
+    """The test results of a full training, measured once."""
 
     __test__ = False  # not a class of tests, whatever its name looks like to pytest
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     test_error: float
-    test_loss: float
+    test_loss: float | None = None
     test_images: int
     train_images: int
     epochs: int
@@ -55,20 +57,23 @@ class TrainJob(BaseModel):
     Attributes:
         spec: The network.
         data: The images.
-        recipe: How; its ``epochs`` are the length of the schedule.
-        stop_epoch: Where this job ends; None: at the end of the schedule.
-        seed: Of the weights, the order of the images and their augmentation.
-        folder: Where checkpoint, metrics and errors go.
+        recipe: The recipe; its ``epochs`` are the length of the schedule.
+        stop_epoch: The last epoch of this job; None: the end of the schedule.
+        seed: Seed of the weights, the order of the images and their augmentation.
+        folder: The folder of checkpoint, metrics and errors.
         log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
-        log_version: See there.
-        full: Train on all training images, the held-out ones too, and read the test set at the end.
-        start: Where the units' weights come from; see ``blocks.build``.
+        log_version: See ``log_name``.
+        full: Train on all training images, including the held-out ones, and test at the end.
+        start: Initial weights of the units; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
-        parent: The training of the plain network to start from, which is finished first unless it is;
-            in place of ``pretrained``. Its ``threads`` are those of this job.
-        devices: Processes that train the network together, each on a GPU where there are any, and each
-            with its share of the batches; the recipe's batch is that of all. The result is that of one.
-        threads: CPU threads of each; None: torch's choice, and for several an even share of the cores.
+        parent: The training of the plain network to start from, instead of ``pretrained``; it is
+            finished first if necessary. Its ``threads`` are those of this job.
+        devices: Number of processes that train the network together, on one GPU each if there are any.
+            They share the recipe's batch; the result is that of one process.
+        module: Reference of the LightningModule that trains it; None: the program's Classifier.
+        threads: CPU threads per process; None: torch's choice, or with several processes an even share
+            of the cores.
+        evaluator: Import path of the function that evaluates the network; None: it is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,12 +90,14 @@ class TrainJob(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     parent: TrainJob | None = None
+    module: str | None = None
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
+    evaluator: str | None = None
 
     @property
     def weights(self) -> Path | None:
-        """The file of weights to start from: given, or left by the parent."""
+        """The file of weights to start from: ``pretrained``, or that of the parent."""
         return (
             self.pretrained if self.parent is None else TrialFolder(self.parent.folder).checkpoint
         )

@@ -1,4 +1,4 @@
-"""The one LightningModule: an image classifier trained after a recipe."""
+"""The LightningModule of the program: an image classifier trained with a recipe."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from nas.training.weighted_mean import WeightedMean
 
 
 class Classifier(pl.LightningModule):
-    """Trains ``net`` with cross entropy.
+    """Trains ``net`` with cross entropy; one's own derive from it (docs/howto/own_module.md).
 
     Args:
         net: From (B, C, H, W) images to (B, num_classes) logits.
-        recipe: How.
-        num_classes: Classes.
-        steps_per_epoch: Batches an epoch; with the recipe's epochs, the length of the schedule.
+        recipe: The recipe.
+        num_classes: Number of classes.
+        steps_per_epoch: Batches per epoch; with the recipe's epochs, the length of the schedule.
         rank_info: The rank of this process among those that train the network together.
         batch_images: Images in a training batch, of all processes.
     """
@@ -43,7 +43,7 @@ class Classifier(pl.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.steps_per_epoch = steps_per_epoch
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self.loss: nn.Module = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = WeightedMean()
         self.eval_loss = WeightedMean()
         self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")
@@ -121,7 +121,7 @@ class Classifier(pl.LightningModule):
 def _schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """The whole schedule of the recipe, however many of its epochs this process will train."""
+    """The whole schedule of the recipe, also if this process trains fewer epochs."""
     steps = recipe.epochs * steps_per_epoch
     if recipe.schedule == "one_cycle":
         return torch.optim.lr_scheduler.OneCycleLR(

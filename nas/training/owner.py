@@ -1,7 +1,7 @@
-"""Which process trains in a folder, and ending one that outlived its parent.
+"""Records which process trains in a folder, and ends one that outlived its parent.
 
-A training ends with its parent by itself. One that is suspended (SIGSTOP, a frozen container) cannot: it
-would wake beside the process that has gone on in its place.
+A training ends itself with its parent. A suspended training (SIGSTOP, a frozen container) cannot: it
+would resume beside the process that has replaced it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from nas.runs import TrialFolder, write_text
 
 SECONDS = 10
-"""How long a process that was killed may take to go."""
+"""Seconds that a killed process may take to end."""
 
 
 class Owner(BaseModel):
@@ -44,10 +44,10 @@ def note_owner(folder: TrialFolder) -> None:
 def end_owner(folder: TrialFolder) -> bool:
     """Kill the process that trained in ``folder`` last, if it still lives on this machine.
 
-    Only for who knows that it has no business there any more: who holds the run.
+    Only the holder of the run may call it.
 
     Returns:
-        Whether there was one.
+        Whether there was such a process.
     """
     try:
         owner = Owner.model_validate_json(folder.owner.read_text(encoding="utf-8"))

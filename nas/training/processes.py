@@ -1,7 +1,7 @@
-"""Several processes of this machine that train one network together, and the one that looks after them.
+"""Several processes of this machine that train one network together, and their parent.
 
-Each holds the whole network and a share of every batch; gradients are averaged by Lightning's DDP. The
-process that was asked to train takes no part: whatever one of the others comes to, it ends them all.
+Each process has the whole network and a share of every batch; Lightning's DDP averages the gradients.
+The parent does not train. It ends all processes when one of them fails.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ Work: TypeAlias = Callable[[RankInfo, Callable[[EpochMetrics], None]], History]
 """What each process does: called with its rank and with the function that reports an epoch."""
 
 GRACE_SECONDS = 5
-"""How long the others may take to say what they know of it when one has failed."""
+"""Seconds that the other processes may take to report an error after one has failed."""
 EXPECTED = (InvalidInput, WorkFailed, FloatingPointError, OSError)
-"""Errors that say in one line what was wrong."""
+"""Errors with a one-line message."""
 
 
 def placement(devices: int) -> dict[str, Any]:
@@ -62,16 +62,16 @@ def train_together(
     """Have ``job.devices`` processes do ``work``.
 
     Args:
-        work: Can be pickled.
-        job: What they train; what they print goes to the output file of its folder.
+        work: A function that can be pickled.
+        job: The job; the output of the processes goes to the output file of its folder.
         on_epoch: Called in this process at the end of every epoch.
 
     Returns:
-        What the first of them returned.
+        The result of rank 0.
 
     Raises:
-        WorkFailed: One of them failed or was killed; the others have ended, too.
-        InvalidInput: One of them met this, or another error that says in one line what was wrong.
+        WorkFailed: A process failed or was killed; the others have ended, too.
+        InvalidInput: A process raised it, or another error with a one-line message.
     """
     folder = TrialFolder(job.folder)
     folder.error.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ def _follow(
     folder: TrialFolder,
     on_epoch: Callable[[EpochMetrics], None] | None,
 ) -> History:
-    """Hear the processes out until all have ended, or one has failed."""
+    """Receive results until all processes have ended or one has failed."""
     waiting, histories, failures = list(members), [], list[Exception]()
     deadline: float | None = None
     while waiting and (deadline is None or time.monotonic() < deadline):
@@ -167,7 +167,7 @@ def _member(
     environment: Mapping[str, str],
     answers: Connection,
 ) -> NoReturn:
-    """The whole life of one of the processes."""
+    """The main function of each process."""
     begin_process(folder.output, environment)
     torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
     try:
@@ -180,14 +180,14 @@ def _member(
         sys.exit(1)
     except BaseException as error:
         write_text(folder.error, traceback.format_exc())
-        told = f"training process {rank_info.rank + 1} of {rank_info.processes}: {error!r:.300}"
-        answers.send(WorkFailed(f"{told}; all of it: {folder.error}"))
+        failed = f"training process {rank_info.rank + 1} of {rank_info.processes}: {error!r:.300}"
+        answers.send(WorkFailed(f"{failed}; details: {folder.error}"))
         sys.exit(1)
     sys.exit(0)
 
 
 def _meet(rank_info: RankInfo, meeting: Path) -> None:
-    """Join the others, through a file: no port has to be free."""
+    """Join the process group through a file, so that no port is needed."""
     gpus = torch.cuda.is_available()
     if gpus:
         torch.cuda.set_device(rank_info.rank)

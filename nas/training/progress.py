@@ -1,4 +1,4 @@
-"""The callback that closes an epoch: metrics written, state saved."""
+"""The callback at the end of an epoch: it saves the state and writes the metrics."""
 
 from __future__ import annotations
 
@@ -10,10 +10,49 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
+from blocks.errors import InvalidInput
+from nas.plugins import place_of
 from nas.runs import TrialFolder
 from nas.training.checkpoint import CheckpointInfo, describe
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import write_metrics
+
+
+def logged_error(trainer: pl.Trainer, module: pl.LightningModule, name: str) -> float:
+    """The error that a module has logged, a share from 0 to 1.
+
+    Raises:
+        InvalidInput: It has logged none, or what is no share.
+    """
+    value = _logged(trainer, name)
+    if value is None or not 0 <= value <= 1:
+        kind = type(module)
+        step = "test_step" if name == "test_error" else "validation_step"
+        got = "logs none" if value is None else f"logs {value:g}"
+        raise InvalidInput(
+            f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected the share of "
+            f"misclassified images, 0 to 1, by self.log({name!r}, ...) in {step} or at the epoch's end"
+        )
+    return value
+
+
+def _logged(trainer: pl.Trainer, name: str) -> float | None:
+    value = trainer.callback_metrics.get(name)
+    return None if value is None else float(value)
+
+
+class _Mean:
+    """Of the losses of an epoch's steps."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def add(self, value: float) -> None:
+        self._sum, self._count = self._sum + value, self._count + 1
+
+    @property
+    def mean(self) -> float:
+        return self._sum / max(self._count, 1)
 
 
 class EpochCloser(Checkpoint):
@@ -26,7 +65,7 @@ class EpochCloser(Checkpoint):
     Args:
         job: What is trained.
         history: The epochs that an earlier process trained.
-        on_epoch: Told of every epoch when it is safe on disk.
+        on_epoch: Called with every epoch after it is written to disk.
     """
 
     def __init__(
@@ -40,21 +79,41 @@ class EpochCloser(Checkpoint):
         self._on_epoch = on_epoch
         self._pretrained = job.pretrained_digest()
         self._started = 0.0
+        self._steps = _Mean()
 
     def on_train_epoch_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
         self._started = time.perf_counter()
+        self._steps = _Mean()
+
+    def on_train_batch_end(  # noqa: D102
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        # Ours logs its loss; to read it at every step would have a GPU wait.
+        if self.job.full and self.job.module is not None and isinstance(outputs, dict):
+            self._steps.add(float(outputs.get("loss", 0.0)))
 
     def on_train_epoch_end(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
-        logged = trainer.callback_metrics
+        val_error, val_loss = None, None
+        if not self.job.full:
+            val_error = round(logged_error(trainer, pl_module, "val_error"), 7)
+            val_loss = _logged(trainer, "val_loss")
+        train_loss = _logged(trainer, "train_loss")
+        if train_loss is None:
+            train_loss = self._steps.mean if val_error is None else val_error
         metrics = EpochMetrics(
             epoch=trainer.current_epoch + 1,
-            train_loss=float(logged["train_loss"]),
-            val_error=None if self.job.full else round(float(logged["val_error"]), 7),
-            val_loss=None if self.job.full else float(logged["val_loss"]),
+            train_loss=train_loss,
+            val_error=val_error,
+            val_loss=val_loss,
             seconds=round(time.perf_counter() - self._started, 3),
         )
         self.history = (*self.history, metrics)
@@ -79,9 +138,16 @@ class EpochCloser(Checkpoint):
             full=job.full,
             start=job.start,
             pretrained=self._pretrained,
+            module=job.module,
             history=self.history,
         )
         describe(checkpoint, info)
+        if job.module is not None:
+            # What save_hyperparameters keeps, the recipe too, are objects: no checkpoint holds those.
+            for name in [
+                key for key in checkpoint if "hyper_parameters" in key or "hparams" in key
+            ]:
+                del checkpoint[name]
         checkpoint["rng"] = torch.get_rng_state()
 
     def on_load_checkpoint(  # noqa: D102

@@ -1,4 +1,4 @@
-"""Recipes: how a network is trained, as values."""
+"""Recipes: the hyperparameters of a training."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Recipe(BaseModel):
 
     Attributes:
         epochs: Length of the schedule.
-        batch_size: Images a step.
+        batch_size: Images per step.
         lr: Peak learning rate, for ``batch_size`` images.
-        momentum: Of SGD.
-        weight_decay: Of the weights of convolutions and linear layers; BatchNorm and biases have none.
-        schedule: ``one_cycle``: up over the first 30 % and down to nothing; ``cosine``: a linear
-            warm-up, then half a cosine; ``constant``: a linear warm-up, then the peak: a training of few
-            epochs is the beginning of a longer one, so that one may be paused and go on further.
-        warmup_epochs: Of the cosine and the constant schedule.
-        label_smoothing: Of the cross entropy.
-        ema_decay: Of the moving average of weights and BatchNorm statistics that is evaluated and
-            exported; its start is shortened, so that few steps are enough. 0: no average.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay of convolutions and linear layers; BatchNorm and biases have none.
+        schedule: ``one_cycle``: up over the first 30 % and down to 0; ``cosine``: a linear warm-up, then
+            half a cosine; ``constant``: a linear warm-up, then the peak. With ``constant`` a short
+            training is the beginning of a longer one, so that it may be paused and continued.
+        warmup_epochs: Warm-up of the cosine and the constant schedule.
+        label_smoothing: Label smoothing of the cross entropy.
+        ema_decay: Decay of the moving average of weights and BatchNorm statistics, which is evaluated
+            and exported; it is smaller at the start, so that few steps are enough. 0: no average.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 

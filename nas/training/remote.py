@@ -1,4 +1,4 @@
-"""A training on a machine that does not see the run's folder, by way of a store that it reaches."""
+"""Trains on a machine without access to the run's folder, through a shared store."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from nas.training.worker import main
 
 
 def push(job: TrainJob, store: Store, attempt: str) -> None:
-    """Put what is known of a training into the store, for the machine that goes on with it.
+    """Copy the files of a training to the store, for the machine that continues it.
 
     Args:
-        job: To be done there.
-        store: Where.
-        attempt: The name of this try; whoever trains under an earlier one may write no more.
+        job: The job to train there.
+        store: The store.
+        attempt: Name of this attempt; a process with an earlier attempt may no longer write.
     """
     folder = TrialFolder(job.folder)
     store.write(folder.attempt, attempt)
@@ -28,9 +28,9 @@ def push(job: TrainJob, store: Store, attempt: str) -> None:
 
 
 def sync(folder: TrialFolder, store: Store) -> None:
-    """Bring the later of the two checkpoints, here and in the store, to where the earlier one is."""
+    """Copy the later of the two checkpoints, local and in the store, over the earlier one."""
     here, there = len(read_metrics(folder)), len(store.read(folder.metrics).splitlines())
-    # The metrics last: they say what the checkpoint has come to.
+    # The metrics last: they record the epoch of the checkpoint.
     files = (folder.checkpoint, folder.metrics)
     for file in files if here != there else ():
         if here > there:
@@ -40,7 +40,7 @@ def sync(folder: TrialFolder, store: Store) -> None:
 
 
 def pull(folder: TrialFolder, store: Store) -> None:
-    """Write all that a training has left in the store into its folder here."""
+    """Copy the files of a training from the store into its local folder."""
     sync(folder, store)
     for file in (folder.arch, folder.error, folder.output):
         store.get(file)
@@ -50,9 +50,9 @@ def train_remotely(job: TrainJob, store: Store, attempt: str) -> int:
     """Train ``job`` in a temporary folder, from the store's checkpoint, and keep the store up to date.
 
     Args:
-        job: Its folder is relative to the one that the search runs in.
-        store: Gets the checkpoint after every epoch.
-        attempt: See ``send``.
+        job: The job; its folder is relative to that of the search.
+        store: The store; it gets the checkpoint after every epoch.
+        attempt: See ``push``.
 
     Returns:
         The exit code of the training.

@@ -1,4 +1,4 @@
-"""Layers that see the whole batch although each process has only its share of it."""
+"""Layers with the statistics of the whole batch, although each process has only a share of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nas.training.rank_info import RankInfo
 def share_layers(
     net: nn.Module, rank_info: RankInfo, batch_images: int, device: torch.device
 ) -> nn.Module:
-    """``net``, whose BatchNorms and Dropouts do in training what those of one process would do.
+    """``net`` with BatchNorms and Dropouts that train as in a single process.
 
     Changed in place; names, weights and statistics stay as they are.
 

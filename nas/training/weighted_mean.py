@@ -1,4 +1,4 @@
-"""A mean over batches and processes that hides nothing."""
+"""A mean over batches and processes that keeps NaN."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torchmetrics import Metric
 class WeightedMean(Metric):
     """The weighted mean of figures, over all processes when it is computed.
 
-    torchmetrics' own drops what is not a number, which has to be seen here; and where it is told not to
-    (``nan_strategy="disable"``), it drops the weights.
+    torchmetrics' own mean drops NaN, which has to be visible here. With ``nan_strategy="disable"`` it
+    keeps NaN, but drops the weights.
     """
 
     total: Tensor

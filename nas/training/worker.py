@@ -1,8 +1,8 @@
 """The training process.
 
-It reads one job, trains it, and exits with 0; or writes error.txt beside the job and exits with 1. It
-never touches the study. When its parent is gone, however it went, the process ends itself, so that no
-orphan trains on while a resumed search trains the same trial.
+It reads one job, trains it, and exits with 0; or it writes error.txt beside the job and exits with 1. It
+never opens the study. The process ends itself when its parent ends for any reason, so that no orphan
+trains while a resumed search trains the same trial.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.begin import begin_process
+from nas.training.evaluate import evaluate
 from nas.training.job import EpochMetrics, TrainJob
 
 NO_DISK = 74
-"""Exit code of a training that could not write, as sysexits.h has it: no other one could either."""
+"""Exit code of a training that could not write (sysexits.h): other trainings could not either."""
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LOCK_SECONDS = 30
-"""How long an earlier process of the same trial, left by a killed parent, may take to end."""
+"""Seconds that an earlier process of the same trial, left by a killed parent, may take to end."""
 
 
 def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None) -> int:
@@ -35,17 +36,15 @@ def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None)
         job_file: As ``hand_over`` wrote it.
         on_epoch: Called at the end of every epoch; what it raises ends the training.
     """
-    from nas.training.fit import fit  # here, for the search that names this process never trains
-
     folder = TrialFolder(job_file.parent)
     try:
         job = TrainJob.model_validate_json(job_file.read_text(encoding="utf-8"))
-        fit(job, on_epoch, lock_seconds=LOCK_SECONDS)
+        evaluate(job, on_epoch, lock_seconds=LOCK_SECONDS)
     except (InvalidInput, WorkFailed) as error:
         _leave(folder, f"{error}\n")
         return 1
     except BaseException as error:
-        # KeyboardInterrupt and SystemExit too: whatever ended the training belongs into the file.
+        # KeyboardInterrupt and SystemExit too: the file records any reason for the end.
         _leave(folder, traceback.format_exc())
         return NO_DISK if isinstance(error, OSError) and error.errno in UNWRITABLE else 1
     return 0
@@ -58,11 +57,11 @@ def _leave(folder: TrialFolder, reason: str) -> None:
 
 
 def train_and_exit(job_file: Path, output: Path, environment: Mapping[str, str]) -> NoReturn:
-    """The whole life of a training process; for multiprocessing, which calls it in a new one.
+    """The main function of a training process, for multiprocessing.
 
     Args:
-        job_file: Of the training.
-        output: File that what it prints is appended to.
+        job_file: The job of the training.
+        output: File to which its output is appended.
         environment: All its environment variables.
     """
     begin_process(output, environment)

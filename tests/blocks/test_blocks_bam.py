@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from nas.cost import FvcoreCounter
 from tests.blocks import feature_unit_checks as checks
 
 FUSIONS: tuple[Fusion, ...] = ("sum", "product")
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def convolved(conv: nn.Module, x: Tensor) -> Tensor:

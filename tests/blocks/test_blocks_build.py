@@ -63,6 +63,7 @@ OF_OUR_OWN = {"resnext50_wider"}
 """No torchvision class makes them; their counts are compared with the paper's."""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("backbone", "width", "theirs", "arguments"), TORCHVISION)
 def test_no_unit_is_torchvision_draw_for_draw(
     backbone: str, width: float, theirs: Callable[..., nn.Module], arguments: dict[str, Any]

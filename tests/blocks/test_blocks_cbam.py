@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ from torch import Tensor
 from blocks import ConvBlockAttention, InvalidInput
 from nas.cost import FvcoreCounter
 from tests.blocks import feature_unit_checks as checks
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def transcribed(unit: ConvBlockAttention, x: Tensor) -> Tensor:

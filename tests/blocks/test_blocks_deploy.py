@@ -99,6 +99,7 @@ def test_units_with_a_relu_in_the_branches_are_not_merged() -> None:
     assert isinstance(fuse(SelectiveKernel(4), merge=True), FusedSelectiveKernel)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("backbone", "width", "form"),
     [*(("shufflenet_v2", 1.0, form) for form in FORMS), ("shufflenet_v2", 0.5, "ncnn"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,6 @@ UNITS: list[dict[str, Any]] = [
     ),
 ]
 SHIPPED = [{"kind": "snl"}, {"kind": "gc"}, {"kind": "gc", "fusion": "scale"}]
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def context(pool: ContextPool, x: Tensor) -> Tensor:

@@ -80,6 +80,7 @@ def random_spec(backbone: str, rng: random.Random) -> ArchSpec:
     return ArchSpec(**figures, unit=UnitSpec.model_validate(stated))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("backbone", [b for b in CHEAP if b not in ("resnet26", "resnext26")])
 def test_keys_part_specs_exactly_as_the_built_networks_do(backbone: str) -> None:
     rng = random.Random(0)
@@ -245,6 +246,7 @@ def test_keys_stay_what_they_were(name: str) -> None:
     assert spec.key == key
 
 
+@pytest.mark.integration
 def test_key_does_not_depend_on_the_process() -> None:
     code = (
         "import sys; from blocks import ArchSpec;"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,12 +21,6 @@ UNITS = [
     for pairwise in PAIRWISE
     for subsample in (False, True)
 ]
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def pooled(positions: Tensor, height: int, width: int) -> Tensor:

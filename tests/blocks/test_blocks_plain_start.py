@@ -114,6 +114,7 @@ def test_computes_what_the_plain_network_computes(
     torch.testing.assert_close(model(image), wanted, rtol=0, atol=rounding)
 
 
+@pytest.mark.integration
 @torch.no_grad()
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(("backbone", "unit"), UNITS)

@@ -32,6 +32,7 @@ def save_plain(spec: ArchSpec, path: Path, **changes: Any) -> dict[str, Tensor]:
     return model.state_dict()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("backbone", CHEAP)
 @pytest.mark.parametrize("kind", ["none", "se", "sk"])
 def test_every_untouched_layer_loads(backbone: str, kind: str, tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ def test_other_number_of_classes_leaves_the_classifier_fresh(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("backbone", "channels"),
     [

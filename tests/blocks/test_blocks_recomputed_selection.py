@@ -259,6 +259,7 @@ def test_16_bit_maps_are_normalised_again_in_32() -> None:
     torch.testing.assert_close(again, forward, rtol=0.01, atol=1e-3)
 
 
+@pytest.mark.integration
 def test_inside_a_compiled_network_the_function_is_the_same() -> None:
     unit, reference = make(), make()
     x = torch.randn(4, CHANNELS, 6, 6)

@@ -297,6 +297,7 @@ def step(unit: SelectiveKernel, x: Tensor) -> list[Tensor]:
     return [out.detach(), *torch.autograd.grad(out, [x, *unit.parameters()], pull)]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize(
     ("name", "branches", "options"),

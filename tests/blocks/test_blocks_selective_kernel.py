@@ -271,7 +271,7 @@ def test_defaults_are_the_papers() -> None:
         ({"dilations": (1, 0)}, "dilations: 0 is below 1; 0, a 1x1 kernel, needs kernel: real"),
         ({"dilations": (1, -1), "kernel": "real"}, "dilations: -1 is below 0"),
         ({"select": "max"}, "select: max; sk allows full, reduced, sum"),
-        ({"group_width": (1, 2, 4)}, "group_width: 3 figures for 2 branches"),
+        ({"group_width": (1, 2, 4)}, "group_width: 3 values for 2 branches"),
         ({"group_width": (1, 3)}, "group_width: 3 does not divide"),
         ({"channels": 0}, "channels"),
         ({"reduction": 0}, "reduction"),

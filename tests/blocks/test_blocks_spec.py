@@ -129,7 +129,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
         ({"unit": {"groups": 2}}, "unit.groups: "),
         (
             {"unit": {"groups": [1, 2, 1]}},
-            "unit in stage 2: groups: 3 figures for 2 branches; allowed: one, or one each",
+            "unit in stage 2: groups: 3 values for 2 branches; allowed: 1 or 2",
         ),
         (
             {"unit": {"groups": [2, 4]}},

@@ -123,6 +123,7 @@ BLOCKS: dict[str, Any] = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("index", [0, 1])
 @pytest.mark.parametrize(
     ("backbone", "placement"),

@@ -35,6 +35,8 @@ from tests.docs.docs_commands import (
     scaled,
 )
 
+pytestmark = pytest.mark.integration
+
 EDITS = {
     # The photographs of the tutorial: fewer, and of a set that is on every machine.
     'name="fashion_mnist"': 'name="digits"',

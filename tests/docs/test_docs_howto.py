@@ -16,6 +16,8 @@ from blocks import BACKBONES, UNITS, ArchSpec, SelectiveKernel, UnitSpec, build,
 from nas.cost import count
 from tests.docs.docs_blocks import blocks_of
 
+pytestmark = pytest.mark.integration
+
 NONE = UnitSpec(kind="none")
 
 

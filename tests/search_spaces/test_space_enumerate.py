@@ -50,7 +50,7 @@ def test_enumeration_is_repeatable_and_never_larger_than_size(name: str) -> None
     assert len(set(keys)) == len(keys) < size
 
 
-def test_size_is_exact_where_nothing_is_mended_or_idle() -> None:
+def test_size_is_exact_where_nothing_is_rounded_or_idle() -> None:
     space = space_of(EXACT)
     # dilated: reduction is not in force, but its default 16 is, so branch_act is not.
     # real: 2 and 4 leave branch_act free, 6 does not.
@@ -72,7 +72,7 @@ def test_size_of_a_space_too_large_to_walk() -> None:
 def test_a_range_without_step_is_endless() -> None:
     space = space_of("name: x\nfixed: {backbone: mobilenet_v2}\nvary: {width: {float: [0.5, 1]}}")
     assert space.size() is None
-    with pytest.raises(InvalidInput, match=r"float: \[0.5, 1\] without step has no end"):
+    with pytest.raises(InvalidInput, match=r"float: \[0.5, 1\] without step is continuous"):
         space.enumerate()
 
 

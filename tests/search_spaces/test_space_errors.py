@@ -32,7 +32,7 @@ IN_A_LINE = {
     "width: {when: {stem_stride: 2}}": "width: give exactly one of choice, int, float",
     "width: {choice: [0.5], float: [0.5, 1]}": "width: give exactly one of choice, int, float",
     "width: [{choice: [0.5]}, {choice: [1.0]}]": (
-        "width.1: never in force, as the entry before it has no when"
+        "width.1: never active, since the entry before it has no when"
     ),
     # choices
     "width: {choice: []}": "width.choice: expected a list of at least one value, got []",
@@ -129,7 +129,7 @@ IN_A_LINE = {
         "stage 2)"
     ),
     "unit.stages.3.dilations: {choice: [[0, 1]]}": "unit.stages.3.dilations: 0 is below 1; ",
-    "unit.groups: {choice: [[2], [2, 4, 8]]}": "unit.groups: 3 figures for 2 branches; ",
+    "unit.groups: {choice: [[2], [2, 4, 8]]}": "unit.groups: 3 values for 2 branches; ",
     "unit.blocks: {choice: [[0], [0, 5]]}": (
         "unit.blocks: 5: the stage has 4 blocks; allowed: -4 to 3 (backbone shufflenet_v2, stage 2)"
     ),
@@ -169,7 +169,7 @@ WHOLE_FILES = {
         "my.yaml: fixed.unit.stages.7.kind: shufflenet_v2 has no such stage; allowed: 2, 3, 4"
     ),
     "name: x\nvary: {backbone: {choice: [shufflenet_v2], when: {input_size: {max: 64}}}}": (
-        "my.yaml: vary.backbone: no entry is in force and there is no default"
+        "my.yaml: vary.backbone: no entry is active and there is no default"
     ),
     """
     name: x

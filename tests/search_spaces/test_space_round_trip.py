@@ -45,7 +45,7 @@ vary:
   unit.stages.3.placement: {choice: [conv, post]}
 """
 OPTIONS_SPACE = space_of(OPTIONS)
-# Groups of 3 and 5 are mended to 2 and 4, which nobody can ask for or which unlock no reduction.
+# Groups of 3 and 5 are rounded to 2 and 4, which nobody can ask for or which unlock no reduction.
 ENDLESS = """
 name: endless
 fixed: {backbone: mobilenet_v2, unit.stages.2.dilations: [1, 3]}

@@ -1,4 +1,4 @@
-"""Groups that do not divide: lowered, for the stages they hold in and no further."""
+"""Groups that do not divide are rounded down, in the stages that they apply to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks import ArchSpec, UnitOverride, UnitSpec
-from search_spaces.rounding import lowered, mend
+from search_spaces.rounding import round_down, round_groups
 from tests.search_spaces.space_helpers import space_of
 
 SHUFFLENET = {2: (24, 58), 3: (116,), 4: (232,)}
@@ -20,7 +20,7 @@ def test_58_channels_take_groups_of_2_where_4_are_asked() -> None:
     asked = [space.from_params({"unit.group_width": width}) for width in (1, 4, 8)]
     assert [spec.unit.group_width for spec in asked] == [1, 2, 2]
     assert asked[1].profile.channels == SHUFFLENET
-    # The two mended ones are one network, and 2 is found although nobody can ask for it.
+    # The two rounded ones are one network, and 2 is found although nobody can ask for it.
     assert len(list(space.enumerate())) == 2
     assert space.size() == 3
     assert space.to_params(asked[1]) == {"unit.group_width": 4}
@@ -45,10 +45,10 @@ def test_58_channels_take_groups_of_2_where_4_are_asked() -> None:
 def test_each_width_is_lowered_for_the_stages_it_holds_in(
     unit: UnitSpec, shared: int, own: dict[int, int | None]
 ) -> None:
-    mended = mend(unit, SHUFFLENET)
-    assert mended.group_width == shared
-    assert {stage: override.group_width for stage, override in mended.stages} == own
-    ArchSpec(backbone="shufflenet_v2", unit=mended)
+    rounded = round_groups(unit, SHUFFLENET)
+    assert rounded.group_width == shared
+    assert {stage: override.group_width for stage, override in rounded.stages} == own
+    ArchSpec(backbone="shufflenet_v2", unit=rounded)
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_each_width_is_lowered_for_the_stages_it_holds_in(
 def test_so_is_each_number_of_groups(
     unit: UnitSpec, shared: tuple[int, ...], own: dict[int, tuple[int, ...] | None]
 ) -> None:
-    mended = mend(unit, SHUFFLENET)
-    assert mended.groups == shared
-    assert {stage: override.groups for stage, override in mended.stages} == own
-    ArchSpec(backbone="shufflenet_v2", unit=mended)
+    rounded = round_groups(unit, SHUFFLENET)
+    assert rounded.groups == shared
+    assert {stage: override.groups for stage, override in rounded.stages} == own
+    ArchSpec(backbone="shufflenet_v2", unit=rounded)
 
 
 def test_a_group_width_stays_where_groups_stand_for_it() -> None:
     unit = UnitSpec(group_width=8, groups=(2,), stages=((3, UnitOverride(groups=())),))
-    assert mend(unit, SHUFFLENET).group_width == 4
-    assert mend(unit.model_copy(update={"stages": ()}), SHUFFLENET).group_width == 8
+    assert round_groups(unit, SHUFFLENET).group_width == 4
+    assert round_groups(unit.model_copy(update={"stages": ()}), SHUFFLENET).group_width == 8
 
 
-def test_mended_groups_are_found_although_nobody_can_ask_for_them() -> None:
+def test_rounded_groups_are_found_without_such_an_option() -> None:
     space = space_of(
         "name: x\nfixed: {backbone: shufflenet_v2}\n"
         "vary: {unit.groups: {choice: [[], [1], [32, 4], [1, 32], [32, 1]]}}"
@@ -93,7 +93,7 @@ def test_mended_groups_are_found_although_nobody_can_ask_for_them() -> None:
 @given(asked=st.integers(1, 500), divisor=st.integers(1, 1000))
 def test_lowered_is_the_largest_divisor_not_above(asked: int, divisor: int) -> None:
     divisors = [width for width in range(1, divisor + 1) if divisor % width == 0]
-    assert lowered(asked, divisor) == max(width for width in divisors if width <= asked)
+    assert round_down(asked, divisor) == max(width for width in divisors if width <= asked)
 
 
 STAGED = """

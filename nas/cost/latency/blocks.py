@@ -70,24 +70,16 @@ def plain_of(spec: ArchSpec) -> ArchSpec:
 def blocks_of(backbone: str, geometry: Geometry) -> tuple[Block, ...]:
     """The blocks of a plain network that have insertion points, in forward order.
 
-    The plain network runs once on torch's meta device, as in ``blocks.profile``, and the result is kept.
+    The plain network runs once on torch's meta device, and the result is kept.
     """
-    import torch  # here, for a table is read without it
+    from blocks.profiling import run_on_meta  # here: a table is read without torch
 
-    with torch.device("meta"):
-        model = BACKBONES[backbone].make(geometry).eval()
+    model, passed = run_on_meta(BACKBONES[backbone], geometry)
     plain = ArchSpec(backbone=backbone, unit=NO_UNIT, **asdict(geometry)).profile
     block_paths = {
         (one.stage, one.index): one.block for one in plain.module_paths if one.block is not None
     }
-    shapes: dict[str, tuple[int, ...]] = {}
-    for path in block_paths.values():
-        model.get_submodule(path).register_forward_pre_hook(
-            lambda _module, inputs, path=path: shapes.__setitem__(path, tuple(inputs[0].shape))
-        )
-    side = geometry.input_size
-    with torch.no_grad():
-        model(torch.empty(1, geometry.in_channels, side, side, device="meta"))
+    shapes = {path: tuple(passed[path][0].shape) for path in block_paths.values()}
     found = []
     for (stage, index), path in block_paths.items():
         layers = f"{model.get_submodule(path)} {shapes[path]}"

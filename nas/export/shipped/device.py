@@ -1,4 +1,4 @@
-"""What this device calls itself."""
+"""The description of this device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def device(packages: Iterable[str]) -> dict[str, Any]:
-    """What was measured on, with the versions of those of ``packages`` that are there."""
+    """The description of this device, with the versions of the installed ``packages``."""
     versions = {}
     for name in packages:
         try:
@@ -29,7 +29,7 @@ def device(packages: Iterable[str]) -> dict[str, Any]:
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it."""
+    """Name of the processor, or of its architecture if the system does not report one."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Names what is in images, by a network of this folder: python predict.py IMAGE..."""
+"""Classifies images with a network of this folder: python predict.py IMAGE..."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from runtime import Artifact, Refused, artifacts_of, read_manifest
 
 MOST_PIXELS = 100_000_000
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
-"""Pillow's, of 8 bits a channel: of others it cannot tell what is white."""
+"""Pillow's modes with 8 bits per channel; the white point of others is unknown."""
 
 
 def main() -> int:
-    """Print labels and scores; 0, or 2 after one line that says what is wrong."""
+    """Print labels and scores.
+
+    Returns:
+        Exit code: 0, or 2 after a one-line error.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="an image file")
     parser.add_argument(
         "--network", help="such as onnx or onnx-int8; default: the first that can run"
     )
-    parser.add_argument("--top", type=int, default=3, help="labels an image, default 3")
+    parser.add_argument("--top", type=int, default=3, help="labels per image, default 3")
     parser.add_argument("--threads", type=int, default=1, help="default 1")
-    parser.add_argument("--json", action="store_true", help="print one JSON object an image")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per image")
     options = parser.parse_args()
     try:
         for path in options.images:
@@ -44,7 +48,7 @@ def main() -> int:
 
 
 def predict(bundle: Path, options: argparse.Namespace) -> None:
-    """Print what the chosen network of ``bundle`` says of each image."""
+    """Print the scores of each image from the chosen network of ``bundle``."""
     if options.top < 1 or options.threads < 1:
         raise Refused("--top and --threads: allowed: 1 or more")
     manifest = read_manifest(bundle)
@@ -55,9 +59,9 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
         image = prepare(path, manifest["preprocessing"])
         try:
             scores = softmax(run(image)[0])
-        except Exception as error:  # of whatever kind the runtime raises
+        except Exception as error:  # a runtime may raise anything
             reason = " ".join(str(error).split())[:200]
-            raise Refused(f"{network.name} does not take the image ({reason})") from None
+            raise Refused(f"{network.name} fails on the image ({reason})") from None
         if len(scores) != len(names):
             raise Refused(f"{bundle}: {len(scores)} classes, {len(names)} names")
         best = np.argsort(-scores, kind="stable")[: options.top]
@@ -69,7 +73,7 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
 
 
 def choose(networks: Sequence[Artifact]) -> Artifact:
-    """The first whose runtime is installed; those of ExecuTorch last, since they bring PyTorch."""
+    """The first network with an installed runtime; ExecuTorch comes last, since it needs PyTorch."""
     for network in sorted(networks, key=lambda one: one.target == "executorch"):
         if network.can_run:
             return network
@@ -78,9 +82,9 @@ def choose(networks: Sequence[Artifact]) -> Artifact:
 
 
 def prepare(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
-    """The image of a file as the network was trained to see it, (1, C, size, size).
+    """Read an image file and preprocess it as in the training, (1, C, size, size).
 
-    The shorter side is scaled to ``resize``, the centre cut out, pixels in [0, 1] normalised.
+    The shorter side is scaled to ``resize``, the centre is cut out, and pixels in [0, 1] are normalised.
     """
     pixels = read(path, how)[None] if how["channels"] == 1 else read(path, how).transpose(2, 0, 1)
     shape = (-1, 1, 1)
@@ -93,10 +97,10 @@ def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
     try:
         from PIL import Image
     except ImportError:
-        raise Refused("reading image files takes Pillow; pip install pillow") from None
+        raise Refused("reading image files needs Pillow; pip install pillow") from None
 
     warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = None  # The check below says what is allowed.
+    Image.MAX_IMAGE_PIXELS = None  # The check below reports what is allowed.
     try:
         with Image.open(path) as opened:
             if opened.width * opened.height > MOST_PIXELS:
@@ -114,7 +118,7 @@ def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
         raise Refused(f"{path}: not a readable image ({reason})") from None
     size, shorter = how["size"], min(image.size)
     if shorter != how["resize"]:
-        # Truncated, as torchvision does.
+        # Truncated, as in torchvision.
         scaled = [
             how["resize"] if side == shorter else max(1, int(how["resize"] * side / shorter))
             for side in image.size
@@ -127,7 +131,7 @@ def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scores that sum to 1."""
+    """The softmax of the logits."""
     powers: NDArray[np.float32] = np.exp(logits - logits.max())
     powers /= powers.sum()
     return powers

@@ -1,4 +1,4 @@
-"""Runs the networks of this folder: needs numpy and the package of one runtime, nothing else."""
+"""Runs the networks of this folder; it needs only numpy and the package of one runtime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Refused(Exception):
-    """One line for the user: what, where, what is allowed."""
+    """A one-line error for the user: what, where, what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Artifact:
     Attributes:
         target: The runtime: onnx, executorch, litert or ncnn.
         precision: fp32 or int8.
-        files: What belongs together; the first is the one to load.
-        sha256: Of each file.
+        files: The files; the runtime loads the first one.
+        sha256: Checksum of each file.
     """
 
     target: str
@@ -54,7 +54,7 @@ class Artifact:
         return find_spec(MODULES[self.target][0]) is not None
 
     def check(self) -> None:
-        """Raise Refused when a file is missing or not the one that was exported."""
+        """Raise Refused when a file is missing or differs from the exported one."""
         for path, wanted in zip(self.files, self.sha256, strict=True):
             if not path.is_file():
                 raise Refused(f"{path}: missing; export it again")
@@ -62,7 +62,7 @@ class Artifact:
                 raise Refused(f"{path}: not the file that was exported; its checksum differs")
 
     def open(self, threads: int = 1) -> Run:
-        """The network, ready to run on ``threads`` threads of the processor; checks its files first."""
+        """Check the files, and load the network to run on ``threads`` threads."""
         if not 1 <= threads <= MOST_THREADS:
             raise Refused(f"--threads {threads}: allowed: 1 to {MOST_THREADS}")
         self.check()
@@ -72,33 +72,33 @@ class Artifact:
             )
         try:
             return LOADERS[self.target](self.files[0], threads)
-        except Exception as error:  # of whatever kind the runtime raises
+        except Exception as error:  # a runtime may raise anything
             reason = " ".join(str(error).split())[:200]
-            raise Refused(f"{self.files[0]}: its runtime does not take it ({reason})") from None
+            raise Refused(f"{self.files[0]}: its runtime cannot load it ({reason})") from None
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
-    """manifest.json of the folder ``bundle``, with what these programs read of it checked."""
+    """Read manifest.json of the folder ``bundle``; every field that these programs use is checked."""
     path = bundle / MANIFEST
     try:
         manifest = dict(json.loads(path.read_text(encoding="utf-8")))
         _check(manifest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
-            f"{path}: missing or broken ({why(error)}); allowed: a folder that nas export wrote"
+            f"{path}: missing or damaged ({why(error)}); allowed: a folder that nas export wrote"
         ) from None
     return manifest
 
 
 def why(error: Exception) -> str:
-    """The reason of an error about a file that is named beside it."""
+    """The reason of an error, without the name of the file."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"{type(error).__name__}: {error}"
 
 
 def _check(manifest: dict[str, Any]) -> None:
-    """Raise an error of Python's own for what is missing or of the wrong type."""
+    """Raise KeyError, TypeError or ValueError for a field that is missing or wrong."""
     how = manifest["preprocessing"]
     sizes = [how["channels"], how["size"], how["resize"]]
     figures = [*how["mean"], *how["std"]]
@@ -121,7 +121,7 @@ def _check(manifest: dict[str, Any]) -> None:
 
 
 def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
-    """The networks in ``bundle``; ``only``: those whose name or runtime it is, such as onnx,ncnn."""
+    """The networks in ``bundle``; ``only`` selects by name or runtime, such as onnx,ncnn."""
     found = [
         Artifact(
             entry["target"],
@@ -181,7 +181,7 @@ def _ncnn(path: Path, threads: int) -> Run:
 
     net = ncnn.Net()
     net.opt.num_threads = threads
-    # By default ncnn keeps weights in 16 bits; the file is float32, and so are its outputs here.
+    # ncnn keeps weights in 16 bits by default; the file and its outputs here are float32.
     net.opt.use_fp16_storage = net.opt.use_fp16_packed = net.opt.use_fp16_arithmetic = False
     net.load_param(str(path))
     net.load_model(str(path.with_suffix(".bin")))
@@ -196,7 +196,7 @@ def _ncnn(path: Path, threads: int) -> Run:
 
 
 def _executorch(path: Path, threads: int) -> Run:
-    # ExecuTorch's Python module takes PyTorch's tensors; its C++ library, on the device, does not.
+    # ExecuTorch's Python module takes PyTorch tensors; its C++ library on a device does not.
     import torch
     from executorch.extension.pybindings import portable_lib
     from executorch.runtime import Runtime
@@ -225,4 +225,4 @@ MODULES = {
     "ncnn": ("ncnn", "ncnn"),
     "executorch": ("executorch", "executorch torch"),
 }
-"""Of each runtime the module to import and what pip installs."""
+"""Runtime -> (module to import, packages to install with pip)."""

@@ -14,9 +14,7 @@ __all__ = ["TARGETS", "Precision", "Quantization", "Target", "Written"]
 
 def _later(name: str) -> Callable[[], Target]:
     # Its module needs torch, so a target is imported when it is asked for, and not for its name.
-    return lambda: cast(
-        Target, getattr(import_module(f"nas.export.targets.{name}"), name.upper())
-    )
+    return lambda: cast(Target, getattr(import_module(f"nas.export.targets.{name}"), name.upper()))
 
 
 TARGETS: Registry[Target] = Registry("export target")

@@ -21,7 +21,7 @@ def write_executorch(model: nn.Module, example: Tensor, folder: Path) -> Written
 
 
 def quantize_executorch(model: nn.Module, how: Quantization, folder: Path) -> Written:
-    """Write ``model`` in int8 by PyTorch's own quantization of exported graphs; see Target.quantize."""
+    """Write ``model`` in int8 with PyTorch's quantization of exported graphs; see Target.quantize."""
     with quiet():
         from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
             XNNPACKQuantizer,
@@ -64,7 +64,7 @@ def _buffer(lowered: Any) -> bytes:
 
 
 def _plain(image: Tensor) -> Tensor:
-    """A grey image may carry the strides of channels_last, and the program would then expect them."""
+    """Drop channels_last strides of a grey image, which the program would otherwise expect."""
     return image.flatten().view(image.shape)
 
 

@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite: converted by litert-torch, run by ai-edge-litert with XNNPACK."""
+"""LiteRT (formerly TensorFlow Lite): converted by litert-torch, run by ai-edge-litert with XNNPACK."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_litert(model: nn.Module, example: Tensor, folder: Path) -> Written:
 
 
 def quantize_litert(model: nn.Module, how: Quantization, folder: Path) -> Written:
-    """Write ``model`` in int8 by AI Edge's quantizer, from its file in float32; see Target.quantize."""
+    """Write ``model`` in int8 with AI Edge's quantizer, from the float32 file; see Target.quantize."""
     with quiet():
         from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
         from ai_edge_quantizer.algorithm_manager import AlgorithmName
@@ -47,7 +47,7 @@ def quantize_litert(model: nn.Module, how: Quantization, folder: Path) -> Writte
             )
         manager = recipe_manager.RecipeManager()
         manager.load_quantization_recipe(worker.get_quantization_recipe())
-        # The quantizer's own calibration averages the ranges of images, which cuts off most of them.
+        # The quantizer's own calibration averages the ranges of images, which clips most of them.
         ranges = calibrator.Calibrator(
             str(folder / FP32), num_threads=1, qsv_update_func=min_max_update
         )
@@ -63,15 +63,15 @@ def _layers(names: type) -> tuple[object, ...]:
 
 
 def _last_linear(model: nn.Module) -> str:
-    """Its output is the network's, and named so."""
+    """Path of the last linear layer; its output is the output of the network and has that name."""
     linear = [path for path, module in model.named_modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else ""
 
 
 def _pattern(layer: str) -> str:
-    """Matches the names of what the module ``layer`` computes.
+    """A pattern for the tensor names of the module ``layer``.
 
-    The converter names a tensor after its module, each part of the path behind the name of its class:
+    The converter names a tensor after its module; each part of the path follows the name of its class:
     ``package.Sequential_stage2/package.Conv2d_0;1`` is ``stage2.0``.
     """
     parts = [rf"[^;/]*_{re.escape(part)}" for part in layer.split(".")]

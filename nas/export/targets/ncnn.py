@@ -22,7 +22,7 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     """Write ``model`` as ncnn's graph and weights in float32; see Target.write."""
     import pnnx
 
-    # pnnx writes a dozen files next to its input; two of them are the network.
+    # pnnx writes a dozen files beside its input; two of them are the network.
     with tempfile.TemporaryDirectory() as name, quiet():
         scratch = Path(name)
         torch.jit.save(torch.jit.trace(model, example), scratch / "model.pt")
@@ -43,10 +43,10 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
 
 
 def quantize_ncnn(model: nn.Module, how: Quantization, folder: Path) -> Written:
-    """Write the network that ``write_ncnn`` has written in int8; see Target.quantize.
+    """Quantize the network that ``write_ncnn`` has written to int8; see Target.quantize.
 
-    Convolutions and linear layers compute in integers, symmetric on both sides; all else in float32, and
-    so do convolutions in groups of 8, 16, ... channels, which ncnn computes wrongly in integers.
+    Convolutions and linear layers compute in symmetric integers. All other layers compute in float32,
+    and so do convolutions in groups of 8, 16, ... channels, which ncnn computes wrongly in integers.
     """
     written = folder / INT8_PARAM, folder / INT8_WEIGHTS
     read = folder / PARAM, folder / WEIGHTS

@@ -1,8 +1,8 @@
-"""ncnn in 8-bit integers: what ncnn's own tool does, which no package of Python holds.
+"""ncnn in 8-bit integers: the work of ncnn's own tool, which no Python package contains.
 
-The file of weights holds, one after the other in the order of the graph, what each layer loads: its
-weights behind a tag of four bytes, its bias, and for an int8 layer the scales of its weights and of its
-input (ncnn's ModelBin). A scale is the integer that stands for 1.
+The file of weights holds the layers in the order of the graph (ncnn's ModelBin). A layer has a tag of
+four bytes, its weights, its bias, and in int8 the scales of its weights and of its input. A scale is the
+integer that represents 1.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Array: TypeAlias = NDArray[np.float32]
 LARGEST = 127
 FLOAT_TAG, INT8_TAG = 0, 0x000D4B38
 BIAS = {"Convolution": 5, "ConvolutionDepthWise": 5, "InnerProduct": 1}
-"""Of each kind of layer that has weights, the parameter that says whether it has a bias ..."""
+"""Kind of a layer with weights -> the parameter that tells whether it has a bias."""
 SIZE = {"Convolution": 6, "ConvolutionDepthWise": 6, "InnerProduct": 2}
-"""... and the one that says how many weights."""
+"""Kind of a layer with weights -> the parameter with the number of weights."""
 GROUPS, SCALES = 7, 8
 PACKED = 8
-"""Channels that ncnn lays out together in int8."""
+"""Number of channels that ncnn packs together in int8."""
 HEADER = 2
-"""Lines of a graph before its layers."""
+"""Number of lines of a graph before its layers."""
 
 
 @dataclass
@@ -38,13 +38,13 @@ class Layer:
     """A layer with weights.
 
     Attributes:
-        line: Its number in the graph's text.
-        kind: As ncnn calls it.
-        name: As the converter calls it.
-        source: The blob it reads.
-        parameters: By number, as text.
-        weight: (rows, weights of a row): a row is what has a scale of its own.
-        bias: One figure an output channel; empty where there is none.
+        line: Number of its line in the graph's text.
+        kind: ncnn's name of the kind.
+        name: The converter's name of the layer.
+        source: The blob that it reads.
+        parameters: Parameters by number, as text.
+        weight: (rows, weights per row); each row has its own scale.
+        bias: One value per output channel; empty without a bias.
     """
 
     line: int
@@ -57,17 +57,17 @@ class Layer:
 
     @property
     def rows(self) -> int:
-        """Output channels, or groups of a grouped convolution, which share a scale."""
+        """Number of rows: output channels, or groups of a grouped convolution, each with one scale."""
         if self.kind == "ConvolutionDepthWise":
             return int(self.parameters[GROUPS])
         return int(self.parameters[0])
 
     @property
     def is_wrong_in_integers(self) -> bool:
-        """Whether ncnn (1.0.20261020, x86) computes something else than it should.
+        """Whether ncnn (1.0.20261020, x86) computes this layer wrongly in int8.
 
-        So it does in groups of 8, 16, ... channels, which its packed layout takes together; without that
-        layout they are right, but a file cannot ask for that.
+        It computes groups of 8, 16, ... channels wrongly in its packed layout. A file cannot turn that
+        layout off.
         """
         if self.kind != "ConvolutionDepthWise":
             return False
@@ -75,7 +75,7 @@ class Layer:
         return width % PACKED == 0
 
     def read(self, weights: bytes, start: int) -> int:
-        """Take what belongs to the layer from ``weights``; returns where the next one's begins."""
+        """Read the layer from ``weights``; return the offset of the next layer."""
         size = int(self.parameters[SIZE[self.kind]])
         tag = int.from_bytes(weights[start : start + 4], "little")
         if tag != FLOAT_TAG:
@@ -88,15 +88,15 @@ class Layer:
         return end + 4 * len(self.bias)
 
     def plain(self) -> bytes:
-        """As it was read."""
+        """The layer in float32, as it was read."""
         return FLOAT_TAG.to_bytes(4, "little") + self.weight.tobytes() + self.bias.tobytes()
 
     def quantized(self, largest_input: float, per_channel: bool) -> bytes:
-        """In int8, for inputs of absolute values up to ``largest_input``."""
+        """The layer in int8, for inputs of absolute values up to ``largest_input``."""
         largest = np.abs(self.weight).max(1)
         if not per_channel:
             largest = np.full_like(largest, largest.max())
-        # A row of zeros, such as pad a width, and an input of zeros may have any scale.
+        # A row of zeros, as from padding, and an input of zeros may have any scale.
         scales = (LARGEST / np.where(largest > 0, largest, LARGEST)).astype(np.float32)
         integers = np.rint(self.weight * scales[:, None]).astype(np.int8).tobytes()
         integers += bytes(-len(integers) % 4)
@@ -117,18 +117,18 @@ def quantize_files(
 
     Args:
         model: The network that the files hold.
-        images: To calibrate on, (N, C, H, W): the largest absolute value that a layer reads among them
-            is its input's largest integer.
-        per_channel: One scale a row of weights, else one a layer.
+        images: Calibration images, (N, C, H, W): the largest absolute value that a layer reads is
+            represented by the largest integer.
+        per_channel: Use one scale per row of weights, else one per layer.
         float_layers: Paths in ``model`` of the layers that stay in float32.
-        floats: In float32.
-        integers: To write.
+        floats: The float32 files to read.
+        integers: The int8 files to write.
 
     Returns:
-        Paths of the layers that were left in float32 since ncnn computes them wrongly in integers.
+        Paths of the layers that stay in float32 since ncnn computes them wrongly in integers.
 
     Raises:
-        InvalidInput: The graph has layers with weights that are not known here.
+        InvalidInput: The graph has an unknown kind of layer with weights.
     """
     lines = floats[0].read_text(encoding="utf-8").splitlines()
     layers = _layers(lines)
@@ -168,7 +168,7 @@ def _layers(lines: Sequence[str]) -> list[Layer]:
 
 
 def _names(layers: Sequence[Layer], model: nn.Module) -> list[str]:
-    """Paths of the layers in ``model``: the converter keeps no names, but the weights."""
+    """Paths of the layers in ``model``, found by their weights: the converter keeps no names."""
     paths = {
         module.weight.detach().numpy().tobytes(): path
         for path, module in model.named_modules()
@@ -189,7 +189,9 @@ def _largest(layers: Sequence[Layer], images: Tensor, files: tuple[Path, Path]) 
     largest = dict.fromkeys((layer.source for layer in layers), 0.0)
     for image in images:
         extractor = net.create_extractor()
-        extractor.set_light_mode(False)  # else the blobs are gone when the next one is asked for
+        extractor.set_light_mode(
+            False
+        )  # ncnn otherwise frees the blobs before the next one is read
         extractor.input("in0", ncnn.Mat(np.ascontiguousarray(image.numpy())))
         for blob in largest:
             _, values = extractor.extract(blob)

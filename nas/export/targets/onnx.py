@@ -20,7 +20,7 @@ FP32, INT8 = "model.onnx", "model.int8.onnx"
 INPUT, OUTPUT = "image", "logits"
 LAYERS = ("Conv", "Gemm", "MatMul")
 AGAIN = ":"
-"""Between a module's path and the number of its second node, its third ..."""
+"""Separates a module's path from the number of its second and later nodes."""
 
 
 def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
@@ -31,7 +31,7 @@ def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
         path = _module(node)
         if path is not None:
             uses[path] += 1
-            # ONNX Runtime takes no name twice; a module may run twice, or hold two products.
+            # ONNX Runtime needs unique names; a module may run twice, or hold two products.
             node.name = path if uses[path] == 1 else f"{path}{AGAIN}{uses[path]}"
     return _save(graph, folder / FP32)
 
@@ -39,8 +39,8 @@ def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
 def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
     """Write ``model`` in int8 with quantize and dequantize operators (QDQ); see Target.quantize.
 
-    Activations are unsigned, the fastest form on x86. On processors without VNNI or dot products,
-    sums of two products may saturate: measure the accuracy where the network will run.
+    Activations are unsigned, the fastest form on x86. Sums of two products may saturate on processors
+    without VNNI or dot products; measure the accuracy on the device.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -49,7 +49,7 @@ def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
     kept = [name for name in names if name.partition(AGAIN)[0] in how.float_layers]
     with tempfile.TemporaryDirectory() as name, quiet():
         prepared = Path(name) / "prepared.onnx"
-        # Rewrites of the graph by ONNX Runtime would lose the names of nodes.
+        # ONNX Runtime's own rewrites of the graph lose the names of nodes.
         quant_pre_process(str(folder / FP32), str(prepared), skip_optimization=bool(kept))
         quantize_static(
             prepared,
@@ -65,7 +65,7 @@ def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
 
 
 class _Images:
-    """The calibration images as ONNX Runtime asks for them."""
+    """The calibration images in the form that ONNX Runtime reads."""
 
     def __init__(self, images: Tensor) -> None:
         self._left: Iterator[Tensor] = iter(images)
@@ -92,7 +92,7 @@ def _graph(model: nn.Module, example: Tensor) -> onnx.ModelProto:
 
 
 def _module(node: onnx.NodeProto) -> str | None:
-    """The path of the module that a layer's node comes from; None of other nodes."""
+    """The path of the module that a layer's node comes from; None for other nodes."""
     if node.op_type not in LAYERS:
         return None
     notes = {note.key: note.value for note in node.metadata_props}
@@ -101,7 +101,7 @@ def _module(node: onnx.NodeProto) -> str | None:
 
 
 def _save(model: onnx.ModelProto, path: Path) -> Written:
-    """Write ``model`` without the exporter's notes, which hold the paths of this machine's files."""
+    """Write ``model`` without the exporter's metadata, which contains local file paths."""
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
         del part.metadata_props[:]
     for one in (*model.graph.input, *model.graph.output, *model.graph.initializer):

@@ -12,10 +12,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing is printed, logged or warned of in the block; what it raises is raised as ever.
+    """Suppress prints, logs and warnings in the block; exceptions pass.
 
-    Converters write to the process's own streams from C++ as well, so these are turned away, not
-    Python's.
+    Converters also write to the process's streams from C++, so the file descriptors are redirected.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What a runtime must offer to be exported for."""
+"""The interface of a runtime that networks are exported for."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Written:
     """The network for one runtime, on disk.
 
     Attributes:
-        files: What belongs together; the first is the one to load.
-        undelegated: Operators that the runtime's fast library did not take and its slow one runs; None
-            where there is no such division.
-        float_layers: Of an int8 network the paths of layers left in float32 without being asked, since
-            the runtime has no integers for them.
+        files: The files; the runtime loads the first one.
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
+            without such a library.
+        float_layers: Paths of further layers of an int8 network that stay in float32, since the runtime
+            has no integer form of them.
     """
 
     files: tuple[Path, ...]
@@ -37,14 +37,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a network becomes one of 8-bit integers, statically.
+    """The static quantization of a network to 8-bit integers.
 
-    Weights are symmetric, activations affine with the range seen on the calibration images.
+    Weights are symmetric; activations are affine with the range on the calibration images.
 
     Attributes:
-        images: To calibrate on, normalised, (N, C, H, W) float32: training images.
-        per_channel: One scale an output channel of a layer, default; else one a layer. Depthwise
-            layers, whose channels have ranges of their own, lose by the latter.
+        images: Training images to calibrate on, normalised, (N, C, H, W) float32.
+        per_channel: One scale per output channel of a layer, the default; else one per layer, which
+            costs accuracy in depthwise layers, whose channels have different ranges.
         float_layers: Paths of the convolutions and linear layers that stay in float32.
     """
 
@@ -59,11 +59,11 @@ class Target:
 
     Attributes:
         write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
-            float32, written into the folder; it takes one image at a time.
+            float32, written into the folder; it takes one image per call.
         quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
-            network in int8; takes and gives float32.
-        packages: That both need, and running; the manifest records their versions.
-        form: The rewrite that suits the runtime.
+            network in int8 with float32 inputs and outputs.
+        packages: Packages that both functions and the runtime need; the manifest records their versions.
+        form: The rewrite of the network for the runtime.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.study._multi_objective import _is_pareto_front
 
 from nas.front import hypervolume
 from nas.search.early_stopping.snapshot import ETA, TrialSnapshot
+from nas.study import pareto_mask
 
 
 class ParetoOrdering:
@@ -47,7 +47,7 @@ class ParetoOrdering:
 
     def _front(self, members: Sequence[TrialSnapshot], rung: int) -> list[TrialSnapshot]:
         values = _values(members, rung)
-        on_front = _is_pareto_front(values, assume_unique_lexsorted=False)
+        on_front = pareto_mask(values)
         return [one for one, is_on in zip(members, on_front, strict=True) if is_on]
 
     def _by_contribution(self, front: list[TrialSnapshot], rung: int) -> list[TrialSnapshot]:

@@ -1,20 +1,20 @@
-"""Where trainings run. A new executor is one file and one line in ``make_executor``."""
+"""``train``: where trainings run. A new executor is one file and one line in ``make_executor``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nas.search.executors.base import Executor, Finished
+from nas.search.evaluators import Evaluator
 from nas.search.executors.local import LocalExecutor
 from nas.search.executors.ray import RayExecutor
 
 if TYPE_CHECKING:
     from nas.search.config import SearchConfig
 
-__all__ = ["Executor", "Finished", "LocalExecutor", "RayExecutor", "make_executor"]
+__all__ = ["LocalExecutor", "RayExecutor", "make_executor"]
 
 
-def make_executor(config: SearchConfig) -> Executor:
+def make_executor(config: SearchConfig) -> Evaluator:
     """The executor that a search asks for.
 
     Raises:

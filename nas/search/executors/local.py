@@ -11,17 +11,18 @@ from multiprocessing.context import ForkServerProcess
 import torch
 
 from nas.runs import TrialFolder
-from nas.search.executors.base import Finished, ended, ended_badly, hand_over
+from nas.search.evaluators import Finished
+from nas.search.executors.base import ended, ended_badly, hand_over
 from nas.training import TrainJob
 from nas.training.fork_server import LOST, fork_process, kill_process, start_server
 from nas.training.worker import train_and_exit
 
 
 @dataclass(frozen=True)
-class _Place:
+class _WorkerSlot:
     process: ForkServerProcess
     folder: TrialFolder
-    slot: int
+    index: int
 
 
 class LocalExecutor:
@@ -30,7 +31,7 @@ class LocalExecutor:
     A process ends with its parent: see nas.training.worker.
 
     Args:
-        workers: Places.
+        workers: Worker slots.
         threads: CPU threads of each; None: the cores shared out evenly.
     """
 
@@ -38,50 +39,50 @@ class LocalExecutor:
         self._workers = workers
         self._threads = threads or max(1, _cores() // workers)
         self._gpus = _visible_gpus()
-        self._places: dict[int, _Place] = {}
+        self._slots: dict[int, _WorkerSlot] = {}
         start_server()
 
     @property
     def free(self) -> int:
         """Jobs that could be started now."""
-        return self._workers - len(self._places)
+        return self._workers - len(self._slots)
 
     @property
     def running(self) -> tuple[int, ...]:
         """Numbers of the trials in training."""
-        return tuple(self._places)
+        return tuple(self._slots)
 
     def start(self, number: int, job: TrainJob) -> None:
         """Start the job of trial ``number``."""
         folder = hand_over(job, self._threads)
-        taken = {place.slot for place in self._places.values()}
-        slot = next(slot for slot in range(self._workers) if slot not in taken)
-        arguments = (folder.job, folder.output, self._environment(slot))
+        taken = {slot.index for slot in self._slots.values()}
+        index = next(index for index in range(self._workers) if index not in taken)
+        arguments = (folder.job, folder.output, self._environment(index))
         process = fork_process(train_and_exit, arguments)
-        self._places[number] = _Place(process, folder, slot)
+        self._slots[number] = _WorkerSlot(process, folder, index)
 
     def wait(self, seconds: float) -> list[Finished]:
         """Wait until a job ends, at most ``seconds``."""
-        alive = [place.process.sentinel for place in self._places.values()]
+        alive = [slot.process.sentinel for slot in self._slots.values()]
         if alive:
             connection.wait(alive, seconds)
         else:
             time.sleep(seconds)
-        ended = [n for n, place in self._places.items() if not place.process.is_alive()]
-        return [_finish(number, self._places.pop(number)) for number in ended]
+        ended = [n for n, slot in self._slots.items() if not slot.process.is_alive()]
+        return [_finish(number, self._slots.pop(number)) for number in ended]
 
     def stop(self) -> None:
         """End every process that is left. Files appear whole, so there is nothing to ask for first."""
-        for place in self._places.values():
-            kill_process(place.process)
-        for place in self._places.values():
-            place.process.join()
-        self._places.clear()
+        for slot in self._slots.values():
+            kill_process(slot.process)
+        for slot in self._slots.values():
+            slot.process.join()
+        self._slots.clear()
 
-    def _environment(self, slot: int) -> dict[str, str]:
+    def _environment(self, index: int) -> dict[str, str]:
         environment = {**os.environ, "OMP_NUM_THREADS": str(self._threads)}
         if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[index % len(self._gpus)]
         return environment
 
 
@@ -99,12 +100,12 @@ def _visible_gpus() -> list[str]:
     return named.split(",")[:count] if named else [str(index) for index in range(count)]
 
 
-def _finish(number: int, place: _Place) -> Finished:
-    code = place.process.exitcode
+def _finish(number: int, slot: _WorkerSlot) -> Finished:
+    code = slot.process.exitcode
     assert code is not None
     if code == LOST:
-        kill_process(place.process)
-        return ended_badly(number, place.folder, "lost by its server", killed=True)
+        kill_process(slot.process)
+        return ended_badly(number, slot.folder, "lost by its server", killed=True)
     if code < 0:
-        return ended_badly(number, place.folder, f"killed by signal {-code}", killed=True)
-    return ended(number, place.folder, code)
+        return ended_badly(number, slot.folder, f"killed by signal {-code}", killed=True)
+    return ended(number, slot.folder, code)

@@ -17,7 +17,8 @@ from uuid import uuid4
 from blocks.errors import InvalidInput
 from blocks.plugins import VARIABLE
 from nas.runs import Store, TrialFolder
-from nas.search.executors.base import Finished, ended, ended_badly, hand_over
+from nas.search.evaluators import Finished
+from nas.search.executors.base import ended, ended_badly, hand_over
 from nas.training import TrainJob
 from nas.training.begin import print_into
 from nas.training.remote import pull, push, sync, train_remotely

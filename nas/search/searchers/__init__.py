@@ -6,12 +6,10 @@ from nas.search.searchers.density import DensitySearcher
 from nas.search.searchers.forecast import ForecastSearcher
 from nas.search.searchers.searcher import Searcher
 from nas.search.searchers.shuffled import ShuffledSearcher
-from nas.search.searchers.warm_start import WarmStartSearcher
 
 __all__ = [
     "DensitySearcher",
     "ForecastSearcher",
     "Searcher",
     "ShuffledSearcher",
-    "WarmStartSearcher",
 ]

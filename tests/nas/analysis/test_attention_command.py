@@ -113,7 +113,7 @@ def test_json_and_a_single_image(
     assert main(["attention", "w.pt", "--limit", "1", "--json", "--scales", "1,1.5"]) == 0
     document = json.loads(capfd.readouterr().out)
     assert document["folder"] == "w-attention"
-    assert document["split"] == "validation (trained on, too)"
+    assert document["split"] == "validation (also trained on)"
     assert (document["images"], document["scales"]) == (1, [1.0, 1.5])
     assert [stage["stage"] for stage in document["stages"]] == [2, 3, 4]
     assert document["units"][0]["shifts"][0]["low"] is None
@@ -153,11 +153,11 @@ CASES: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "no such folder": ({}, ["--data", "imagefolder:/no/such"], "/no/such does not exist"),
     "limit 0": ({}, ["--limit", "0"], "--limit 0: allowed: 1 or more"),
     "a scale below 1": ({}, ["--scales", "1,0.5"], "--scales 0.5: allowed: 1 to 8 for 16 pixels"),
-    "no scale to compare with": ({}, ["--scales", "1.5,2"], "--scales: allowed: 1.0, which"),
+    "no scale to compare with": ({}, ["--scales", "1.5,2"], "--scales: allowed: 1.0, the reference"),
     "scales that are words": ({}, ["--scales", "1,two"], "--scales 1,two: allowed: numbers with"),
     "an unknown unit": ({}, ["--unit", "SK_5_3"], "--unit SK_5_3: allowed: SK_2_1s, SK_2_1"),
-    "a file for a folder": ({}, ["--out", "w.pt"], "w.pt: a file; allowed: a folder"),
-    "a folder in a file": ({}, ["--out", "w.pt/a"], "w.pt: a file; allowed: a folder"),
+    "a file for a folder": ({}, ["--out", "w.pt"], "w.pt: a file; allowed: a new"),
+    "a folder in a file": ({}, ["--out", "w.pt/a"], "w.pt: a file; allowed: a new"),
     "a trial of a file": ({}, ["--trial", "1"], "w.pt is a file"),
 }  # fmt: skip
 

@@ -101,6 +101,7 @@ def test_names_of_classes_are_text(analysis: Analysis) -> None:
     assert not any("<" in tick for tick in ticks)
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(BROWSER is None, reason=ABSENT)
 def test_a_browser_draws_the_page_and_runs_no_name_of_a_class(
     analysis: Analysis, tmp_path: Path

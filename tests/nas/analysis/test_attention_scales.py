@@ -68,9 +68,9 @@ def test_scales_come_once_and_in_order() -> None:
         ([1.0, 9.0], "--scales 9: allowed: 1 to 8"),
         ([1.0, float("nan")], "--scales nan: allowed"),
         ([1.0, float("inf")], "--scales inf: allowed"),
-        ([1.5, 2.0], "allowed: 1.0, which the others are compared with"),
-        ([1.0], "and others"),
-        ([1.0, 1.0], "and others"),
+        ([1.5, 2.0], "allowed: 1.0, the reference, and"),
+        ([1.0], "at least one other scale"),
+        ([1.0, 1.0], "at least one other scale"),
     ],
 )
 def test_other_scales_are_refused(scales: list[float], says: str) -> None:

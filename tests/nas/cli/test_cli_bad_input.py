@@ -290,7 +290,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         nothing, ["export", "first", "--trial", "0", "--out", "runs/first/search.yaml"], 2, "a file",
     ),
     "export over a folder of other things": (
-        nothing, ["export", "first", "--trial", "0", "--out", "runs/first"], 2, "something else in it",
+        nothing, ["export", "first", "--trial", "0", "--out", "runs/first"], 2, "with other files",
     ),
     "export here": (nothing, ["export", "first", "--trial", "0", "--out", "."], 2, "allowed"),
     "export of a trial and a pick": (

@@ -64,10 +64,11 @@ def test_the_front_and_a_choice_are_refused(
     assert "--front takes every point" in capfd.readouterr().err
 
 
+@pytest.mark.integration
 def test_the_bench_of_no_folder_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for path, words in ((tmp_path / "none", "no such folder"), (tmp_path, "missing or broken")):
+    for path, words in ((tmp_path / "none", "no such folder"), (tmp_path, "missing or damaged")):
         assert main(["bench", str(path)]) == 2
         (line,) = capfd.readouterr().err.strip().splitlines()
         assert words in line

@@ -121,6 +121,7 @@ def test_code_in_the_checkpoint_or_the_weights_of_a_training_is_not_run(
     torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
+@pytest.mark.integration
 def test_code_in_data_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_published_pickles_are_read_as_published_only(
     assert "cifar10 is damaged" in refused(words, capfd)
 
 
+@pytest.mark.integration
 def test_programs_in_a_bundle_are_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,7 +172,7 @@ def test_programs_in_a_bundle_are_not_run(
     (bundle / "manifest.json").write_text("{}")
     for name in ("bench.py", "runtime.py", "device.py", "suite.py", "numpy.py"):
         (bundle / name).write_text(f"open({TRAP!r}, 'w')\n")
-    assert "manifest.json: missing or broken" in refused(["bench", "bundle"], capfd)
+    assert "manifest.json: missing or damaged" in refused(["bench", "bundle"], capfd)
 
 
 TAG = f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path [{TRAP}]]"

@@ -14,7 +14,7 @@ import pytest
 from nas.cli.latency import default_folder
 from nas.cli.main import main
 from nas.cost import load_table
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 from search_spaces import load_space
 
@@ -83,7 +83,7 @@ def test_a_search_keeps_the_limit_and_minimises_what_the_device_takes(
     # The run keeps the table: it goes on, and is read, where the file of the device is gone.
     shutil.rmtree("devices")
     config, records = read_run(RunFolder.existing("first"))
-    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    trained = [one for one in records if one.state is TrialState.TRAINED]
     assert len(trained) == 3
     for one in trained:
         assert one.values[1] == pytest.approx(milliseconds[one.key])

@@ -57,6 +57,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("what", TEXTS)
 def test_the_example_is_counted(what: str, place: Path) -> None:
     text, names = TEXTS[what]
@@ -65,6 +66,7 @@ def test_the_example_is_counted(what: str, place: Path) -> None:
     assert main(["count", "arch.yaml"]) == 0
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("what", "old", "new", "said"),
     [
@@ -72,7 +74,7 @@ def test_the_example_is_counted(what: str, place: Path) -> None:
             "unit",
             "return Counts()",
             "return None",
-            "unit own: cost gives None; allowed: Counts from 0",
+            "unit own: cost gives None; allowed: Counts of 0",
         ),
         ("unit", "return Counts()", "return Counts(-3)", "unit own: cost gives Counts(params=-3, "),
         (

@@ -53,8 +53,8 @@ def test_refuses_what_is_no_limit(value: Any) -> None:
 
 
 def test_refuses_unknown_fields_and_stays_as_it_is() -> None:
-    with pytest.raises(InvalidInput, match="max_flops: unknown field; allowed: max_mflops, "):
-        parse(Budgets, {"max_flops": 3}, "search.yaml")
+    with pytest.raises(InvalidInput, match="least_flops: unknown field; allowed: max_mflops, "):
+        parse(Budgets, {"least_flops": 3}, "search.yaml")
     with pytest.raises(ValidationError, match="frozen"):
         Budgets().max_params = 3
     assert hash(Budgets(max_params=3)) == hash(Budgets(max_params=3))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -36,12 +35,6 @@ CASES = [
 ]
 RANDOM_SPECS = 300
 PARTS = 12  # so that no worker of the suite has them all
-
-
-@pytest.fixture(scope="module")
-def reference_counter() -> Iterator[FvcoreCounter]:
-    with FvcoreCounter() as reference_counter:
-        yield reference_counter
 
 
 def counts(theirs: FvcoreCount) -> Counts:
@@ -101,6 +94,7 @@ def test_fvcore_agrees_on_random_specs_of_all_shipped_spaces(
         assert counts(reference_counter.count(spec)) == count(spec), spec.to_yaml()
 
 
+@pytest.mark.integration
 def test_totals_and_what_was_not_counted() -> None:
     spec = ArchSpec(backbone="mobilenet_v2", input_size=32, unit=UnitSpec(kind="none"))
     theirs = fvcore_count(spec)

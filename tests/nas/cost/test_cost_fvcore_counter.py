@@ -15,6 +15,8 @@ from nas.cost import FvcoreCounter, ReferenceCounterError, count, fvcore_count
 from nas.cost.fvcore_trace import trace_count
 from nas.errors import WorkFailed
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, input_size=32, unit=UnitSpec(kind="none"))
 
 

@@ -108,6 +108,7 @@ def test_validation_images_are_held_out_of_the_training_folder(photographs: Path
         black.write_bytes(original)
 
 
+@pytest.mark.integration
 def test_workers_do_not_change_the_batches(photographs: Path) -> None:
     alone = epoch(load(photographs).train_batches(8, 5, CPU), 1)
     helped = epoch(load(photographs, workers=2).train_batches(8, 5, CPU), 1)
@@ -115,6 +116,7 @@ def test_workers_do_not_change_the_batches(photographs: Path) -> None:
     assert torch.equal(alone[1], helped[1])
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the readers are started anew")
 def test_readers_are_forked_in_a_training_too(photographs: Path) -> None:
     """A fork server starts trainings; readers started its way import torch anew in every epoch."""
@@ -243,6 +245,7 @@ def test_crop_padding_is_refused(photographs: Path) -> None:
         load(photographs, crop_padding=4)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("share", [0, 0.5])
 def test_unreadable_image_is_named_in_one_line(

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
-from nas.data.in_memory import Recipe, in_memory_data
+from nas.data.in_memory import SetDefaults, in_memory_data
 from nas.data.labelled import LabelledImages
 from nas.data.split import hold_out, shares
 from nas.data.statistics import pixel_statistics
@@ -194,8 +194,8 @@ def test_limit_takes_the_front_of_the_training_split() -> None:
     labels = torch.arange(200) % 2
     # The brightness of each image is its position.
     numbered = LabelledImages(torch.arange(200).byte()[:, None, None, None], labels)
-    recipe = Recipe(class_names=("even", "odd"), val_images=40, flip=False, crop_padding=0)
-    data = in_memory_data(DataConfig(name="numbered", limit=30), recipe, numbered, numbered)
+    defaults = SetDefaults(class_names=("even", "odd"), val_images=40, flip=False, crop_padding=0)
+    data = in_memory_data(DataConfig(name="numbered", limit=30), defaults, numbered, numbered)
     front = hold_out(labels, shares(labels, 40)).kept[:30]
     seen = [image[0] for image in pixels(data, data.train_batches(1, 0, CPU))]
     assert sorted(seen) == sorted(front.tolist())

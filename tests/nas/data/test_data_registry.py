@@ -20,7 +20,14 @@ def test_unknown_name_lists_what_is_allowed(name: str) -> None:
 
 
 def test_known_names() -> None:
-    assert DATASETS == ("digits", "fashion_mnist", "cifar10", "cifar100", "imagefolder:PATH")
+    assert DATASETS == (
+        "digits",
+        "fashion_mnist",
+        "cifar10",
+        "cifar100",
+        "imagefolder:PATH",
+        "package.module:NAME or my.py:NAME",
+    )
 
 
 @pytest.mark.parametrize(

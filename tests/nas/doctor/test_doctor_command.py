@@ -11,6 +11,8 @@ from nas.cli.main import main
 from nas.doctor.course import Pace
 from nas.doctor.runtimes import Runtime
 
+pytestmark = pytest.mark.integration
+
 WELL = Runtime(name="onnx", difference=1e-6, milliseconds=0.1)
 AILING = Runtime(name="onnx", problem="the process crashed (SIGSEGV)")
 
@@ -59,10 +61,10 @@ def test_what_a_search_needs_decides_the_exit_code(
     assert main(["doctor"]) == 1
     captured = capsys.readouterr()
     assert "runtime  litert: ImportError: no litert" in captured.out
-    assert "cannot be estimated: not done after 0.1 seconds" in captured.out
+    assert "cannot be estimated: not finished after 0.1 seconds" in captured.out
     (line,) = captured.err.splitlines()
     assert "runtime onnx: the process crashed (SIGSEGV)" in line
-    assert "a training fails: not done" in line
+    assert "a training fails: not finished" in line
     assert "litert" not in line, "no search and no ONNX export needs it"
     assert "Traceback" not in captured.out + captured.err
 

@@ -19,6 +19,8 @@ from nas.doctor.probing import ProbeFailed, probe
 from nas.doctor.runtimes import try_runtime
 from nas.export import TARGETS
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_declared_packages_are_those_of_pyproject() -> None:
     tomllib = pytest.importorskip("tomllib")
@@ -139,7 +141,7 @@ def ail(monkeypatch: pytest.MonkeyPatch, folder: Path, module: str, code: str) -
             "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
             "the process crashed (SIGSEGV)",
         ),
-        ("import os; os._exit(7)", "the process ended with exit code 7: nothing was said"),
+        ("import os; os._exit(7)", "the process ended with exit code 7: no output"),
     ],
 )
 def test_a_runtime_that_fails_or_crashes_is_one_line(
@@ -175,7 +177,7 @@ def test_what_hangs_is_ended_with_all_it_started(
         "time.sleep(1000)\n"
     )
     ail(monkeypatch, tmp_path, "sitecustomize", code)
-    with pytest.raises(ProbeFailed, match="not done after 10 seconds"):
+    with pytest.raises(ProbeFailed, match="not finished after 10 seconds"):
         probe("runtime", {"target": "onnx", "module": "onnxruntime"}, 10)
     sleeping = int((tmp_path / "pid").read_text())
     # Killed; somebody else's child by now, which may take a moment to end and to be waited for.

@@ -26,6 +26,8 @@ from nas.data import DataConfig, load_data
 from nas.export import Manifest
 from nas.export.bundle import TOLERANCE
 
+pytestmark = pytest.mark.integration
+
 NETWORKS = [
     "onnx-fp32", "onnx-int8", "executorch-fp32", "executorch-int8", "litert-fp32", "litert-int8",
     "ncnn-fp32", "ncnn-int8",
@@ -199,11 +201,11 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "an empty .tflite": (spoil("model.tflite", lambda _: b""), "litert", "checksum"),
     "weights of ncnn": (spoil("model.ncnn.bin", lambda b: b[:-4]), "ncnn", "checksum"),
     "a missing file": (lambda bundle: (bundle / "model.onnx").unlink(), "onnx", "missing"),
-    "a broken manifest": (spoil("manifest.json", lambda b: b[:100]), "onnx", "missing or broken"),
+    "a broken manifest": (spoil("manifest.json", lambda b: b[:100]), "onnx", "missing or damaged"),
     "a wrong type": (
         spoil("manifest.json", lambda b: b.replace(b'"resize": 16', b'"resize": "16"')),
         "onnx",
-        "missing or broken",
+        "missing or damaged",
     ),
     "another format": (
         spoil("manifest.json", lambda b: b.replace(b'"format": 3', b'"format": 99')),

@@ -13,6 +13,8 @@ from nas.export.int8 import most_harmful_layers, quantize
 from nas.export.targets import TARGETS, Quantization, Written
 from tests.nas.export.export_helpers import Spoiled
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_spoiled_layers_are_the_most_harmful() -> None:
     model = Spoiled().eval()

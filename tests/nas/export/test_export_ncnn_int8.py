@@ -16,6 +16,8 @@ from nas.export.targets import TARGETS, Quantization
 from nas.export.targets.ncnn_int8 import quantize_files
 from tests.nas.export.export_helpers import THREE, TWO, network
 
+pytestmark = pytest.mark.integration
+
 NCNN = TARGETS["ncnn"]
 
 

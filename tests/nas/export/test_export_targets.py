@@ -21,6 +21,8 @@ from nas.export.evaluate import load
 from nas.export.targets import Quantization
 from tests.nas.export.export_helpers import PLAIN, THREE, TWO, Spoiled, network
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blocks import ArchSpec, InvalidInput, UnitSpec
 from nas.cost import Budgets
 from nas.front import Front, hypervolume, make_front, pick_knee, pick_within
-from nas.runs import Outcome, TrialRecord
+from nas.runs import TrialRecord, TrialState
 
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32, stem_stride=1)
 figures = st.floats(0, 1, width=16)
@@ -23,7 +23,7 @@ points3 = st.lists(st.tuples(figures, figures, figures), min_size=1, max_size=8)
 
 def records(values: Sequence[tuple[float, ...]]) -> list[TrialRecord]:
     return [
-        TrialRecord(number, f"key{number}", SPEC, Outcome.TRAINED, one)
+        TrialRecord(number, f"key{number}", SPEC, TrialState.TRAINED, one)
         for number, one in enumerate(values)
     ]
 
@@ -59,12 +59,12 @@ def test_equal_figures_of_different_networks_all_stay() -> None:
 
 def test_only_trained_trials_with_finite_figures_count() -> None:
     extra = [
-        TrialRecord(0, "a", SPEC, Outcome.TRAINED, (0.9, 0.9)),
-        TrialRecord(1, "b", SPEC, Outcome.TRAINED, (math.nan, 0.1)),
-        TrialRecord(2, "a", SPEC, Outcome.DUPLICATE, (0.9, 0.9)),
-        TrialRecord(3, "c", SPEC, Outcome.FAILED),
-        TrialRecord(4, "d", SPEC, Outcome.INFEASIBLE),
-        TrialRecord(5, "e", SPEC, Outcome.RUNNING),
+        TrialRecord(0, "a", SPEC, TrialState.TRAINED, (0.9, 0.9)),
+        TrialRecord(1, "b", SPEC, TrialState.TRAINED, (math.nan, 0.1)),
+        TrialRecord(2, "a", SPEC, TrialState.DUPLICATE, (0.9, 0.9)),
+        TrialRecord(3, "c", SPEC, TrialState.FAILED),
+        TrialRecord(4, "d", SPEC, TrialState.INFEASIBLE),
+        TrialRecord(5, "e", SPEC, TrialState.RUNNING),
     ]
     front = make_front(extra, ("error", "mflops"), (1.0, 1.0))
     assert [point.trial for point in front.points] == [0]
@@ -133,7 +133,7 @@ def test_knee_does_not_depend_on_units(
 def test_of_equal_knees_the_cheapest_is_taken(objectives: tuple[str, ...]) -> None:
     points = {0: {"error": 0.0, "mflops": 1.0}, 1: {"error": 1.0, "mflops": 0.0}}
     values = [
-        TrialRecord(number, str(number), SPEC, Outcome.TRAINED, tuple(p[o] for o in objectives))
+        TrialRecord(number, str(number), SPEC, TrialState.TRAINED, tuple(p[o] for o in objectives))
         for number, p in points.items()
     ]
     front = make_front(values, objectives, (1.0, 1.0))
@@ -150,8 +150,8 @@ def test_pick_within_budgets_is_the_best_that_fits() -> None:
     small, large = SPEC, SPEC.model_copy(update={"width": 1.0})
     front = make_front(
         [
-            TrialRecord(0, "s", small, Outcome.TRAINED, (0.2, 10.0)),
-            TrialRecord(1, "l", large, Outcome.TRAINED, (0.1, 30.0)),
+            TrialRecord(0, "s", small, TrialState.TRAINED, (0.2, 10.0)),
+            TrialRecord(1, "l", large, TrialState.TRAINED, (0.1, 30.0)),
         ],
         ("error", "mflops"),
         (1.0, 100.0),
@@ -165,7 +165,7 @@ def test_pick_within_budgets_is_the_best_that_fits() -> None:
 def test_pareto_json_has_the_documented_fields() -> None:
     unit = UnitSpec(dilations=(1, 3))
     spec = SPEC.model_copy(update={"unit": unit})
-    record = TrialRecord(7, spec.key, spec, Outcome.TRAINED, (0.25, 0.5))
+    record = TrialRecord(7, spec.key, spec, TrialState.TRAINED, (0.25, 0.5))
     document = json.loads(make_front([record], ("error", "mflops"), (1.0, 1.0)).to_json())
     assert set(document) == {"objectives", "reference", "hypervolume", "knee", "front"}
     assert document["reference"] == [1.0, 1.0]

@@ -15,7 +15,8 @@ from blocks.yaml_files import dump_yaml
 from nas.cost import COSTS
 from nas.runs import RunFolder, write_text
 from nas.search import SearchConfig
-from nas.search.study import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL, open_study
+from nas.search.study import open_study
+from nas.study.optuna_adapter import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL
 from nas.training.job import EpochMetrics
 from nas.training.metrics import write_metrics
 from search_spaces import SearchSpace, load_space

@@ -28,7 +28,10 @@ TARGETS = """[...document.querySelectorAll('a, button, summary')].filter(e => e.
 
 WIDTHS = "[innerWidth, document.documentElement.scrollWidth]"
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=ABSENT)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(BROWSER is None, reason=ABSENT),
+]
 
 
 @pytest.fixture(scope="module")

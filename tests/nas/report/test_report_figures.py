@@ -9,7 +9,7 @@ import pytest
 from nas.front import Front, hypervolume, make_front, pick_knee
 from nas.report import read_material, render_report
 from nas.report.figures.base import hover_text
-from nas.runs import Outcome
+from nas.runs import TrialState
 from nas.search import read_run
 from tests.nas.report.page_reader import Page, trace
 from tests.nas.report.report_runs import FakeSearch
@@ -135,7 +135,7 @@ def test_published_rows_beside_imagenet_only(
 def test_hypervolume_grows_to_that_of_the_front(search: FakeSearch, page: Page) -> None:
     (drawing,) = page.drawings("hypervolume")
     config, records = read_run(search.run)
-    values = [one.values for one in records if one.outcome is Outcome.TRAINED]
+    values = [one.values for one in records if one.state is TrialState.TRAINED]
     expected = [hypervolume(values[:n], config.reference or ()) for n in range(1, len(values) + 1)]
     (line,) = drawing["data"]
     assert line["y"] == pytest.approx(expected)

@@ -8,7 +8,7 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 from tests.nas.report.page_reader import Page
 from tests.nas.report.report_runs import FakeSearch
@@ -87,7 +87,7 @@ def test_head_says_what_was_searched_and_what_came_of_it(full: FakeSearch, page:
     for fact in ("digits", "quickstart", "16 x 16 pixels, 10 classes", "error, mflops", "forecast"):
         assert fact in head
     assert "mflops at most 3.5; params at most 10,000,000" in head
-    assert "12 trained, 8 refused, 1 replayed, 1 failed, 1 running." in head
+    assert "12 trained, 8 infeasible, 1 duplicate, 1 failed, 1 running." in head
     assert "17 of 30 trainings have not ended" in head
     config, records = read_run(full.run)
     front = make_front(records, config.objectives, config.reference or ())
@@ -117,7 +117,7 @@ def test_picked_network_can_be_taken_from_the_page(
 
 def test_every_trained_network_can_be_taken_from_the_page(full: FakeSearch, page: Page) -> None:
     config, records = read_run(full.run)
-    trained = [one for one in records if one.outcome is Outcome.TRAINED]
+    trained = [one for one in records if one.state is TrialState.TRAINED]
     articles = [one.attributes["id"] for one in page.all("article", "networks")]
     assert articles == [f"trial-{one.number}" for one in trained]
     front = make_front(records, config.objectives, config.reference or ())
@@ -166,13 +166,16 @@ def test_field_without_effect_is_not_shown_as_a_choice(tmp_path: Path) -> None:
 def test_failures_and_refusals(full: FakeSearch, page: Page) -> None:
     section = page.section("failures").text
     assert "CUDA out of memory" in section
-    assert "Refused before any training: 8" in section
+    assert "Infeasible proposals: 8" in section
     limits = [one.text for one in page.all("li", "failures")]
     config, records = read_run(full.run)
     over = sum(
-        bool(config.budgets.violations(r.spec)) for r in records if r.outcome.value == "refused"
+        bool(config.budgets.violations(r.spec)) for r in records if r.state is TrialState.INFEASIBLE
     )
-    assert limits == [f"mflops at most 3.5: refused {over}", "params at most 10,000,000: refused 0"]
+    assert limits == [
+        f"mflops at most 3.5: {over} infeasible",
+        "params at most 10,000,000: 0 infeasible",
+    ]
 
 
 def test_long_list_of_failures_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

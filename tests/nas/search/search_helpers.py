@@ -1,7 +1,7 @@
-"""Searches as processes; and one whose trainings are answered from a formula, so that thousands of
+"""Searches as processes; and one whose trainings are simulated by a formula, so that thousands of
 decisions take seconds.
 
-In the latter everything else is real: space, samplers, the study in SQLite, the proposer, the loop.
+In the latter everything else is real: space, samplers, the study in SQLite, proposals, the loop.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ import psutil
 from nas.cost import count
 from nas.data import DataConfig
 from nas.front import Front
-from nas.runs import RunFolder, TrialFolder, TrialRecord, write_text
+from nas.runs import RunFolder, TrialRecord
 from nas.search import SearchConfig
 from nas.search.candidates import find_candidates
-from nas.search.executors import Finished
-from nas.search.loop import Search
-from nas.search.proposer import Proposer
-from nas.search.strategy import make_strategy
+from nas.search.evaluators import Evaluator, Finished, Simulation
+from nas.search.loop import make_search
 from nas.search.study import open_study
 from nas.search.view import Status
 from nas.training import EpochMetrics, TrainJob
@@ -58,8 +56,8 @@ class Crash(Exception):
     """Stands for the end of the parent process."""
 
 
-class FormulaExecutor:
-    """Answers each job at once with an error made from the network's cost and key."""
+class FormulaEvaluator(Simulation):
+    """Trainings that end at once with an error made from the network's cost and key."""
 
     def __init__(
         self,
@@ -70,55 +68,41 @@ class FormulaExecutor:
         fails: Callable[[TrainJob], bool] = lambda job: False,
         kills: Callable[[TrainJob, int], bool] = lambda job, start: False,
     ) -> None:
-        self.workers = workers
+        super().__init__(formula_curve, workers, self._fate)
         self.crash_after = crash_after
         self.crash = crash
         self.fails = fails
         self.kills = kills
-        self.started: list[str] = []
-        self.epochs = 0
-        self._trained: dict[int, int] = {}
-        self._jobs: dict[int, TrainJob] = {}
 
     @property
-    def free(self) -> int:
-        return self.workers - len(self._jobs)
-
-    @property
-    def running(self) -> tuple[int, ...]:
-        return tuple(self._jobs)
+    def epochs(self) -> int:
+        """Epochs trained so far."""
+        return len(self.ends)
 
     def start(self, number: int, job: TrainJob) -> None:
         if self.crash_after is not None and len(self.started) == self.crash_after:
             raise self.crash
-        self.started.append(job.spec.key)
-        self._jobs[number] = job
+        super().start(number, job)
 
-    def wait(self, seconds: float) -> list[Finished]:
-        number = min(self._jobs)
-        job = self._jobs.pop(number)
+    def _fate(self, number: int, job: TrainJob, times: int) -> Finished | None:
         if self.fails(job):
-            return [Finished(number, ended_well=False, reason="it did not work")]
-        if self.kills(job, self.started.count(job.spec.key)):
-            return [Finished(number, ended_well=False, reason="killed by signal 9", killed=True)]
-        assert job.stop_epoch is not None
-        lines = [
-            EpochMetrics(
-                epoch=epoch,
-                train_loss=2 * formula_error(job, epoch),
-                val_error=formula_error(job, epoch),
-                val_loss=1.0,
-                seconds=1.0,
-            ).model_dump_json()
-            for epoch in range(1, job.stop_epoch + 1)
-        ]
-        self.epochs += job.stop_epoch - self._trained.get(number, 0)
-        self._trained[number] = job.stop_epoch
-        write_text(TrialFolder(job.folder).metrics, "".join(f"{line}\n" for line in lines))
-        return [Finished(number, ended_well=True)]
+            return Finished(number, ended_well=False, reason="it did not work")
+        if self.kills(job, times):
+            return Finished(number, ended_well=False, reason="killed by signal 9", killed=True)
+        return None
 
-    def stop(self) -> None:
-        self._jobs.clear()
+
+def formula_curve(job: TrainJob) -> list[EpochMetrics]:
+    return [
+        EpochMetrics(
+            epoch=epoch,
+            train_loss=2 * formula_error(job, epoch),
+            val_error=formula_error(job, epoch),
+            val_loss=1.0,
+            seconds=0.0,
+        )
+        for epoch in range(1, job.recipe.epochs + 1)
+    ]
 
 
 def formula_error(job: TrainJob, epoch: int) -> float:
@@ -166,7 +150,7 @@ def make_config(**fields: object) -> SearchConfig:
 def formula_search(
     folder: Path,
     config: SearchConfig,
-    executor: FormulaExecutor | None = None,
+    evaluator: Evaluator | None = None,
     view: SilentView | None = None,
 ) -> tuple[Front, list[TrialRecord]]:
     """Begin the search in ``folder``, or go on with the one that is there."""
@@ -176,16 +160,14 @@ def formula_search(
     space = SearchSpace(config.space).bind(num_classes=10, in_channels=1, input_size=16)
     candidates = find_candidates(space, config.budgets, config.seed)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
-    strategy = make_strategy(config, candidates)
-    proposer = Proposer(study, config, space, candidates, strategy.searcher)
-    search = Search(
-        config=config,
-        run=run,
-        proposer=proposer,
-        executor=executor or FormulaExecutor(config.workers),
-        view=view or SilentView(),
-        reference=config.reference_point,
-        rule=strategy.rule,
+    search = make_search(
+        config,
+        run,
+        space,
+        candidates,
+        study,
+        evaluator or FormulaEvaluator(config.workers),
+        view or SilentView(),
     )
     front = search()
-    return front, proposer.records
+    return front, search.log.records

@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run
 from nas.training import read_info, read_metrics
 
@@ -104,7 +104,7 @@ def test_with_room_again_it_goes_on_where_it_stopped(broken: Path) -> None:
     after = read_metrics(RunFolder(broken / "resumed").trial(1))
     assert after[: len(before)] == before
     _, records = read_run(RunFolder(broken / "resumed"))
-    assert [record.outcome for record in records] == [Outcome.TRAINED] * 2
+    assert [record.state for record in records] == [TrialState.TRAINED] * 2
 
 
 @pytest.mark.parametrize("step", ["resume", "report", "train"])

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 from optuna.samplers import TPESampler
-from optuna.trial import TrialState
+from optuna.trial import TrialState as OptunaState
 
 from blocks.errors import InvalidInput
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search import SearchConfig
 from nas.search.history import shown_to_sampler
 from nas.search.inherit import plain_parent
 from nas.search.plateau import trainings_without_growth
-from nas.search.study import open_study, proposed_trials, read_records
+from nas.search.study import open_study
+from nas.study import proposed_trials, read_records
 from nas.training import TrainJob
 from tests.nas.search.search_helpers import (
     Crash,
-    FormulaExecutor,
+    FormulaEvaluator,
     SilentView,
     formula_search,
     make_config,
@@ -35,20 +36,20 @@ def config_of(rule: str, sampler: str = "density", **fields: object) -> SearchCo
 
 
 def told(records: list[TrialRecord]) -> list[tuple[object, ...]]:
-    return [(r.number, r.key, r.outcome, r.values, r.rung_results) for r in records]
+    return [(r.number, r.key, r.state, r.values, r.rung_results) for r in records]
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("workers", [1, 3])
 def test_trainings_pause_at_rungs_and_few_end(tmp_path: Path, rule: str, workers: int) -> None:
-    executor = FormulaExecutor(workers)
+    executor = FormulaEvaluator(workers)
     front, records = formula_search(tmp_path / "run", config_of(rule, workers=workers), executor)
     assert len(records) == 12
-    assert {r.outcome for r in records} == {Outcome.TRAINED, Outcome.STOPPED}
+    assert {r.state for r in records} == {TrialState.TRAINED, TrialState.STOPPED}
     for one in records:
         epochs = [reached.epochs for reached in one.rung_results]
         assert epochs == [1, 3, 9][: len(epochs)]
-        assert (one.outcome is Outcome.TRAINED) == (epochs[-1] == EPOCHS)
+        assert (one.state is TrialState.TRAINED) == (epochs[-1] == EPOCHS)
     assert executor.epochs == sum(one.epochs for one in records) < 12 * EPOCHS
     assert len({r.key for r in records}) == 12
     assert front.points
@@ -66,7 +67,7 @@ def test_the_same_decisions_after_any_restart(tmp_path: Path, sampler: str, rule
     for crash_after in (1, 2, 3, 1, 5, 2, 1, 4, 3, 1, 2, 10**9):
         try:
             _, broken = formula_search(
-                tmp_path / "broken", config, FormulaExecutor(crash_after=crash_after)
+                tmp_path / "broken", config, FormulaEvaluator(crash_after=crash_after)
             )
             break
         except Crash:
@@ -77,7 +78,7 @@ def test_the_same_decisions_after_any_restart(tmp_path: Path, sampler: str, rule
 
 def test_no_more_epochs_than_allowed_and_none_begun_in_vain(tmp_path: Path) -> None:
     for rule in (*RULES, "none"):
-        executor = FormulaExecutor()
+        executor = FormulaEvaluator()
         formula_search(tmp_path / rule, config_of(rule, total_epochs=31, trials=50), executor)
         assert 22 <= executor.epochs <= 31, rule
 
@@ -86,7 +87,7 @@ def test_no_more_epochs_than_allowed_and_none_begun_in_vain(tmp_path: Path) -> N
 def test_a_network_that_cannot_be_finished_is_not_begun(tmp_path: Path, rule: str) -> None:
     spent = []
 
-    class Watched(FormulaExecutor):
+    class Watched(FormulaEvaluator):
         def start(self, number: int, job: TrainJob) -> None:
             if job.spec.key not in self.started:
                 spent.append(self.epochs)
@@ -106,7 +107,7 @@ def test_a_plateau_ends_the_search_and_a_resumed_one_stays_ended(tmp_path: Path)
     assert any("has not grown by 0.1 % over 6" in event for event in view.events)
     box = (1.0, max(one.values[1] for one in records))
     assert trainings_without_growth(records, box) >= 6
-    again = FormulaExecutor()
+    again = FormulaEvaluator()
     formula_search(tmp_path / "run", config, again)
     assert again.started == []
 
@@ -119,10 +120,10 @@ def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
     """Shown as open, trainings that wait would look bad to it, and their neighbours be avoided."""
     config = config_of("pareto", trials=12)
     with pytest.raises(Crash):
-        formula_search(tmp_path / "run", config, FormulaExecutor(crash_after=11))
+        formula_search(tmp_path / "run", config, FormulaEvaluator(crash_after=11))
     study = open_study(config, RunFolder(tmp_path / "run"), create=False)
     records = read_records(study)
-    waiting = [one for one in records if one.outcome is Outcome.PAUSED]
+    waiting = [one for one in records if one.state is TrialState.PAUSED]
     assert waiting
     proposals = zip(proposed_trials(study), records, strict=True)
     shown = shown_to_sampler(proposals, 2, lambda one: (one.rung_results[-1].error, 1.0))
@@ -131,11 +132,11 @@ def test_a_sampler_is_shown_what_waits(tmp_path: Path) -> None:
     trials = shown.get_trials()
     assert len(trials) == len(records), "what is asked for is kept apart"
     for one in waiting:
-        assert trials[one.number].state == TrialState.COMPLETE
+        assert trials[one.number].state == OptunaState.COMPLETE
         assert trials[one.number].values == [one.rung_results[-1].error, 1.0]
     kept = open_study(config, RunFolder(tmp_path / "run"), create=False).get_trials()
     assert len(kept) == len(records)
-    assert {kept[one.number].state for one in waiting} == {TrialState.RUNNING}
+    assert {kept[one.number].state for one in waiting} == {OptunaState.RUNNING}
 
 
 def test_a_failed_training_is_out_of_the_race(tmp_path: Path) -> None:
@@ -147,9 +148,11 @@ def test_a_failed_training_is_out_of_the_race(tmp_path: Path) -> None:
             failing.add(spec.key)
         return until == 3 and spec.key in failing
 
-    _, records = formula_search(tmp_path / "run", config_of("pareto"), FormulaExecutor(fails=fails))
-    assert [r.outcome for r in records].count(Outcome.FAILED) == 1
-    (failed,) = [r for r in records if r.outcome is Outcome.FAILED]
+    _, records = formula_search(
+        tmp_path / "run", config_of("pareto"), FormulaEvaluator(fails=fails)
+    )
+    assert [r.state for r in records].count(TrialState.FAILED) == 1
+    (failed,) = [r for r in records if r.state is TrialState.FAILED]
     assert failed.epochs == 1
 
 
@@ -230,9 +233,9 @@ def test_a_finished_search_goes_on_with_more_trials_and_leaves_what_it_gave_up(
 ) -> None:
     config = config_of(rule, trials=9)
     _, before = formula_search(tmp_path / "run", config)
-    assert Outcome.STOPPED in {r.outcome for r in before}
+    assert TrialState.STOPPED in {r.state for r in before}
     more = config.model_copy(update={"trials": 15})
     _, after = formula_search(tmp_path / "run", more)
     assert told(after)[:9] == told(before)
     assert len(after) == 15
-    assert Outcome.TRAINED in {r.outcome for r in after[9:]}
+    assert TrialState.TRAINED in {r.state for r in after[9:]}

@@ -16,6 +16,8 @@ from nas.training import RECIPES, TrainJob, read_metrics
 from nas.training.fit import fit
 from tests.nas.search.search_helpers import digits_space, make_config
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2",
     width=0.25,

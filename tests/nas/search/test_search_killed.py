@@ -15,7 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from nas.runs import Outcome, RunFolder, TrialFolder
+from nas.runs import RunFolder, TrialFolder, TrialState
 from nas.search import read_run
 from nas.training import read_metrics
 from tests.nas.search.search_helpers import Keep, resume, search_command, trainings
@@ -107,9 +107,9 @@ class Chaos:
         return None
 
 
-def result(folder: Path, name: str) -> list[tuple[int, str, Outcome, tuple[float, ...]]]:
+def result(folder: Path, name: str) -> list[tuple[int, str, TrialState, tuple[float, ...]]]:
     _, records = read_run(RunFolder(folder / "runs" / name))
-    return [(r.number, r.key, r.outcome, r.values) for r in records]
+    return [(r.number, r.key, r.state, r.values) for r in records]
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
     )
     assert unbroken.returncode == 0, unbroken.stderr
     broken, expected = result(tmp_path, "broken"), result(tmp_path, "unbroken")
-    trained = [key for _, key, outcome, _ in broken if outcome is Outcome.TRAINED]
+    trained = [key for _, key, outcome, _ in broken if outcome is TrialState.TRAINED]
     keep(
         "kills",
         {
@@ -166,7 +166,7 @@ def test_killed_and_resumed_gives_the_trials_and_values_of_the_unbroken_run(
     assert len(trained) == len(set(trained))
     run = RunFolder(tmp_path / "runs/broken")
     for number, _, outcome, values in broken:
-        if outcome is Outcome.TRAINED:
+        if outcome is TrialState.TRAINED:
             epochs = read_metrics(run.trial(number))
             assert [e.epoch for e in epochs] == [1, 2, 3, 4]
             assert epochs[-1].val_error == values[0]
@@ -227,7 +227,7 @@ def test_a_suspended_training_does_not_wake_beside_the_one_in_its_place(tmp_path
     assert done.returncode == 0, done.stderr
     assert "suspended, was ended" in done.stdout
     assert not worker.is_running()
-    assert [one[2] for one in result(tmp_path, "first")] == [Outcome.TRAINED]
+    assert [one[2] for one in result(tmp_path, "first")] == [TrialState.TRAINED]
     assert [e.epoch for e in read_metrics(run.trial(0))] == [1, 2, 3, 4]
 
 
@@ -249,5 +249,5 @@ def test_a_training_without_memory_fails_alone(tmp_path: Path) -> None:
     psutil.Process(begun[0].pid).rlimit(psutil.RLIMIT_DATA, (room, room))
     assert parent.wait(BOUND) == 0
     _, records = read_run(RunFolder(tmp_path / "runs/first"))
-    assert [record.outcome for record in records] == [Outcome.FAILED, Outcome.TRAINED]
+    assert [record.state for record in records] == [TrialState.FAILED, TrialState.TRAINED]
     assert records[0].note

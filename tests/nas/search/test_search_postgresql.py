@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from optuna.exceptions import StorageInternalError
 
-from nas.runs import Outcome, RunFolder
+from nas.runs import RunFolder, TrialState
 from nas.search import read_run, watch_study
 from tests.nas.search.search_helpers import Keep
 
@@ -106,12 +106,12 @@ def test_a_search_outlives_a_restart_of_its_server(
             "server": PROGRAMS[-1].parent.name,
             "seconds down": round(down, 1),
             "trials": len(records),
-            "trained": sum(one.outcome is Outcome.TRAINED for one in records),
-            "failed": sum(one.outcome is Outcome.FAILED for one in records),
+            "trained": sum(one.state is TrialState.TRAINED for one in records),
+            "failed": sum(one.state is TrialState.FAILED for one in records),
         },
     )
-    assert [r.outcome for r in records if r.outcome is not Outcome.DUPLICATE] == [
-        Outcome.TRAINED
+    assert [r.state for r in records if r.state is not TrialState.DUPLICATE] == [
+        TrialState.TRAINED
     ] * 4
     assert not (tmp_path / "runs/far/study.db").exists()
     watched = watch_study(config, RunFolder(tmp_path / "runs/far"))

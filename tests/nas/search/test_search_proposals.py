@@ -12,13 +12,13 @@ from blocks import InvalidInput
 from nas.cost import Budgets, count
 from nas.errors import WorkFailed
 from nas.front import make_front
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search.candidates import find_candidates
 from nas.search.samplers import SAMPLERS, derive_seed
 from nas.search.study import open_study
 from search_spaces import SearchSpace, SpaceDefinition
 from tests.nas.search.search_helpers import (
-    FormulaExecutor,
+    FormulaEvaluator,
     SilentView,
     digits_space,
     formula_search,
@@ -27,14 +27,14 @@ from tests.nas.search.search_helpers import (
 
 
 def keys_trained(records: list[TrialRecord]) -> list[str]:
-    return [r.key for r in records if r.outcome is Outcome.TRAINED]
+    return [r.key for r in records if r.state is TrialState.TRAINED]
 
 
 @pytest.mark.parametrize("sampler", list(SAMPLERS))
 def test_every_sampler_trains_the_wanted_number_of_distinct_networks(
     tmp_path: Path, sampler: str
 ) -> None:
-    executor = FormulaExecutor()
+    executor = FormulaEvaluator()
     config = make_config(sampler=sampler, trials=24)
     front, records = formula_search(tmp_path / "run", config, executor)
     trained = keys_trained(records)
@@ -48,16 +48,16 @@ def test_a_network_over_budget_is_never_trained_and_costs_no_trial(tmp_path: Pat
     space = digits_space("quickstart")
     sizes = sorted(count(spec).mflops for spec in space.enumerate())
     limit = sizes[len(sizes) // 3]
-    executor = FormulaExecutor()
+    executor = FormulaEvaluator()
     config = make_config(trials=12, budgets={"max_mflops": limit}, sampler="tpe")
     _, records = formula_search(tmp_path / "run", config, executor)
-    outcomes = Counter(r.outcome for r in records)
-    assert outcomes[Outcome.TRAINED] == 12
-    assert outcomes[Outcome.INFEASIBLE] > 0
+    outcomes = Counter(r.state for r in records)
+    assert outcomes[TrialState.TRAINED] == 12
+    assert outcomes[TrialState.INFEASIBLE] > 0
     for one in records:
         over = count(one.spec).mflops > limit
-        assert (one.outcome is Outcome.INFEASIBLE) == over
-        assert bool(one.note) == over or one.outcome is Outcome.DUPLICATE
+        assert (one.state is TrialState.INFEASIBLE) == over
+        assert bool(one.note) == over or one.state is TrialState.DUPLICATE
 
 
 def test_the_sampler_is_told_of_refusals_as_constraints(tmp_path: Path) -> None:
@@ -73,23 +73,23 @@ def test_the_sampler_is_told_of_refusals_as_constraints(tmp_path: Path) -> None:
 
 def test_a_network_seen_before_gets_the_known_result(tmp_path: Path) -> None:
     _, records = formula_search(tmp_path / "run", make_config(trials=40))
-    replayed = [r for r in records if r.outcome is Outcome.DUPLICATE]
+    replayed = [r for r in records if r.state is TrialState.DUPLICATE]
     assert replayed
     for one in replayed:
         first = next(r for r in records if r.key == one.key)
-        assert first.outcome is Outcome.TRAINED
+        assert first.state is TrialState.TRAINED
         assert one.values == first.values
         assert one.note == f"same network as trial {first.number}"
 
 
 def test_a_duplicate_of_a_network_in_training_waits_for_its_result(tmp_path: Path) -> None:
     # With many places most duplicates are proposed while the first is still open.
-    executor = FormulaExecutor(workers=40)
+    executor = FormulaEvaluator(workers=40)
     config = make_config(trials=60, workers=40)
     _, records = formula_search(tmp_path / "run", config, executor)
     assert max(Counter(executor.started).values()) == 1
-    assert any(r.outcome is Outcome.DUPLICATE for r in records)
-    assert all(r.outcome is not Outcome.RUNNING for r in records)
+    assert any(r.state is TrialState.DUPLICATE for r in records)
+    assert all(r.state is not TrialState.RUNNING for r in records)
 
 
 def test_an_exhausted_space_ends_the_search_early(tmp_path: Path) -> None:
@@ -104,33 +104,33 @@ def test_an_exhausted_space_ends_the_search_early(tmp_path: Path) -> None:
 def test_grid_trains_every_network_without_any_duplicate(tmp_path: Path) -> None:
     config = make_config(space="table4", sampler="grid", trials=50)
     _, records = formula_search(tmp_path / "run", config)
-    assert [r.outcome for r in records] == [Outcome.TRAINED] * 6
+    assert [r.state for r in records] == [TrialState.TRAINED] * 6
 
 
 def test_a_failed_network_is_not_trained_again_and_the_search_goes_on(tmp_path: Path) -> None:
-    executor = FormulaExecutor(fails=lambda job: len(job.spec.unit.dilations) == 1)
+    executor = FormulaEvaluator(fails=lambda job: len(job.spec.unit.dilations) == 1)
     config = make_config(trials=30, seed=3)
     _, records = formula_search(tmp_path / "run", config, executor)
-    failed = [r for r in records if r.outcome is Outcome.FAILED]
+    failed = [r for r in records if r.state is TrialState.FAILED]
     assert failed
     assert all(r.note == "it did not work" for r in failed)
     assert max(Counter(executor.started).values()) == 1
     # A failed training is spent: otherwise a space that cannot be trained would never end.
     assert len(executor.started) == 30
     for one in records:
-        if one.outcome is Outcome.DUPLICATE and one.key in {f.key for f in failed}:
+        if one.state is TrialState.DUPLICATE and one.key in {f.key for f in failed}:
             assert one.values == ()
 
 
 def test_a_search_in_which_everything_fails_gives_up_with_the_reason(tmp_path: Path) -> None:
-    executor = FormulaExecutor(fails=lambda job: True)
+    executor = FormulaEvaluator(fails=lambda job: True)
     with pytest.raises(WorkFailed, match=r"first 3 trainings have all failed.*it did not work"):
         formula_search(tmp_path / "run", make_config(trials=30), executor)
     assert len(executor.started) == 3
 
 
 def test_a_short_search_in_which_everything_fails_fails_too(tmp_path: Path) -> None:
-    executor = FormulaExecutor(fails=lambda job: True)
+    executor = FormulaEvaluator(fails=lambda job: True)
     with pytest.raises(WorkFailed, match="first 2 trainings have all failed"):
         formula_search(tmp_path / "run", make_config(trials=2), executor)
 

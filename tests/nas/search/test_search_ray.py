@@ -14,7 +14,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from blocks import InvalidInput
-from nas.runs import Outcome, RunFolder, Store
+from nas.runs import RunFolder, Store, TrialState
 from nas.search import read_run
 from nas.search.executors import RayExecutor
 from nas.training import read_info, read_metrics
@@ -95,10 +95,10 @@ def test_trainings_of_a_lost_node_move_and_go_on_from_their_checkpoints(
             "trainings that moved": len(moved),
             "and went on after epoch": " ".join(moved),
             "of": EPOCHS,
-            "trained": sum(one.outcome is Outcome.TRAINED for one in records),
+            "trained": sum(one.state is TrialState.TRAINED for one in records),
         },
     )
-    assert [r.outcome for r in records] == [Outcome.TRAINED] * 2
+    assert [r.state for r in records] == [TrialState.TRAINED] * 2
     for one in records:
         epochs = read_metrics(run.trial(one.number))
         assert [e.epoch for e in epochs] == list(range(1, EPOCHS + 1))

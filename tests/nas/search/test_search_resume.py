@@ -6,25 +6,25 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState as OptunaState
 
-from nas.runs import Outcome, RunFolder, TrialRecord
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.search import SearchConfig
-from nas.search.loop import KILLS
+from nas.search.failures import KILLS
 from nas.search.study import open_study
 from tests.nas.search.search_helpers import (
     Crash,
-    FormulaExecutor,
+    FormulaEvaluator,
     SilentView,
     formula_search,
     make_config,
 )
 
-Decision = tuple[str, Outcome, tuple[float, ...]]
+Decision = tuple[str, TrialState, tuple[float, ...]]
 
 
 def decisions(records: list[TrialRecord]) -> list[Decision]:
-    return [(r.key, r.outcome, r.values) for r in records]
+    return [(r.key, r.state, r.values) for r in records]
 
 
 def interrupted_search(
@@ -32,7 +32,7 @@ def interrupted_search(
 ) -> list[TrialRecord]:
     """Crash after every ``every`` started trainings, and go on, until the search ends."""
     for _ in range(200):
-        executor = FormulaExecutor(config.workers, crash_after=every, crash=crash)
+        executor = FormulaEvaluator(config.workers, crash_after=every, crash=crash)
         try:
             return formula_search(folder, config, executor)[1]
         except crash:
@@ -59,14 +59,14 @@ def test_what_is_open_waits_after_an_interrupt_and_changes_nothing(
     tmp_path: Path, sampler: str, workers: int, interrupt: type[BaseException]
 ) -> None:
     config = make_config(sampler=sampler, trials=12, workers=workers)
-    _, unbroken = formula_search(tmp_path / "unbroken", config, FormulaExecutor(workers))
-    executor = FormulaExecutor(workers, crash_after=5, crash=interrupt)
+    _, unbroken = formula_search(tmp_path / "unbroken", config, FormulaEvaluator(workers))
+    executor = FormulaEvaluator(workers, crash_after=5, crash=interrupt)
     with pytest.raises(interrupt):
         formula_search(tmp_path / "broken", config, executor)
     study = open_study(config, RunFolder(tmp_path / "broken"), create=False)
     states = [trial.state for trial in study.get_trials()]
-    assert TrialState.RUNNING not in states
-    assert TrialState.WAITING in states
+    assert OptunaState.RUNNING not in states
+    assert OptunaState.WAITING in states
     broken = interrupted_search(tmp_path / "broken", config, 4, interrupt)
     assert {one[:2] for one in decisions(broken)} == {one[:2] for one in decisions(unbroken)}
     if workers == 1:
@@ -77,11 +77,11 @@ def test_a_killed_training_goes_on_and_fails_when_it_gets_no_further(tmp_path: P
     config = make_config(trials=4)
     _, unbroken = formula_search(tmp_path / "unbroken", config)
     greedy = unbroken[1].key
-    executor = FormulaExecutor(kills=lambda job, start: job.spec.key == greedy or start == 1)
+    executor = FormulaEvaluator(kills=lambda job, start: job.spec.key == greedy or start == 1)
     view = SilentView()
     _, records = formula_search(tmp_path / "run", config, executor, view)
     assert [r.key for r in records] == [r.key for r in unbroken]
-    failed = [r for r in records if r.outcome is Outcome.FAILED]
+    failed = [r for r in records if r.state is TrialState.FAILED]
     assert [(r.key, r.note) for r in failed] == [(greedy, "killed by signal 9")]
     assert executor.started.count(greedy) == KILLS
     assert {executor.started.count(r.key) for r in records if r not in failed} == {2}
@@ -92,15 +92,15 @@ def test_with_several_workers_a_sampler_that_does_not_learn_proposes_the_same(
     tmp_path: Path,
 ) -> None:
     config = make_config(trials=20, workers=3)
-    _, unbroken = formula_search(tmp_path / "unbroken", config, FormulaExecutor(3))
+    _, unbroken = formula_search(tmp_path / "unbroken", config, FormulaEvaluator(3))
     for _ in range(100):
         try:
-            _, broken = formula_search(tmp_path / "run", config, FormulaExecutor(3, crash_after=5))
+            _, broken = formula_search(tmp_path / "run", config, FormulaEvaluator(3, crash_after=5))
             break
         except Crash:
             continue
     assert {r.key for r in broken} == {r.key for r in unbroken}
-    trained = [r.key for r in broken if r.outcome is Outcome.TRAINED]
+    trained = [r.key for r in broken if r.state is TrialState.TRAINED]
     assert len(trained) == len(set(trained)) == 20
 
 
@@ -168,7 +168,7 @@ def test_a_kill_at_any_write_to_the_study_changes_nothing(
 def test_a_finished_search_that_is_resumed_trains_nothing(tmp_path: Path) -> None:
     config = make_config(trials=5)
     front, _ = formula_search(tmp_path / "run", config)
-    executor = FormulaExecutor()
+    executor = FormulaEvaluator()
     again, _ = formula_search(tmp_path / "run", config, executor)
     assert executor.started == []
     assert again == front

@@ -10,7 +10,7 @@ import optuna
 import psutil
 import pytest
 from filelock import FileLock
-from optuna.trial import TrialState
+from optuna.trial import TrialState as OptunaState
 
 from nas.runs import RunFolder
 from tests.nas.search.search_helpers import resume, search_command, trainings
@@ -27,7 +27,7 @@ def command(*more: str) -> list[str]:
     return search_command("first", *options, *more)
 
 
-def states(folder: Path) -> list[TrialState]:
+def states(folder: Path) -> list[OptunaState]:
     storage = f"sqlite:///{folder}/runs/first/study.db"
     study = optuna.load_study(study_name="first", storage=storage)
     return [trial.state for trial in study.get_trials()]
@@ -81,7 +81,7 @@ def test_a_closed_terminal_leaves_nothing_and_the_search_goes_on_in_a_pipe(tmp_p
     assert not COLOUR.search(terminal.output)
     _, alive = psutil.wait_procs(children, timeout=BOUND)
     assert not alive
-    assert states(tmp_path) == [TrialState.WAITING] * 2
+    assert states(tmp_path) == [OptunaState.WAITING] * 2
     with FileLock(RunFolder(tmp_path / "runs/first").lock, timeout=0):
         pass
     done = subprocess.run(
@@ -90,7 +90,7 @@ def test_a_closed_terminal_leaves_nothing_and_the_search_goes_on_in_a_pipe(tmp_p
     assert done.returncode == 0, done.stderr
     assert b"\x1b" not in done.stdout + done.stderr
     assert b"[2/2 trained" in done.stdout
-    assert states(tmp_path) == [TrialState.COMPLETE] * 2
+    assert states(tmp_path) == [OptunaState.COMPLETE] * 2
 
 
 def test_who_has_the_hangup_ignored_has_the_search_go_on_without_a_terminal(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_who_has_the_hangup_ignored_has_the_search_go_on_without_a_terminal(tmp_
     terminal.wait_for(lambda: terminal.output.count(FRAME) > 2)
     terminal.close()
     assert terminal.end() == 0
-    assert states(tmp_path) == [TrialState.COMPLETE]
+    assert states(tmp_path) == [OptunaState.COMPLETE]
     assert RunFolder(tmp_path / "runs/first").report.is_file()
 
 
@@ -113,4 +113,4 @@ def test_a_pipe_that_nobody_reads_ends_the_search_in_order(tmp_path: Path) -> No
     assert process.wait(BOUND) == 1
     assert process.stderr.read() == ""
     # The line of the first trial could not be written; the trial itself was told before.
-    assert set(states(tmp_path)) <= {TrialState.COMPLETE, TrialState.WAITING}
+    assert set(states(tmp_path)) <= {OptunaState.COMPLETE, OptunaState.WAITING}

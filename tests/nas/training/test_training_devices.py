@@ -33,9 +33,12 @@ SK = SPEC.model_copy(update={"stem_stride": 1})
 DOUBLE = RECIPE.model_copy(update={"epochs": 2, "lr": 0.02, "precision": "64-true"})
 BOUND = 60  # seconds
 UNEVEN = 25  # images a batch: thirteen and twelve for two processes
-pytestmark = pytest.mark.skipif(
-    torch.accelerator.is_available(), reason="processes take GPUs where there are any"
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        torch.accelerator.is_available(), reason="processes take GPUs where there are any"
+    ),
+]
 
 
 @pytest.fixture(autouse=True)

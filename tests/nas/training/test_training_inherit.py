@@ -23,6 +23,8 @@ from nas.search.executors import LocalExecutor
 from nas.training import Recipe, TrainJob, load_checkpoint, read_info, read_metrics
 from nas.training.fit import fit
 
+pytestmark = pytest.mark.integration
+
 PLAIN = ArchSpec(
     backbone="shufflenet_v2",
     width=0.25,
@@ -38,7 +40,7 @@ UNITS = {
     "none": UnitSpec(kind="none"),
 }
 SPEC = PLAIN.model_copy(update={"unit": UNITS["sk"]})
-DATA = DataConfig(name="digits", limit=320)
+DATA = DataConfig(name="digits", limit=160)
 RECIPE = Recipe(
     epochs=3, batch_size=32, lr=0.05, weight_decay=5e-4, schedule="constant", ema_decay=0.99
 )

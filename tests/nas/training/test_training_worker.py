@@ -22,6 +22,8 @@ from nas.search.executors import LocalExecutor
 from nas.search.executors.base import hand_over
 from nas.training import RECIPES, TrainJob, read_metrics
 
+pytestmark = pytest.mark.integration
+
 SPEC = ArchSpec(
     backbone="shufflenet_v2",
     width=0.5,
@@ -37,7 +39,7 @@ BOUND = 120  # seconds a process gets for what takes it ten
 def make_job(folder: Path, epochs: int, **changes: object) -> TrainJob:
     fields: dict[str, object] = {
         "spec": SPEC,
-        "data": DataConfig(name="digits", limit=256),
+        "data": DataConfig(name="digits", limit=64),
         "recipe": RECIPES["tiny"].model_copy(update={"epochs": epochs}),
         "seed": 0,
         "folder": folder.resolve(),

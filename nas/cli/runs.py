@@ -1,0 +1,137 @@
+"""``nas runs``: the runs there are, and deleting one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blocks.errors import InvalidInput
+from nas.cli.completion import complete_runs
+from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.importing import importing
+from nas.errors import WorkFailed
+from nas.runs.folder import RUNS, RunFolder
+
+if TYPE_CHECKING:
+    from nas.report.listing import RunSummary
+
+
+def runs(
+    delete: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Delete this run: its folder and its logs.",
+            autocompletion=complete_runs,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs, or delete one.
+
+    Example: nas runs --delete first
+    """
+    if delete is not None:
+        _delete(delete, yes, as_json)
+        return
+    if yes:
+        raise InvalidInput("--yes: only with --delete NAME")
+    if not any(RUNS.glob("*/search.yaml")):
+        if as_json:
+            print_json([])
+        else:
+            say("there are no runs yet")
+        return
+    with importing():
+        from nas.report.listing import list_runs
+    found = list_runs()
+    if as_json:
+        print_json([_as_json(one) for one in found])
+    else:
+        _print(found)
+
+
+def _print(found: tuple[RunSummary, ...]) -> None:
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("run", overflow="fold")
+    table.add_column("state")
+    for name in ("trained", "best error %", "front"):
+        table.add_column(name, justify="right")
+    table.add_column("last change")
+    for one in found:
+        table.add_row(
+            one.name,
+            one.state,
+            "-" if one.wanted is None else f"{one.trained} of {one.wanted}",
+            "-" if one.best_error is None else f"{100 * one.best_error:.2f}",
+            "-" if one.wanted is None else str(one.front_size),
+            f"{one.changed:%Y-%m-%d %H:%M}",
+        )
+    console.print(table)
+    for one in found:
+        if one.problem:
+            say(f"{one.name}: {one.problem}")
+
+
+def _as_json(one: RunSummary) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "state": one.state,
+        "trained": one.trained,
+        "wanted": one.wanted,
+        "best_error": one.best_error,
+        "front_size": one.front_size,
+        "changed": one.changed.isoformat(timespec="seconds"),
+        "problem": one.problem or None,
+    }
+
+
+def _delete(name: str, yes: bool, as_json: bool) -> None:
+    from nas.runs.removal import removable_run, remove_run
+
+    run = removable_run(name)
+    kept = _study_elsewhere(run)
+    if not yes:
+        _ask(run)
+    removed = remove_run(run)
+    if as_json:
+        print_json({"deleted": [str(path) for path in removed], "study_kept": kept})
+        return
+    say(f"deleted: {', '.join(map(str, removed))}")
+    if kept is not None:
+        say(f"kept:    the study {run.name} in {kept}")
+
+
+def _ask(run: RunFolder) -> None:
+    trials = sum(1 for _ in run.path.glob("trials/*"))
+    # On stderr, for stdout is what programs read.
+    typer.echo(f"delete {run.path} with {trials} trials? [y/N] ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise InvalidInput("--delete: nobody answered; allowed: --yes, to delete without asking")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise WorkFailed("nothing was deleted")
+
+
+def _study_elsewhere(run: RunFolder) -> str | None:
+    """The database outside the run's folder that keeps its study, without its password."""
+    from blocks.yaml_files import read_yaml
+
+    try:
+        fields = read_yaml(run.config)
+        storage = fields.get("storage") if isinstance(fields, dict) else None
+        if not isinstance(storage, str):
+            return None
+        with importing():
+            from nas.search.database import database_url, is_file, name_of
+        url = database_url(storage)
+    except InvalidInput:
+        return None  # a damaged file says nothing
+    inside = is_file(url) and Path(str(url.database)).resolve().is_relative_to(run.path.resolve())
+    return None if inside else name_of(url)

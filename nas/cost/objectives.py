@@ -1,0 +1,178 @@
+"""Objectives that are known before training: figures of a network by name and unit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from blocks.errors import InvalidInput
+from blocks.plugins import reason_of
+from blocks.spec import ArchSpec
+from nas.plugins import Expected, calling, is_reference, place_of, resolve
+
+Cost: TypeAlias = Callable[[ArchSpec], float]
+"""Figure of a network that needs no training; lower is better."""
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+RESERVED = ("error", "latency_ms")
+"""Objectives that are no functions of a network alone."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A figure of a network that a search can minimise or bound; made by :func:`objective`.
+
+    Attributes:
+        name: In tables, files and ``--max NAME=VALUE``.
+        unit: In words, such as ``KiB``; empty: a plain number.
+        negative: Whether values below 0 are allowed.
+    """
+
+    name: str
+    unit: str
+    negative: bool
+    __wrapped__: Cost = field(repr=False)
+
+    def __call__(self, spec: ArchSpec) -> float:
+        """The figure of ``spec``, as the function gives it."""
+        return self.__wrapped__(spec)
+
+
+EXPECTED = Expected(
+    'a function that @objective("NAME", unit="...") decorates',
+    lambda thing: isinstance(thing, Objective),
+)
+
+
+def objective(name: str, unit: str = "", *, negative: bool = False) -> Callable[[Cost], Objective]:
+    """Make an objective of a function from an ArchSpec to a number, which is minimised.
+
+    Args:
+        name: Lower-case letters, digits and underscores, such as ``sram_kib``.
+        unit: For people. Default: none.
+        negative: Whether values below 0 are allowed. Default: they are an error.
+
+    Returns:
+        The decorator.
+
+    Raises:
+        InvalidInput: The name is taken by the program, or is no such name.
+    """
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise InvalidInput(
+            f"objective {name!r}: allowed: lower-case letters, digits and underscores, at most 40, a "
+            f"letter first, and none of {', '.join(RESERVED)}"
+        )
+    return lambda function: Objective(name, unit, negative, function)
+
+
+class OwnObjective(BaseModel):
+    """What a run keeps of an objective of one's own; nothing is imported to read it.
+
+    Calling it resolves the reference, in whatever process that is.
+
+    Attributes:
+        name: In tables and files.
+        reference: Where it is found.
+        unit: For people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    reference: str
+    unit: str = ""
+
+    @classmethod
+    def found(cls, reference: str, taken: Iterable[str]) -> OwnObjective:
+        """Import an objective, and take down its name and unit.
+
+        Args:
+            reference: ``package.module:NAME`` or ``path/of/file.py:NAME``.
+            taken: Names that it must not have: those of the program.
+
+        Raises:
+            InvalidInput: It cannot be imported, or its name is taken.
+        """
+        one = _resolve(reference)
+        if one.name in taken:
+            raise InvalidInput(
+                f"objective {reference}: {place_of(one)}: the program has a {one.name!r} of its own; "
+                "expected another name"
+            )
+        return cls(name=one.name, reference=reference, unit=one.unit)
+
+    def __call__(self, spec: ArchSpec) -> float:
+        """The figure of ``spec``.
+
+        Raises:
+            InvalidInput: The objective has gone, raises, or gives no finite number that is allowed.
+        """
+        one = _resolve(self.reference)
+        if one.name != self.name:
+            raise InvalidInput(
+                f"objective {self.reference}: {place_of(one)}: its name is {one.name!r}; this search "
+                f"knows it as {self.name!r}; expected that"
+            )
+        least = "" if one.negative else " from 0"
+        expected = f"a finite number{least} for every ArchSpec"
+        with calling("objective", self.reference, expected):
+            value = one(spec)
+        try:
+            if isinstance(value, bool | str):
+                raise TypeError(f"a {type(value).__name__}")
+            figure = float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self._wrong(one, f"{value!r:.60} ({reason_of(error)})", expected, spec) from None
+        if not math.isfinite(figure) or (figure < 0 and not one.negative):
+            raise self._wrong(one, f"{figure}", expected, spec)
+        return figure
+
+    def _wrong(self, one: Objective, got: str, expected: str, spec: ArchSpec) -> InvalidInput:
+        return InvalidInput(
+            f"objective {self.reference}: {place_of(one)}: gives {got} for {spec.backbone} "
+            f"({spec.label}); expected {expected}"
+        )
+
+
+def own_objectives(
+    names: Iterable[str], taken: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[OwnObjective, ...]]:
+    """Objectives as a person gives them, some by reference: their names, and what the run keeps.
+
+    Args:
+        names: Names and references, mixed.
+        taken: Names of the program's own objectives.
+
+    Returns:
+        The names in the same order, and the objectives of one's own, each once.
+
+    Raises:
+        InvalidInput: One cannot be imported, or two have one name.
+    """
+    taken = tuple(taken)
+    found: list[str] = []
+    own: dict[str, OwnObjective] = {}
+    for name in names:
+        if not is_reference(name):
+            found.append(name)
+            continue
+        one = OwnObjective.found(name, taken)
+        if own.setdefault(one.name, one) != one:
+            raise InvalidInput(
+                f"objective {name}: {own[one.name].reference} has the name {one.name!r} too; expected "
+                "another one"
+            )
+        found.append(one.name)
+    return tuple(found), tuple(own.values())
+
+
+def _resolve(reference: str) -> Objective:
+    found = resolve(reference, "objective", EXPECTED)
+    assert isinstance(found, Objective)
+    return found

@@ -1,0 +1,157 @@
+"""Batches of a data set of one's own, read by worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from blocks.errors import InvalidInput
+from nas.data.augment import crop_images, flip_images, pad_images, paste_scaled
+from nas.data.batching import EpochBatches
+from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
+from nas.data.image_batches import FORK
+from nas.data.own_datasets import Items, Refused, Request
+from nas.data.statistics import Statistics
+
+VIEW_SEED = 20190317
+"""Of whatever is random about validation and test items; they are the same in every epoch."""
+
+
+def read_batches(
+    items: Items, requests: Sequence[Sequence[Request]], workers: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """One batch a list of requests: images (B, C, S, S) from 0 to 255, and int64 labels (B,).
+
+    Raises:
+        InvalidInput: An item cannot be used.
+    """
+    loader: DataLoader[tuple[Tensor, Tensor] | Refused] = DataLoader(
+        items,  # type: ignore[arg-type]  # a batch is what the gathering gives
+        batch_sampler=requests,  # type: ignore[arg-type]
+        collate_fn=_gather,
+        num_workers=workers,
+        multiprocessing_context=FORK if workers else None,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # see Reading.batches
+    )
+    for batch in loader:
+        if isinstance(batch, Refused):
+            raise InvalidInput(batch.message)
+        images, labels = (one.to(device, non_blocking=True) for one in batch)
+        yield images * 255 if images.is_floating_point() else images, labels
+
+
+def _gather(items: list[tuple[Tensor, int] | Refused]) -> tuple[Tensor, Tensor] | Refused:
+    images, labels = [], []
+    for item in items:
+        if isinstance(item, Refused):
+            return item
+        images.append(item[0])
+        labels.append(item[1])
+    # The share of one of several processes may be empty.
+    return (torch.stack(images) if images else torch.empty(0)), torch.tensor(labels).long()
+
+
+class OwnTrainBatches(EpochBatches):
+    """All items, shuffled and augmented.
+
+    Args:
+        items: What is read.
+        workers: Processes that read.
+        device: Where the batches are wanted.
+        statistics: For the normalisation.
+        augmentation: What is applied; PIL images were cropped at random before.
+        batch_size: Images per batch.
+        seed: Seed of the run.
+        epoch_images: Images an epoch, each epoch others; None: all.
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        workers: int,
+        device: torch.device,
+        statistics: Statistics,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        epoch_images: int | None = None,
+    ) -> None:
+        images = min(len(items), epoch_images or len(items))
+        super().__init__(images, batch_size, drop_last=True)
+        self._items = items
+        self._workers = workers
+        self._device = device
+        self._statistics = statistics
+        self._augmentation = augmentation
+        self._seed = seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Iterate over the batches of the chosen epoch."""
+        augmentation = self._augmentation
+        draws = draw_epoch(len(self._items), augmentation, self._seed, self.epoch)
+        rows = draws.order.tolist()
+        requests = [
+            [Request(row, seed_from(self._seed, self.epoch, row), True) for row in rows[start:stop]]
+            for start, stop in self.bounds
+        ]
+        draws = draws.to(self._device)
+        batches = read_batches(self._items, requests, self._workers, self._device)
+        for (start, stop), (images, labels) in zip(self.bounds, batches, strict=True):
+            if augmentation.crop_padding:
+                size, padded = images.shape[-1], pad_images(images, augmentation.crop_padding)
+                every = torch.arange(len(images), device=self._device)
+                images = crop_images(padded, every, draws.corners[start:stop], size)
+            if augmentation.flip:
+                images = flip_images(images, draws.flip[start:stop])
+            if augmentation.scale_jitter is not None:
+                paste = draws.paste.part(start, stop)
+                images = paste_scaled(images.float(), paste.scale, paste.place)
+            yield self._statistics.normalise(images), labels
+
+
+class OwnEvalBatches(EpochBatches):
+    """All items, in order.
+
+    Args:
+        items: What is read.
+        workers: Processes that read.
+        device: Where the batches are wanted.
+        statistics: For the normalisation.
+        scale_jitter: Lowest scale of the fixed jitter, or None for no jitter.
+        batch_size: Images per batch.
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        workers: int,
+        device: torch.device,
+        statistics: Statistics,
+        scale_jitter: float | None,
+        batch_size: int,
+    ) -> None:
+        super().__init__(len(items), batch_size, drop_last=False)
+        self._items = items
+        self._workers = workers
+        self._device = device
+        self._statistics = statistics
+        self._scale_jitter = scale_jitter
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Iterate over the batches, the same in every epoch."""
+        requests = [
+            [Request(row, seed_from(VIEW_SEED, row), False) for row in range(start, stop)]
+            for start, stop in self.bounds
+        ]
+        lowest = 1.0 if self._scale_jitter is None else self._scale_jitter
+        paste = draw_view(len(self._items), lowest).to(self._device)
+        batches = read_batches(self._items, requests, self._workers, self._device)
+        for (start, stop), (images, labels) in zip(self.bounds, batches, strict=True):
+            if self._scale_jitter is not None:
+                part = paste.part(start, stop)
+                images = paste_scaled(images.float(), part.scale, part.place)
+            yield self._statistics.normalise(images), labels

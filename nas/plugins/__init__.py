@@ -1,0 +1,25 @@
+"""Plug-ins by import path: data sets, objectives, modules, evaluators and samplers of one's own.
+
+A reference is ``package.module:NAME`` or ``path/of/file.py:NAME``. Runs keep references, never objects:
+every process resolves them anew.
+"""
+
+from __future__ import annotations
+
+from blocks.plugins import end_load
+from nas.plugins.main_module import without_main
+from nas.plugins.reference import Reference, identity, is_reference, reference_to
+from nas.plugins.resolve import Expected, calling, place_of, resolve
+
+__all__ = [
+    "Expected",
+    "Reference",
+    "calling",
+    "end_load",
+    "identity",
+    "is_reference",
+    "place_of",
+    "reference_to",
+    "resolve",
+    "without_main",
+]

@@ -1,0 +1,186 @@
+"""From a reference to the object, and from an error in it to one line."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from blocks.errors import InvalidInput
+from blocks.plugins import (
+    LoadEnds,
+    frame_to_blame,
+    load_file,
+    loading,
+    note_file,
+    reason_of,
+)
+from nas.plugins.reference import Reference
+
+OPTIONS = {"objective": "--objectives"}
+"""Option that names a plug-in of a kind, where it is not the kind itself."""
+BUNDLE_FILES = ("manifest.json", "predict.py")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a plug-in of a kind must be.
+
+    Attributes:
+        words: It in words, for messages.
+        fits: Whether an object is one.
+    """
+
+    words: str
+    fits: Callable[[object], bool]
+
+
+def resolve(reference: str, kind: str, expects: Expected) -> object:
+    """The object that a reference names.
+
+    The first time in a process its file is run, or its module imported; a module of a file lies in
+    ``sys.modules`` under a name made of its path.
+
+    Args:
+        reference: ``package.module:NAME`` or ``path/of/file.py:NAME``.
+        kind: What it is, for messages: ``data``, ``objective``, ``module``, ``evaluator``, ``sampler``.
+        expects: What it must be.
+
+    Raises:
+        InvalidInput: The file, module or name is missing, importing raises, the object is of another
+            kind, or the file lies in a run or a bundle.
+    """
+    parsed = Reference.parse(reference, kind)
+    what = f"{kind} {reference}"
+    module = _file(parsed, what, kind) if parsed.file else _module(parsed, what, kind)
+    found: object = module
+    for part in parsed.name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            where = parsed.file or module.__file__ or parsed.source
+            raise InvalidInput(
+                f"{what}: {where} has no {parsed.name}, or only after a call that starts a search; "
+                f"expected {expects.words}"
+            ) from None
+    if not expects.fits(found):
+        raise InvalidInput(
+            f"{what}: {place_of(found) or parsed.source}: a {type(found).__name__}; "
+            f"expected {expects.words}"
+        )
+    return found
+
+
+@contextmanager
+def calling(kind: str, reference: str, expected: str) -> Iterator[None]:
+    """Make one line of whatever a plug-in raises.
+
+    Raises:
+        InvalidInput: Names the plug-in, the file and line that raised, and what is expected.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise InvalidInput(
+            f"{kind} {reference}: {_place_of_error(error)}: {reason_of(error)}; expected {expected}"
+        ) from error
+
+
+def place_of(thing: object) -> str | None:
+    """``file, line N`` of the definition of a function or class, or of the class of an instance."""
+    thing = getattr(thing, "__wrapped__", thing)
+    if not (inspect.isroutine(thing) or inspect.isclass(thing)):
+        thing = type(thing)
+    try:
+        file = inspect.getsourcefile(thing)
+        _, line = inspect.getsourcelines(thing)
+    except (OSError, TypeError):
+        return None
+    return f"{file}, line {line}"
+
+
+def _place_of_error(error: BaseException) -> str:
+    frame = frame_to_blame(error)
+    if frame is None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}, line {frame.lineno}"
+
+
+def _file(reference: Reference, what: str, kind: str) -> ModuleType:
+    path = reference.file
+    assert path is not None
+    if not path.is_file():
+        raise InvalidInput(
+            f"{what}: {path}: no such file; put it back there, or give its new place with "
+            f"{_option(kind)} (also with --resume)"
+        )
+    _refuse_runs_and_bundles(path, what)
+    return _imported(lambda: load_file(path), path, what)
+
+
+def _module(reference: Reference, what: str, kind: str) -> ModuleType:
+    name = reference.source
+    try:
+        module = _imported(lambda: importlib.import_module(name), None, what)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise InvalidInput(f"{what}: {_place_of_error(error)}: {reason_of(error)}") from error
+        raise InvalidInput(
+            f"{what}: no module {error.name!r} in this Python; install the package that has it, or give "
+            f"{_option(kind)} again (also with --resume)"
+        ) from None
+    if file := getattr(module, "__file__", None):
+        note_file(Path(file))
+    return module
+
+
+def _imported(run: Callable[[], ModuleType], path: Path | None, what: str) -> ModuleType:
+    """What ``run`` imports; said in the log when it is new."""
+    known = len(sys.modules)
+    try:
+        with loading():
+            module = run()
+    except ModuleNotFoundError as error:
+        if path is None:
+            raise
+        raise InvalidInput(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
+    except LoadEnds:
+        raise InvalidInput(
+            f"{what}: the module starts a search when it is imported; put that under "
+            "if __name__ == '__main__'"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise InvalidInput(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
+    if len(sys.modules) > known:
+        logging.getLogger("nas").info("%s: imported %s", what, getattr(module, "__file__", module))
+    return module
+
+
+def _place_in(path: Path | None, error: BaseException) -> str:
+    """Where importing failed; a file that cannot be parsed has no frame."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    return str(path) if path and frame_to_blame(error) is None else _place_of_error(error)
+
+
+def _refuse_runs_and_bundles(path: Path, what: str) -> None:
+    """People hand those on; nobody expects that reading one runs what lies in it."""
+    for folder in path.parents:
+        is_run = (folder / "search.yaml").is_file() and (folder / "trials").is_dir()
+        is_bundle = all((folder / name).is_file() for name in BUNDLE_FILES)
+        if is_run or is_bundle or folder == Path("runs").resolve():
+            raise InvalidInput(
+                f"{what}: {path} lies in {folder}, a folder of runs or a bundle; allowed: a file "
+                "elsewhere, which only you put there"
+            )
+
+
+def _option(kind: str) -> str:
+    return OPTIONS.get(kind, f"--{kind}")

@@ -1,0 +1,104 @@
+"""Who evaluates the network of a job: our own training, or a function of the user's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias, cast
+
+from filelock import FileLock, Timeout
+
+from blocks.errors import InvalidInput
+from nas.errors import WorkFailed
+from nas.plugins import Expected, calling, resolve
+from nas.runs import TrialFolder, write_text
+from nas.training.job import EpochMetrics, TrainJob
+from nas.training.metrics import read_metrics, write_metrics
+from nas.training.owner import note_owner
+
+LOCK: Final = ".evaluator.lock"
+OnEpoch: TypeAlias = Callable[[EpochMetrics], None]
+Evaluate: TypeAlias = Callable[[TrainJob, OnEpoch], Sequence[EpochMetrics]]
+"""Evaluates the network of a job until ``job.stop_epoch``, going on from what it has left in
+``job.folder``. It calls the function that it is given at the end of every epoch, and returns all epochs
+of the trial so far; the last one has a ``val_error`` from 0 to 1."""
+
+
+CONTRACT = "a function of (job, on_epoch) that returns the EpochMetrics of all epochs so far"
+
+
+def load_evaluator(reference: str) -> Evaluate:
+    """The function that a reference names, ``package.module:NAME`` or ``path/of/file.py:NAME``.
+
+    Raises:
+        InvalidInput: It cannot be found, or is no function.
+    """
+    return cast(Evaluate, resolve(reference, "evaluator", Expected(CONTRACT, callable)))
+
+
+def evaluate(job: TrainJob, on_epoch: OnEpoch | None = None, *, lock_seconds: float = 0) -> None:
+    """Have the network of ``job`` evaluated; metrics.jsonl has its epochs afterwards.
+
+    Args:
+        job: What to evaluate.
+        on_epoch: Called at the end of every epoch; what it raises ends the evaluation.
+        lock_seconds: How long to wait for another process that works in the same folder.
+
+    Raises:
+        InvalidInput: The evaluator cannot be found or gives no figures of the right kind, or the job
+            cannot be trained (see ``nas.training.fit``).
+    """
+    if job.evaluator is None:
+        from nas.training.fit import fit  # here: the process that only names this one never trains
+
+        fit(job, on_epoch, lock_seconds=lock_seconds)
+        return
+    _evaluate(load_evaluator(job.evaluator), job, on_epoch, lock_seconds)
+
+
+def _evaluate(
+    evaluator: Evaluate, job: TrainJob, on_epoch: OnEpoch | None, lock_seconds: float
+) -> None:
+    assert job.evaluator is not None
+    folder = TrialFolder(job.folder)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        # A lock of its own: the evaluator may call fit, which takes the folder's.
+        with FileLock(folder.path / LOCK, timeout=lock_seconds):
+            note_owner(folder)
+            write_text(folder.arch, job.spec.to_yaml())
+            known = {one.epoch: one for one in read_metrics(folder)}
+
+            def keep(metrics: EpochMetrics) -> None:
+                known[metrics.epoch] = metrics
+                write_metrics(folder, tuple(known[epoch] for epoch in sorted(known)))
+                if on_epoch is not None:
+                    on_epoch(metrics)
+
+            try:
+                epochs = tuple(evaluator(job, keep))
+            except (InvalidInput, WorkFailed, OSError):
+                raise  # they say in one line what was wrong, or that the disk takes no more
+            except Exception as error:
+                with calling("evaluator", job.evaluator, CONTRACT):
+                    raise error
+            _check(epochs, job)
+            write_metrics(folder, epochs)
+    except Timeout:
+        raise InvalidInput(f"{folder.path}: another process is training here") from None
+
+
+def _check(epochs: Sequence[EpochMetrics], job: TrainJob) -> None:
+    """Raise InvalidInput unless these are all epochs until the job's end, with an error."""
+    last = job.stop_epoch or job.recipe.epochs
+    numbers = [getattr(one, "epoch", None) for one in epochs]
+    if numbers != list(range(1, last + 1)):
+        raise InvalidInput(
+            f"evaluator {job.evaluator}: returned epochs {numbers}; expected: EpochMetrics of epochs "
+            f"1 to {last}"
+        )
+    error = epochs[-1].val_error
+    if error is None or not math.isfinite(error) or not 0 <= error <= 1:
+        raise InvalidInput(
+            f"evaluator {job.evaluator}: val_error {error} after epoch {last}; expected: 0 to 1"
+        )

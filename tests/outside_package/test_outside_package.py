@@ -1,0 +1,101 @@
+"""A package outside the tree, installed, adds one plug-in of each kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).parent
+PARTS = """
+import torch
+from blocks import ArchSpec
+from nas.cost import COSTS, costs_on, own_objectives
+from nas.data import DataConfig, load_data
+from nas.plugins import Expected, reference_to, resolve
+from nas.search.samplers import make_sampler
+from nas.training.own_module import module_class
+
+data = load_data(DataConfig(name="sknas_outside:stripes", input_size=16, workers=0))
+assert (data.info.num_classes, data.info.in_channels, data.info.train_images) == (3, 1, 240)
+_, own = own_objectives(["sknas_outside:depth"], COSTS)
+assert costs_on(None, own)["depth"](ArchSpec(backbone="shufflenet_v2")) == 16
+assert module_class("sknas_outside:Focal").__name__ == "Focal"
+assert make_sampler("sknas_outside:sampler", 0)
+evaluate = resolve("sknas_outside:evaluate", "evaluator", Expected("a function", callable))
+assert reference_to(evaluate, "evaluator") == "sknas_outside.evaluator:evaluate"
+"""
+SEARCH = [
+    "search", "--space", "quickstart", "--data", "sknas_outside:stripes", "--input-size", "16",
+    "--objectives", "error,sknas_outside:depth", "--max", "depth=100",
+    "--module", "sknas_outside:Focal", "--evaluator", "sknas_outside:evaluate",
+    "--sampler", "sknas_outside:sampler", "--recipe", "tiny", "--epochs", "2", "--trials", "5",
+    "--workers", "2", "--seed", "0", "--name", "outside",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process that has the package; its files are a copy, as installing makes."""
+    site = tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source") / "package"  # building writes beside it
+    shutil.copytree(PACKAGE, source)
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
+        "--no-index", "--target", str(site), str(source),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, timeout=300)
+    path = os.pathsep.join([str(site), str(ROOT)])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_each_of_its_plugins_is_found(installed: dict[str, str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PARTS], cwd=tmp_path, env=installed, timeout=300, check=False
+    )
+    assert done.returncode == 0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    shutil.rmtree(tmp_path / "runs", ignore_errors=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skip(reason="waits for the options --max, --module and --evaluator of nas search")
+def test_a_search_with_all_five_is_killed_and_resumed(
+    installed: dict[str, str], folder: Path
+) -> None:
+    nas = [sys.executable, "-m", "nas"]
+    process = subprocess.Popen([*nas, *SEARCH], cwd=folder, env=installed)
+    trials = folder / "runs" / "outside" / "trials"
+    while not list(trials.glob("*/metrics.jsonl")) and process.poll() is None:
+        time.sleep(0.2)
+    assert process.poll() is None
+    for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+        one.send_signal(signal.SIGKILL)
+    process.wait()
+    without = {**installed, "PYTHONPATH": str(ROOT)}
+    resume = [*nas, "search", "--resume", "outside"]
+    gone = subprocess.run(
+        resume, cwd=folder, env=without, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert gone.returncode == 2
+    assert "no module 'sknas_outside' in this Python; install the package" in gone.stderr
+    for reading in (["pareto", "outside"], ["report", "outside"]):  # need no plug-in
+        subprocess.run([*nas, *reading], cwd=folder, env=without, check=True, timeout=300)
+    subprocess.run(resume, cwd=folder, env=installed, check=True, timeout=900)
+    assert "sknas_outside:Focal" in (folder / "runs" / "outside" / "search.yaml").read_text()
+    assert '"depth"' in (folder / "runs" / "outside" / "pareto.json").read_text()
+    assert len(list(trials.glob("*/evaluated.txt"))) >= 5
