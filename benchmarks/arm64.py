@@ -36,8 +36,8 @@ from machine import machine, write_machine
 from rows import write_rows
 
 from nas.data import load_data
-from nas.export import Manifest
-from nas.export.evaluate import held_out, load
+from nas.exporting import Manifest
+from nas.exporting.evaluate import held_out, load
 
 OUT = Path("docs/results/arm64")
 FILES = Path.home() / ".cache" / "sknas" / "arm64"

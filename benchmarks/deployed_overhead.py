@@ -50,8 +50,8 @@ from torch import Tensor, nn
 from blocks import ArchSpec, SelectiveKernel, UnitOverride, UnitSpec, build
 from blocks.deploy import Form, fuse
 from nas.cost import count
-from nas.export import TARGETS
-from nas.export.shipped.runtime import LOADERS, Run
+from nas.exporting import TARGETS
+from nas.exporting.shipped.runtime import LOADERS, Run
 
 OUT = Path("docs/results/deployed_overhead")
 TARGET = 1.25

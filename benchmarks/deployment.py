@@ -35,10 +35,10 @@ from rows import write_rows
 
 from blocks.deploy import fuse
 from nas.data import load_data
-from nas.export import TARGETS, Manifest, bench, export_bundle
-from nas.export.evaluate import evaluate, held_out, load, training_images
-from nas.export.int8 import CALIBRATION
-from nas.export.targets import Quantization
+from nas.exporting import TARGETS, Manifest, bench, export_bundle
+from nas.exporting.evaluate import evaluate, held_out, load, training_images
+from nas.exporting.int8 import CALIBRATION
+from nas.exporting.targets import Quantization
 from nas.training import load_checkpoint
 
 OUT = Path("docs/results/deployment")

@@ -38,7 +38,7 @@ from nas.cli.main import main as nas
 from nas.data import load_data
 from nas.front import hypervolume, make_front
 from nas.runs import RunFolder, TrialState
-from nas.search import read_run
+from nas.searching import read_run
 from nas.training.checkpoint import load_checkpoint
 
 OUT = Path("docs/results/search_efficiency")

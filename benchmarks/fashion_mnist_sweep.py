@@ -33,7 +33,7 @@ from nas.cli.main import main as nas
 from nas.cost import count
 from nas.front import Front, FrontPoint, make_front, pick_knee, pick_within
 from nas.runs import RunFolder, TrialRecord, TrialState
-from nas.search import read_run
+from nas.searching import read_run
 from nas.training import RECIPES, read_info, read_metrics
 
 OUT = Path("docs/results/fashion_mnist")

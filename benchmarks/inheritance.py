@@ -8,8 +8,8 @@ networks. For comparison: the order after 1, 2 and 3 epochs from random weights,
 with another seed, which no early look can be expected to surpass.
 
 A network whose branches have a ReLU, or none with the plain kernel, cannot start as the plain network
-(see nas.search.inherit) and takes over its weights only. So there are two sets of networks: the first of
-the curves' order whatever their start, and the first of those that start plain.
+(see nas.searching.inherit) and takes over its weights only. So there are two sets of networks: the first
+of the curves' order whatever their start, and the first of those that start plain.
 
 Of the page: n = 36 networks in each set; AMD EPYC, 2 cores.
 
@@ -41,7 +41,7 @@ from trainings import epochs_of, train_all
 
 from blocks import ArchSpec
 from nas.data import DataConfig
-from nas.search.inherit import inherited_recipe, inherited_start, plain_parent
+from nas.searching.inherit import inherited_recipe, inherited_start, plain_parent
 from nas.training import TrainJob
 
 PARENT_SEED, CHILD_SEED = 1, 0

@@ -34,8 +34,8 @@ from blocks import ArchSpec
 from nas.cost import COSTS, Budgets, LatencyTable
 from nas.cost.latency import Measurements, make_table
 from nas.data import DataConfig, load_data
-from nas.export import Benchmark, bench, benchmarks_of, write_suite
-from nas.search import find_candidates
+from nas.exporting import Benchmark, bench, benchmarks_of, write_suite
+from nas.searching import find_candidates
 from search_spaces import load_space
 
 OUT = Path("docs/results/latency_table")

@@ -30,15 +30,15 @@ from machine import machine
 
 from blocks.yaml_files import parse
 from nas.runs import RunFolder, TrialFolder
-from nas.search.candidates import find_candidates
-from nas.search.config import SearchConfig
-from nas.search.evaluators import Finished, Simulation
-from nas.search.evaluators.simulate import Curve
-from nas.search.executors.base import hand_over
-from nas.search.loop import make_search
-from nas.search.run import bound_space
-from nas.search.study import open_study
-from nas.search.view import Status
+from nas.searching.candidates import find_candidates
+from nas.searching.config import SearchConfig
+from nas.searching.evaluators import Finished, Simulation
+from nas.searching.evaluators.simulate import Curve
+from nas.searching.executors.base import hand_over
+from nas.searching.loop import make_search
+from nas.searching.run import bound_space
+from nas.searching.study import open_study
+from nas.searching.view import Status
 from nas.training import EpochMetrics, TrainJob
 from nas.training.metrics import write_metrics
 

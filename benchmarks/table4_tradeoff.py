@@ -45,7 +45,7 @@ from blocks import ArchSpec, UnitSpec
 from nas.cost import count
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.search.executors import LocalExecutor
+from nas.searching.executors import LocalExecutor
 from nas.training import RECIPES, TestResult, TrainJob, read_info
 
 OUT = Path("docs/results/table4_tradeoff")

@@ -68,7 +68,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from blocks import ArchSpec, build
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.search.executors import LocalExecutor
+from nas.searching.executors import LocalExecutor
 from nas.training import RECIPES, EpochMetrics, read_metrics
 from nas.training.fit import fit
 

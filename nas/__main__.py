@@ -24,7 +24,7 @@ class Interrupt:
     def __init__(self) -> None:
         self._first: float | None = None
         self.at_once = False
-        """Whether the first one is answered at once, too: see ``nas.cli.importing``."""
+        """Whether the first one is answered at once, too: see ``nas.api.importing``."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Answer a signal."""

@@ -12,13 +12,13 @@ from replay.trace import Searcher, Step, Trace
 from nas.cost import Budgets
 from nas.data import DataConfig
 from nas.runs import RunFolder
-from nas.search.candidates import Candidates
-from nas.search.config import SearchConfig
-from nas.search.early_stopping.pareto import chance_error, chance_loss
-from nas.search.evaluators import Simulation, curves_of
-from nas.search.evaluators.simulate import Curve
-from nas.search.loop import make_search
-from nas.search.view import Status
+from nas.searching.candidates import Candidates
+from nas.searching.config import SearchConfig
+from nas.searching.early_stopping.pareto import chance_error, chance_loss
+from nas.searching.evaluators import Simulation, curves_of
+from nas.searching.evaluators.simulate import Curve
+from nas.searching.loop import make_search
+from nas.searching.view import Status
 from search_spaces import SearchSpace
 
 COSTS = ("mflops",)

@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 
 from blocks.errors import InvalidInput
-from nas.cli.choice import Pick, Trial, check_subject, chosen_checkpoint, made_from
+from nas.api.choosing import check_subject, chosen_checkpoint, made_from
+from nas.api.importing import importing
+from nas.cli.choice import Pick, Trial
 from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
 from nas.cost import Budgets
 
 if TYPE_CHECKING:

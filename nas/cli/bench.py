@@ -11,7 +11,7 @@ import typer
 
 from blocks.errors import InvalidInput
 from nas.cli.console import AsJson
-from nas.export.places import SHIPPED, UNFINISHED
+from nas.exporting.places import SHIPPED, UNFINISHED
 
 
 def bench(

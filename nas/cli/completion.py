@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nas.runs.folder import RUNS
+from nas.folders import devices_dir, runs_dir
 
 
 def complete_runs(incomplete: str) -> list[str]:
     """Names of the runs in runs/."""
-    return _starting(incomplete, (path.parent.name for path in _glob(RUNS, "*/search.yaml")))
+    return _starting(incomplete, (path.parent.name for path in _glob(runs_dir(), "*/search.yaml")))
 
 
 def complete_runs_and_files(incomplete: str) -> list[str]:
@@ -37,9 +37,7 @@ def complete_data(incomplete: str) -> list[str]:
 
 def complete_devices(incomplete: str) -> list[str]:
     """Devices whose latencies were measured."""
-    from nas.cost.latency import DEVICES
-
-    return _starting(incomplete, (path.stem for path in _glob(DEVICES, "*.json")))
+    return _starting(incomplete, (path.stem for path in _glob(devices_dir(), "*.json")))
 
 
 def complete_trials(ctx: Any, incomplete: str) -> list[str]:
@@ -48,7 +46,7 @@ def complete_trials(ctx: Any, incomplete: str) -> list[str]:
     run = next(iter(ctx.args), ctx.params.get("run") or ctx.params.get("what"))
     if not isinstance(run, str):
         return []
-    folder = RUNS / run.rstrip("/").removeprefix(f"{RUNS}/") / "trials"
+    folder = runs_dir() / run.rstrip("/").removeprefix(f"{runs_dir()}/") / "trials"
     numbers = (path.parent.name for path in _glob(folder, "*/checkpoint.pt"))
     return _starting(incomplete, (str(int(one)) for one in numbers if one.isdecimal()))
 

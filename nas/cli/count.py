@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from nas.api.importing import importing
 from nas.cli.completion import complete_devices
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
 from nas.errors import WorkFailed
 
 

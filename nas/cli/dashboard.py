@@ -10,9 +10,9 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import typer
 
 from blocks.errors import InvalidInput
+from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import say
-from nas.cli.importing import importing
 from nas.runs.folder import RunFolder
 
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ def dashboard(
         with importing():
             import optuna_dashboard
 
-            from nas.search import read_config, watch_study
+            from nas.searching import read_config, watch_study
     except ImportError:
         raise InvalidInput(
             "nas dashboard: optuna-dashboard is not installed; pip install 'sknas[dashboard]'"

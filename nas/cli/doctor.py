@@ -11,10 +11,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from nas.api.importing import importing
+from nas.api.options import search_config
 from nas.cli.completion import complete_data, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
-from nas.cli.settings import search_config
 from nas.errors import WorkFailed
 from nas.training.recipe import RECIPES
 

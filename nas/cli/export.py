@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+import nas
 from blocks.errors import InvalidInput
+from nas.api.choosing import check_subject, chosen_checkpoint, front_checkpoints
+from nas.api.exporting import split_names
+from nas.api.importing import importing
 from nas.cli.choice import (
+    Limits,
     MaxActivations,
     MaxLatencyMs,
     MaxMflops,
     MaxParams,
     Pick,
     Trial,
-    best_checkpoint,
-    check_subject,
-    chosen_checkpoint,
-    made_from,
     make_budgets,
 )
 from nas.cli.completion import complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
-from nas.export.targets import TARGETS
+from nas.exporting.targets import TARGETS
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from nas.export import Artifact, Manifest
+    from nas.exporting import Artifact, Manifest
 
 
 def export(
@@ -48,6 +47,7 @@ def export(
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
+    limits: Limits = None,
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers.")] = False,
@@ -65,51 +65,44 @@ def export(
 
     Example: nas export first --pick knee --targets onnx,executorch,litert,ncnn --int8
     """
-    names = list(dict.fromkeys(name.strip() for name in targets.split(",")))
+    names = split_names(targets)
     for name in names:
         TARGETS.check(name)
     check_subject(what, trial, pick)
     with importing():
         import torch  # noqa: F401  # what follows imports it
 
-        from nas.export import export_bundle, installed
+        from nas.exporting import installed
     there, missing = installed(names)
-    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
+    budgets = make_budgets(
+        limits,
+        max_mflops=max_mflops,
+        max_params=max_params,
+        max_activations=max_activations,
+        max_latency_ms=max_latency_ms,
+    )
     if front:
         if trial is not None or pick is not None or out is not None or not budgets.is_empty:
             raise InvalidInput(
                 "--front takes every point; --trial, --pick, --out and budgets do not"
             )
-        checkpoints = list(_of_front(what))
+        checkpoints = list(front_checkpoints(RunFolder.existing(what)))
     else:
         checkpoints = [chosen_checkpoint(what, trial, pick, budgets)]
     for line in missing:
         typer.echo(f"nas: {line}", err=True)
     done: list[dict[str, object]] = []
     for checkpoint in checkpoints:
-        bundle = out or made_from(checkpoint, "export")
-        manifest = export_bundle(checkpoint, bundle, there, int8=int8, images=images)
-        done.append(manifest.model_dump(mode="json") | {"bundle": str(bundle)})
+        bundle = nas.export(checkpoint, targets=there, int8=int8, images=images, out=out)
+        done.append(bundle.manifest.model_dump(mode="json") | {"bundle": str(bundle.path)})
         if not as_json:
-            _print(manifest, checkpoint, bundle)
+            _print(bundle.manifest, checkpoint, bundle.path)
     if as_json:
         print_json(done if front else done[0])
 
 
-def _of_front(what: str) -> Iterator[Path]:
-    """The checkpoint of every point of a run's front."""
-    from nas.search import read_front
-
-    run = RunFolder.existing(what)
-    points = read_front(run).points
-    if not points:
-        raise InvalidInput(f"{run.path}: no trained trial, so no front")
-    for point in points:
-        yield best_checkpoint(run, point.trial)
-
-
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
-    from nas.export import MOST_LOST
+    from nas.exporting import MOST_LOST
 
     accuracy = manifest.accuracy
     say(f"{checkpoint} -> {bundle}")

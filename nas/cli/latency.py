@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blocks.errors import InvalidInput
+from nas.api.importing import importing
 from nas.cli.completion import complete_data, complete_devices, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.group import GroupedCommand
-from nas.cli.importing import importing
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.export.targets import TARGETS
-from nas.runs.folder import NAME, RUNS
+from nas.exporting.targets import TARGETS
+from nas.folders import devices_dir, runs_dir
+from nas.runs.folder import NAME
 
 if TYPE_CHECKING:
-    from nas.export import Precision
+    from nas.exporting import Precision
 
 latency = typer.Typer(
     name="latency",
@@ -71,9 +72,9 @@ def suite(
         from blocks.yaml_files import parse
         from nas.cost import Budgets
         from nas.data import DataConfig, load_data
-        from nas.export import benchmarks_of, write_suite
-        from nas.search import find_candidates
-        from nas.search.candidates import ENUMERATE_UP_TO
+        from nas.exporting import benchmarks_of, write_suite
+        from nas.searching import find_candidates
+        from nas.searching.candidates import ENUMERATE_UP_TO
         from search_spaces import load_space
     fields = {"name": data, "data_dir": data_dir, "input_size": input_size}
     typed = {"input_size": "--input-size"}
@@ -139,11 +140,11 @@ def import_(
             f"--device {device}: allowed: up to 100 letters, digits, dots, - and _, no .json at the end"
         )
     with importing():
-        from nas.cost.latency import DEVICES, make_table, read_measurements
+        from nas.cost.latency import make_table, read_measurements
         from nas.runs import write_text
     found = [read_measurements(path) for path in measurement_files]
     table = make_table(device, found, network=network, allow_busy=allow_busy)
-    path = DEVICES / f"{device}.json"
+    path = devices_dir() / f"{device}.json"
     write_text(path, table.model_dump_json(indent=1) + "\n")
     if as_json:
         print_json(table.model_dump(mode="json", exclude={"blocks"}) | {"path": str(path)})
@@ -161,4 +162,4 @@ def import_(
 def default_folder(space: str, data: str, target: str, precision: Precision) -> Path:
     """runs/latency/SPACE-DATA-TARGET; other characters of the three names become dashes."""
     name = re.sub(r"[^\w.-]", "-", f"{space}-{data}-{target}")
-    return RUNS / "latency" / (f"{name}-int8" if precision == "int8" else name)
+    return runs_dir() / "latency" / (f"{name}-int8" if precision == "int8" else name)

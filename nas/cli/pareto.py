@@ -8,18 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from nas.api.importing import importing
 from nas.cli.choice import (
+    Limits,
     MaxActivations,
     MaxLatencyMs,
     MaxMflops,
     MaxParams,
     Pick,
-    choose,
     make_budgets,
 )
 from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, print_json, say
-from nas.cli.importing import importing
 from nas.runs.folder import RunFolder
 
 
@@ -30,18 +30,26 @@ def pareto(
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
+    limits: Limits = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the front of a run, finished or not, and pick a network from it.
 
     Example: nas pareto first --max-mflops 8
     """
-    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
+    budgets = make_budgets(
+        limits,
+        max_mflops=max_mflops,
+        max_params=max_params,
+        max_activations=max_activations,
+        max_latency_ms=max_latency_ms,
+    )
     folder = RunFolder.existing(run)
     with importing():
+        from nas.api.choosing import choose
         from nas.cli.front_table import print_front
         from nas.runs import write_text
-        from nas.search import read_front
+        from nas.searching import read_front
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, print_json, say
-from nas.cli.importing import importing
 from nas.runs.folder import RunFolder
 
 

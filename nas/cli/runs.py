@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blocks.errors import InvalidInput
+from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
 from nas.errors import WorkFailed
-from nas.runs.folder import RUNS, RunFolder
+from nas.folders import runs_dir
+from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from nas.report.listing import RunSummary
@@ -40,7 +41,7 @@ def runs(
         return
     if yes:
         raise InvalidInput("--yes: only with --delete NAME")
-    if not any(RUNS.glob("*/search.yaml")):
+    if not any(runs_dir().glob("*/search.yaml")):
         if as_json:
             print_json([])
         else:
@@ -129,7 +130,7 @@ def _study_elsewhere(run: RunFolder) -> str | None:
         if not isinstance(storage, str):
             return None
         with importing():
-            from nas.search.database import database_url, is_file, name_of
+            from nas.searching.database import database_url, is_file, name_of
         url = database_url(storage)
     except InvalidInput:
         return None  # a damaged file says nothing

@@ -1,23 +1,21 @@
-"""``nas search``: run a sweep, or go on with one."""
+"""``nas search``: run a sweep, or continue one."""
 
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nas.cli.choice import BUDGETS, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
+from nas.api.importing import importing
+from nas.api.options import Request
+from nas.cli.choice import BUDGETS, Limits, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
 from nas.cli.completion import complete_data, complete_devices, complete_runs, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
-from nas.cli.settings import resume_changes, search_config
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.runs.folder import RunFolder
-from nas.search.samplers import SAMPLERS
+from nas.searching.samplers import SAMPLERS
 from nas.training.recipe import RECIPES
 
 
@@ -49,7 +47,9 @@ def search(
     ] = None,
     objectives: Annotated[
         str | None,
-        _option(WHAT, "error and any of mflops, params, activations, latency_ms."),
+        _option(
+            WHAT, "error and any of mflops, params, activations, latency_ms, or some of your own."
+        ),
     ] = None,
     name: Annotated[str | None, _option(WHAT, "Name of the run; its folder is runs/NAME.")] = None,
     resume: Annotated[
@@ -59,6 +59,7 @@ def search(
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
+    limits: Limits = None,
     device: Annotated[
         str | None,
         _option(
@@ -87,7 +88,7 @@ def search(
         str | None,
         _option(
             STRATEGY,
-            f"Who proposes networks: {', '.join(SAMPLERS)}. Default forecast.",
+            f"Who proposes networks: {', '.join(SAMPLERS)}, or one of your own. Default forecast.",
             autocompletion=lambda incomplete: [
                 one for one in SAMPLERS if one.startswith(incomplete)
             ],
@@ -116,6 +117,13 @@ def search(
                 one for one in RECIPES if one.startswith(incomplete)
             ],
         ),
+    ] = None,
+    module: Annotated[
+        str | None, _option(TRAINING, "LightningModule of your own that a trial trains.")
+    ] = None,
+    evaluator: Annotated[
+        str | None,
+        _option(TRAINING, "Function of your own that evaluates a network in place of training it."),
     ] = None,
     batch_size: Annotated[int | None, _option(TRAINING, "Images per step.")] = None,
     lr: Annotated[float | None, _option(TRAINING, "Peak learning rate.")] = None,
@@ -147,50 +155,45 @@ def search(
         str | None,
         _option(WHERE, "With ray: store that all machines reach, s3://... or a folder."),
     ] = None,
+    logs_dir: Annotated[
+        Path | None, _option(WHERE, "Folder of TensorBoard's logs. Default lightning_logs.")
+    ] = None,
     storage: Annotated[str | None, _option(WHERE, "Database URL of the study.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a space for networks of low error and low cost.
+
+    Something of your own is named by package.module:NAME or FILE.py:NAME; see docs/howto.
 
     Example: nas search --space shufflenet_v2_sk --data fashion_mnist --trials 40 --epochs 3
     --workers 2 --seed 0 --max-mflops 10 --name first
     """
     given = {key: value for key, value in context.params.items() if value is not None}
     given.pop("as_json")
-    if resume is not None:
-        run = RunFolder.existing(resume)
-        changes = resume_changes(given)
-    else:
-        settings = search_config(given)
-        run = RunFolder.named(settings.name)
+    request = Request.of(given)
     with importing():
         import torch  # noqa: F401  # what follows imports it
         from rich.console import Console
 
+        from nas.api.searching import carry_out
         from nas.cli.front_table import print_front
-        from nas.front import pick_knee
-        from nas.report import write_report
-        from nas.search import resume_search, start_search
-        from nas.search.view import PlainView, make_view
+        from nas.searching.view import PlainView, make_view
     view = PlainView(Console(stderr=True)) if as_json else make_view(console)
-    if resume is not None:
-        begin = partial(resume_search, run, view, changes)
-    else:
-        begin = partial(start_search, settings, view)
     try:
-        front = begin()
+        run = carry_out(request, view)
     except KeyboardInterrupt:
-        if not run.config.is_file():
+        if not request.run.config.is_file():
             raise WorkFailed("interrupted before the run was begun") from None
-        raise WorkFailed(f"interrupted; go on with: nas search --resume {run.name}") from None
-    page = write_report(run)
+        name = request.run.name
+        raise WorkFailed(f"interrupted; continue with: nas search --resume {name}") from None
+    page, front = run.report(), run.front
     if as_json:
         print_json(json.loads(front.to_json()))
         return
     print_front(front)
-    say(f"front:  {run.pareto}")
+    say(f"front:  {run.folder.pareto}")
     say(f"report: {page}")
-    if front.points:
-        knee = pick_knee(front).trial
+    if front.knee is not None:
+        knee = front.knee.trial
         say(f"next:   nas train {run.name} --trial {knee}    (the knee, in full, with test error)")
         say(f"        nas export {run.name} --trial {knee} --targets onnx")

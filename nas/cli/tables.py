@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.table import Table
 
+from nas.api.importing import importing
 from nas.cli.console import AsJson, console, print_json, say
-from nas.cli.importing import importing
 from nas.errors import WorkFailed
 from nas.paper import TITLES, check_table
 

@@ -7,34 +7,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import nas
 from blocks.errors import InvalidInput
-from blocks.yaml_files import parse
+from nas.api.choosing import check_subject, chosen_trial, names_file
+from nas.api.importing import importing
+from nas.api.options import check_options
 from nas.cli.choice import (
+    Limits,
     MaxActivations,
     MaxLatencyMs,
     MaxMflops,
     MaxParams,
     Pick,
     Trial,
-    check_subject,
-    chosen_trial,
     make_budgets,
-    names_file,
 )
 from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, print_json, say
-from nas.cli.importing import importing
-from nas.data.config import DataConfig
 from nas.errors import WorkFailed
-from nas.runs.folder import RunFolder, TrialFolder
-from nas.training.recipe import RECIPES, Recipe
+from nas.runs.folder import RunFolder
+from nas.training.recipe import RECIPES
 
 if TYPE_CHECKING:
-    from blocks import ArchSpec
-    from nas.cost import Budgets
     from nas.training import EpochMetrics
-
-DATA_OPTIONS = {"name": "--data", "data_dir": "--data-dir"}
 
 
 def train(
@@ -52,6 +47,7 @@ def train(
     max_params: MaxParams = None,
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
+    limits: Limits = None,
     data: Annotated[
         str | None,
         typer.Option(help="Images; for a run, those of the search.", autocompletion=complete_data),
@@ -61,6 +57,10 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(help="LightningModule to train, package.module:NAME or FILE.py:NAME."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     devices: Annotated[
         int, typer.Option(help="GPUs, or processes on CPUs, that share every batch.")
@@ -82,95 +82,63 @@ def train(
 ) -> None:
     """Train a network on all training images, then read the test set once.
 
-    Stopped and started again with the same options, it goes on from its checkpoint.
+    Started again with the same options, it continues from its checkpoint.
 
     Example: nas train first --pick knee --epochs 30
     """
-    if devices < 1:
-        raise InvalidInput(f"--devices {devices}: allowed: 1 or more")
-    if start not in ("fresh", "plain"):
-        raise InvalidInput(f"--start {start}: allowed: fresh, plain")
-    changes = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
-    given = {key: value for key, value in changes.items() if value is not None}
-    typed = {key: f"--{key.replace('_', '-')}" for key in given}
-    chosen = parse(Recipe, RECIPES[recipe].model_dump() | given, "nas train", typed)
-    budgets = make_budgets(max_mflops, max_params, max_activations, max_latency_ms)
+    options: dict[str, Any] = {
+        "data": data,
+        "data_dir": data_dir,
+        "recipe": recipe,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "devices": devices,
+        "threads": threads,
+        "module": module,
+        "pretrained": pretrained,
+        "start": start,
+        "again": again,
+        "on_epoch": None if as_json else _say_epoch,
+    }
+    budgets = make_budgets(
+        limits,
+        max_mflops=max_mflops,
+        max_params=max_params,
+        max_activations=max_activations,
+        max_latency_ms=max_latency_ms,
+    )
     check_subject(what, trial, pick)
+    check_options(options)
     with importing():
         import torch  # noqa: F401  # what follows imports it
 
-        from nas.training import TestResult, TrainJob
-    spec, images, folder, label = _subject(what, trial, pick, budgets, data, data_dir, name)
-    if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint):
-            old.unlink(missing_ok=True)
-    job = TrainJob(
-        spec=spec,
-        data=images,
-        recipe=chosen,
-        seed=seed,
-        folder=folder.path,
-        log_name=label,
-        log_version="full",
-        full=True,
-        start="plain" if start == "plain" else "fresh",
-        pretrained=pretrained,
-        devices=devices,
-        threads=threads,
-    )
+        from nas.api.training import train_trial
     try:
-        from nas.training.fit import fit  # here, for it takes seconds that other commands need not
-
-        fit(job, None if as_json else _say_epoch)
-    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one into the other
-        raise WorkFailed("interrupted; the same command goes on from the last epoch") from None
-    result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
+        if names_file(what, trial, pick):
+            if data is None:
+                raise InvalidInput(
+                    "--data is missing: a network alone does not say what to train it on"
+                )
+            done = nas.train(what, name=name, **options)
+        else:
+            run = RunFolder.existing(what)
+            done = train_trial(run, chosen_trial(run, trial, pick, budgets), **options)
+    except KeyboardInterrupt:
+        raise WorkFailed("interrupted; the same command continues from the last epoch") from None
     if as_json:
-        print_json(result.model_dump() | {"checkpoint": str(folder.checkpoint), "key": spec.key})
+        print_json(done.model_dump(mode="json"))
         return
     say(
-        f"test error {100 * result.test_error:.2f} % ({result.test_images:,} images; trained on "
-        f"{result.train_images:,} images, {result.epochs} epochs, seed {result.seed})"
+        f"test error {100 * done.test_error:.2f} % ({done.test_images:,} images; trained on "
+        f"{done.train_images:,} images, {done.epochs} epochs, seed {done.seed})"
     )
-    say(f"checkpoint: {folder.checkpoint}")
-    say(f"next:       nas export {folder.checkpoint} --targets onnx")
-
-
-def _subject(
-    what: str,
-    trial: int | None,
-    pick: str | None,
-    budgets: Budgets,
-    data: str | None,
-    data_dir: str | None,
-    name: str | None,
-) -> tuple[ArchSpec, DataConfig, TrialFolder, str]:
-    """The network, its images, the folder to train in, and the name of the logs."""
-    from blocks import ArchSpec
-    from nas.search import read_config
-
-    if names_file(what, trial, pick):
-        path = Path(what)
-        spec = ArchSpec.from_yaml(path)
-        if data is None:
-            raise InvalidInput(
-                "--data is missing: a network alone does not say what to train it on"
-            )
-        run = RunFolder.named(name or path.stem)
-        images = parse(DataConfig, {"name": data, "data_dir": data_dir}, "nas train", DATA_OPTIONS)
-        return spec, images, run.full_training(spec.key), run.name
-    run = RunFolder.existing(what)
-    config = read_config(run)
-    number = chosen_trial(run, trial, pick, budgets)
-    spec = ArchSpec.from_yaml(run.trial(number).arch)
-    overrides: dict[str, Any] = {"name": data, "data_dir": data_dir}
-    fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
-    # A limit made the search's trainings short; the full training is full.
-    images = parse(DataConfig, fields | {"limit": None}, "nas train", DATA_OPTIONS)
-    return spec, images, run.full_training(f"{number:04d}"), f"{run.name}/trial_{number:04d}"
+    say(f"checkpoint: {done.checkpoint}")
+    say(f"next:       nas export {done.checkpoint} --targets onnx")
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:
-    from nas.search.view import duration
+    from nas.searching.view import duration
 
     say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}  ({duration(epoch.seconds)})")

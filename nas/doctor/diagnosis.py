@@ -12,8 +12,8 @@ from nas.doctor.machine import Machine, this_machine
 from nas.doctor.packages import Package, declared_packages
 from nas.doctor.runtimes import Runtime, try_runtime
 from nas.doctor.sweep import Estimate, Middle, estimate
-from nas.export import TARGETS
-from nas.search import SearchConfig
+from nas.exporting import TARGETS
+from nas.searching import SearchConfig
 
 Part: TypeAlias = tuple[Package, ...] | Machine | Runtime | Disk | Estimate
 NEEDED_RUNTIME = "onnx"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from nas.runs.folder import RUNS
+from nas.folders import runs_dir
 
 LEAST_FREE = 2**30
 """Least free space in bytes. A trial keeps a checkpoint of several megabytes."""
@@ -30,9 +30,9 @@ class Disk(BaseModel):
     free: int | None
 
 
-def disk_of(folder: Path = RUNS) -> Disk:
-    """Write a file into ``folder``, or into its first existing parent, and remove it."""
-    folder = folder.absolute()
+def disk_of(folder: Path | None = None) -> Disk:
+    """Write a file into ``folder`` (default: that of the runs), or its parent, and remove it again."""
+    folder = (folder or runs_dir()).absolute()
     place = next(path for path in (folder, *folder.parents) if path.exists())
     problem, free = None, None
     try:

@@ -26,8 +26,8 @@ def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
 
     from blocks import ArchSpec, build
     from blocks.deploy import fuse
-    from nas.export import TARGETS
-    from nas.export.evaluate import Outcome, load
+    from nas.exporting import TARGETS
+    from nas.exporting.evaluate import Outcome, load
 
     name = asked["target"]
     target = TARGETS[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from nas.doctor.probing import ProbeFailed, probe
-from nas.export.shipped.runtime import MODULES
+from nas.exporting.shipped.runtime import MODULES
 
 TIMEOUT = 180.0
 """Time limit in seconds; importing a converter takes several, and many on a busy machine."""

@@ -10,8 +10,8 @@ from blocks import ArchSpec
 from nas.cost import count
 from nas.doctor.course import Course, Pace, Paces
 from nas.doctor.probing import ProbeFailed, probe
-from nas.search import SearchConfig
-from nas.search.run import bound_space
+from nas.searching import SearchConfig
+from nas.searching.run import bound_space
 
 TRIALS = 10
 SAMPLED = 64

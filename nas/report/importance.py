@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.runs import ERROR
-from nas.search import SearchConfig
+from nas.searching import SearchConfig
 
 ENOUGH = 8
 """Least number of trials with an error; with fewer trials the shares are noise."""

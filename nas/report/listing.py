@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Literal
 
 from blocks.errors import InvalidInput
+from nas.folders import runs_dir
 from nas.front import make_front
 from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
-from nas.runs.folder import RUNS
 from nas.runs.removal import is_running
-from nas.search import SearchConfig, read_run
+from nas.searching import SearchConfig, read_run
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class RunSummary:
 
 def list_runs() -> tuple[RunSummary, ...]:
     """All runs in runs/, the one that was changed last at the end; writes nothing."""
-    names = {path.parent.name for path in RUNS.glob("*/search.yaml")}
+    names = {path.parent.name for path in runs_dir().glob("*/search.yaml")}
     found = [summarise(name) for name in sorted(names) if not name.startswith(".")]
     return tuple(sorted(found, key=lambda one: one.changed))
 
 
 def summarise(name: str) -> RunSummary:
     """The figures of the run ``name``, damaged or not."""
-    changed = _changed(RunFolder(RUNS / name))
+    changed = _changed(RunFolder(runs_dir() / name))
     try:
         run = RunFolder.existing(name)
         config, records = read_run(run)

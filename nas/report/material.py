@@ -11,8 +11,8 @@ from types import MappingProxyType
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
 from nas.runs import RunFolder, TrialRecord, TrialState
-from nas.search import SearchConfig, read_config
-from nas.search.study import open_study
+from nas.searching import SearchConfig, read_config
+from nas.searching.study import open_study
 from nas.study import read_records
 from nas.training import read_metrics
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blocks import ArchSpec
-from nas.search import SearchConfig
+from nas.searching import SearchConfig
 from search_spaces.fields import Value, field_at
 
 ABSENT = "\N{EN DASH}"

@@ -8,7 +8,7 @@ from nas.cost import LatencyTable
 from nas.report.material import Material
 from nas.report.quantities import digits
 from nas.runs import TrialState
-from nas.search import SearchConfig
+from nas.searching import SearchConfig
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import InvalidInput
+from nas.folders import runs_dir
 
-RUNS = Path("runs")
-LOGS = Path("lightning_logs")
-"""TensorBoard's logs of all trainings: lightning_logs/RUN/..."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -78,31 +76,41 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def named(cls, name: str) -> RunFolder:
+    def named(cls, name: str, root: Path | None = None) -> RunFolder:
         """The folder of the run ``name``, which need not exist.
 
+        Args:
+            name: Of the run.
+            root: Folder of the runs. Default: ``runs_dir()``.
+
         Raises:
-            InvalidInput: The name could not be a folder name, or lies outside ``runs/``.
+            InvalidInput: The name could not be a folder name, or lies outside ``root``.
         """
-        run = cls(RUNS / checked_name(name))
-        # runs/ itself may be a link, to a larger disk say.
-        if run.path.is_symlink() and run.path.resolve().parent != RUNS.resolve():
+        root = runs_dir() if root is None else root
+        run = cls(root / checked_name(name, root))
+        # The folder of the runs may be a link itself, to a larger disk say.
+        if run.path.is_symlink() and run.path.resolve().parent != root.resolve():
             raise InvalidInput(
-                f"{run.path}: a link that leads out of {RUNS}/; allowed: a folder there, or {RUNS}/ as "
+                f"{run.path}: a link that leads out of {root}/; allowed: a folder there, or {root}/ as "
                 "a link itself"
             )
         return run
 
     @classmethod
-    def existing(cls, name: str) -> RunFolder:
+    def existing(cls, name: str, root: Path | None = None) -> RunFolder:
         """The folder of a run that a search has made.
+
+        Args:
+            name: Of the run.
+            root: Folder of the runs. Default: ``runs_dir()``.
 
         Raises:
             InvalidInput: There is none of this name.
         """
-        run = cls.named(name)
+        run = cls.named(name, root)
         if not run.config.is_file():
-            found = sorted(p.parent.name for p in RUNS.glob("*/search.yaml") if p.is_file())
+            there = run.path.parent.glob("*/search.yaml")
+            found = sorted(p.parent.name for p in there if p.is_file())
             hint = f"runs there are: {', '.join(found)}" if found else "there are no runs yet"
             raise InvalidInput(f"{run.path}: no such run; {hint}")
         inside = run.path.resolve()
@@ -172,13 +180,17 @@ class RunFolder:
         return self.path / "attention" / label
 
 
-def checked_name(name: str) -> str:
-    """The name of a run without the folder ``runs/`` before it.
+def checked_name(name: str, root: Path | None = None) -> str:
+    """The name of a run without the folder of the runs before it.
+
+    Args:
+        name: As it was given.
+        root: That folder. Default: ``runs_dir()``.
 
     Raises:
         InvalidInput: It could not be a folder name, or would lead elsewhere.
     """
-    name = name.rstrip("/").removeprefix(f"{RUNS}/")
+    name = name.rstrip("/").removeprefix(f"{root or runs_dir()}/")
     if not NAME.fullmatch(name):
         raise InvalidInput(
             f"run name {name[:60]!r}: allowed are letters, digits, '.', '_' and '-', at most 100, "

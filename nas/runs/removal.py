@@ -11,7 +11,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
-from nas.runs.folder import LOGS, RunFolder
+from nas.folders import logs_dir
+from nas.runs.folder import RunFolder
 
 OWN_LOGS = re.compile(r"trial_\d{4,}|parent_[0-9a-f]{16}|full")
 """Folders of logs that trainings of a run have made."""
@@ -78,7 +79,7 @@ def _held(run: RunFolder) -> Iterator[None]:
 
 def _remove_logs(run: RunFolder) -> list[Path]:
     """Delete the logs of the run's trainings; what else lies beside them stays."""
-    folder = LOGS / run.name
+    folder = logs_dir() / run.name
     if not folder.is_dir() or folder.is_symlink():
         return []
     own = [path for path in sorted(folder.iterdir()) if OWN_LOGS.fullmatch(path.name)]

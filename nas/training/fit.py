@@ -16,9 +16,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
+from nas.folders import logs_dir
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
-from nas.runs.folder import LOGS
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
@@ -216,7 +216,9 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
-        logger=TensorBoardLogger(LOGS, name=job.log_name, version=job.log_version),
+        logger=TensorBoardLogger(
+            job.logs or logs_dir(), name=job.log_name, version=job.log_version
+        ),
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -63,6 +63,7 @@ class TrainJob(BaseModel):
         folder: The folder of checkpoint, metrics and errors.
         log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
         log_version: See ``log_name``.
+        logs: Folder of the logs in place of lightning_logs/; None: ``logs_dir()``.
         full: Train on all training images, including the held-out ones, and test at the end.
         start: Initial weights of the units; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
@@ -86,6 +87,7 @@ class TrainJob(BaseModel):
     folder: Path
     log_name: str
     log_version: str
+    logs: Path | None = None
     full: bool = False
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None

@@ -13,7 +13,7 @@ import typer
 
 from nas.cli.main import app
 from nas.data import DATASETS
-from nas.export import TARGETS
+from nas.exporting import TARGETS
 from search_spaces import SPACES
 from tests.docs.docs_blocks import ROOT, Block, blocks_of
 
@@ -46,7 +46,7 @@ SCALED = {
     "--devices": "1",  # more of them: tests/nas/training/test_training_devices.py
     "--max-latency-ms": "1000",  # this machine is busy with tests
     "--trial": "0",
-    "--targets": "onnx",  # the others: tests/nas/export/test_export_targets.py
+    "--targets": "onnx",  # the others: tests/nas/exporting/test_export_targets.py
     "--target": "ncnn",  # its benchmarks are exported in a third of the time
     "--seconds": "0.02",
 }
@@ -65,9 +65,10 @@ ADDED = {
 LISTED = {
     "make ": "installs into .venv; its commands are parsed in test_docs_commands.py",
     "pip install": "needs a registry; the extras it names are looked up",
-    "ray start": "needs machines: tests/nas/search/test_search_ray.py",
+    "ray start": "needs machines: tests/nas/searching/test_search_ray.py",
     "tensorboard ": "a server of another program; tests/nas/cli/test_cli_walk.py looks at the logs",
     "nas dashboard": "a server: tests/nas/cli/test_cli_dashboard.py",
+    "nas --install-completion": "writes to the start-up file of a shell",
     "python benchmarks/": "hours; file and options are looked up",
     "python docs/results/": "draws the figures of a page; file and options are looked up",
     "python -m pytest": "half an hour; the file is looked up",

@@ -13,7 +13,7 @@ from blocks import ArchSpec, UnitSpec
 from nas.cost import COSTS, costs_on, count, own_objectives
 from nas.data import DataConfig, load_data
 from nas.plugins import Expected, resolve
-from nas.search.samplers import make_sampler
+from nas.searching.samplers import make_sampler
 from nas.training import RECIPES, TrainJob
 from nas.training.fit import fit
 from tests.docs.docs_blocks import blocks_of

@@ -22,7 +22,7 @@ from blocks import ArchSpec
 from nas.cost import COSTS, costs_on, own_objectives
 from nas.data import DataConfig, load_data
 from nas.plugins import Expected, reference_to, resolve
-from nas.search.samplers import make_sampler
+from nas.searching.samplers import make_sampler
 from nas.training.own_module import module_class
 
 data = load_data(DataConfig(name="sknas_outside:stripes", input_size=16, workers=0))
@@ -73,7 +73,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.skip(reason="waits for the options --max, --module and --evaluator of nas search")
 def test_a_search_with_all_five_is_killed_and_resumed(
     installed: dict[str, str], folder: Path
 ) -> None:

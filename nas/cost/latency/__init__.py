@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from nas.cost.latency.calibrate import make_table as make_table
     from nas.cost.latency.measurements import Measurements as Measurements
     from nas.cost.latency.measurements import read_measurements as read_measurements
-    from nas.cost.latency.table import DEVICES as DEVICES
     from nas.cost.latency.table import Fit as Fit
     from nas.cost.latency.table import LatencyTable as LatencyTable
     from nas.cost.latency.table import load_table as load_table
@@ -24,6 +23,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.cost.latency.blocks": ["Block", "blocks_of", "plain_of"],
         "nas.cost.latency.calibrate": ["make_table"],
         "nas.cost.latency.measurements": ["Measurements", "read_measurements"],
-        "nas.cost.latency.table": ["DEVICES", "Fit", "LatencyTable", "load_table"],
+        "nas.cost.latency.table": ["Fit", "LatencyTable", "load_table"],
     },
 )

@@ -16,7 +16,7 @@ Milliseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Device(BaseModel):
-    """The description of a device; see ``nas/export/shipped/device.py``."""
+    """The description of a device; see ``nas/exporting/shipped/device.py``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -16,8 +16,7 @@ from blocks.unit_spec import UnitSpec
 from blocks.yaml_files import parse
 from nas.cost.latency.blocks import Block, blocks_of, plain_of
 from nas.cost.latency.measurements import Device, Milliseconds
-
-DEVICES = Path("devices")
+from nas.folders import devices_dir
 
 
 class Fit(BaseModel):
@@ -124,11 +123,11 @@ def load_table(name: str) -> LatencyTable:
     Raises:
         InvalidInput: The file is missing or damaged.
     """
-    path = Path(name) if name.endswith(".json") else DEVICES / f"{name}.json"
+    path = Path(name) if name.endswith(".json") else devices_dir() / f"{name}.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        there = ", ".join(sorted(one.stem for one in DEVICES.glob("*.json"))) or "none yet"
+        there = ", ".join(sorted(one.stem for one in devices_dir().glob("*.json"))) or "none yet"
         raise InvalidInput(
             f"device {name}: no file {path}; allowed: {there} (nas latency import makes one)"
         ) from None

@@ -8,7 +8,7 @@ import pytest
 
 from nas.cli.main import main
 from nas.runs import RunFolder
-from nas.search import read_front
+from nas.searching import read_front
 
 CUTS = (0.0, 0.3, 0.6, 0.95, 1.0)  # shares of the file that are left; 1: all but a byte
 FILES = [

@@ -23,7 +23,7 @@ def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
             raise PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(importlib.import_module("nas.export.targets.target"), "version", ask)
+    monkeypatch.setattr(importlib.import_module("nas.exporting.targets.target"), "version", ask)
 
 
 def test_a_missing_runtime_is_said_and_the_others_go_on(

@@ -15,7 +15,7 @@ from nas.cli.latency import default_folder
 from nas.cli.main import main
 from nas.cost import load_table
 from nas.runs import RunFolder, TrialState
-from nas.search import read_run
+from nas.searching import read_run
 from search_spaces import load_space
 
 pytestmark = [pytest.mark.slow]

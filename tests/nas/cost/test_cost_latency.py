@@ -21,7 +21,7 @@ from nas.cost.latency import (
     make_table,
     read_measurements,
 )
-from nas.export import Benchmark, benchmarks_of
+from nas.exporting import Benchmark, benchmarks_of
 
 DEVICE = {
     "cpu": "a cpu", "architecture": "x", "cores": 1, "system": "x", "python": "3", "runtimes": {},

@@ -15,7 +15,7 @@ from PIL import Image
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
 from nas.data.image_files import MODES
-from nas.export import shipped
+from nas.exporting import shipped
 
 CPU = torch.device("cpu")
 SIZE = 16

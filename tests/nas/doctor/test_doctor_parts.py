@@ -17,7 +17,7 @@ from nas.doctor.machine import cgroup_limits, this_machine
 from nas.doctor.packages import declared_packages
 from nas.doctor.probing import ProbeFailed, probe
 from nas.doctor.runtimes import try_runtime
-from nas.export import TARGETS
+from nas.exporting import TARGETS
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,8 @@ from blocks import ArchSpec
 from blocks.yaml_files import dump_yaml
 from nas.cost import COSTS
 from nas.runs import RunFolder, write_text
-from nas.search import SearchConfig
-from nas.search.study import open_study
+from nas.searching import SearchConfig
+from nas.searching.study import open_study
 from nas.study.optuna_adapter import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL
 from nas.training.job import EpochMetrics
 from nas.training.metrics import write_metrics

@@ -10,7 +10,7 @@ from nas.front import Front, hypervolume, make_front, pick_knee
 from nas.report import read_material, render_report
 from nas.report.figures.base import hover_text
 from nas.runs import TrialState
-from nas.search import read_run
+from nas.searching import read_run
 from tests.nas.report.page_reader import Page, trace
 from tests.nas.report.report_runs import FakeSearch
 

@@ -9,7 +9,7 @@ from blocks.errors import InvalidInput
 from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
 from nas.runs import RunFolder, TrialState
-from nas.search import read_run
+from nas.searching import read_run
 from tests.nas.report.page_reader import Page
 from tests.nas.report.report_runs import FakeSearch
 

@@ -15,7 +15,7 @@ import yaml
 
 from nas.cli.main import main
 from nas.runs import RunFolder, TrialState
-from nas.search import read_run
+from nas.searching import read_run
 
 KEPT = Path(__file__).parent / "made_by_0.1.0"
 

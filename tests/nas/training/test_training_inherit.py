@@ -19,7 +19,7 @@ from filelock import FileLock
 from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.search.executors import LocalExecutor
+from nas.searching.executors import LocalExecutor
 from nas.training import Recipe, TrainJob, load_checkpoint, read_info, read_metrics
 from nas.training.fit import fit
 

@@ -18,8 +18,8 @@ import pytest
 from blocks import ArchSpec, UnitSpec
 from nas.data import DataConfig
 from nas.runs import TrialFolder, write_text
-from nas.search.executors import LocalExecutor
-from nas.search.executors.base import hand_over
+from nas.searching.executors import LocalExecutor
+from nas.searching.executors.base import hand_over
 from nas.training import RECIPES, TrainJob, read_metrics
 
 pytestmark = pytest.mark.integration
@@ -156,8 +156,8 @@ def test_stop_leaves_no_process(executor: LocalExecutor) -> None:
 
 PARENT = """
 import sys, time
-from nas.search.executors import LocalExecutor
-from nas.search.executors.base import hand_over
+from nas.searching.executors import LocalExecutor
+from nas.searching.executors.base import hand_over
 from nas.training import TrainJob
 executor = LocalExecutor(workers=1, threads=1)
 executor.start(0, TrainJob.model_validate_json(open(sys.argv[1]).read()))

@@ -1,0 +1,119 @@
+"""Which network of a run is meant: a trial, the knee, or the best within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from blocks.errors import InvalidInput
+from nas.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from nas.cost import Budgets
+    from nas.front import Front, FrontPoint
+
+MODELS = (".yaml", ".yml", ".pt", ".ckpt")
+"""Endings of files that name a network."""
+
+
+def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
+    """The point of the ``front`` of ``run`` that is asked for: within budgets, or the knee.
+
+    Raises:
+        InvalidInput: Both are asked for, or neither is known.
+    """
+    from nas.front import pick_knee, pick_within
+    from nas.searching import read_config
+
+    if pick not in (None, "knee"):
+        raise InvalidInput(f"--pick {pick}: allowed: knee")
+    if budgets.is_empty:
+        return pick_knee(front)
+    if pick is not None:
+        raise InvalidInput("--pick and a budget both choose; allowed: one of them")
+    config = read_config(run)
+    if budgets.max_latency_ms is not None and config.device is None:
+        raise InvalidInput(f"--max-latency-ms: {run.name} was searched without --device")
+    return pick_within(front, budgets, config.costs)
+
+
+def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: Budgets) -> int:
+    """The number of the trial that is asked for; it has a checkpoint.
+
+    Raises:
+        InvalidInput: There is no such trained trial, or both were given.
+    """
+    from nas.searching import read_front
+
+    if trial is None:
+        return choose(run, read_front(run), pick, budgets).trial
+    if pick is not None or not budgets.is_empty:
+        raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
+    if trial < 0 or not run.trial(trial).checkpoint.is_file():
+        have = sorted(int(p.parent.name) for p in run.path.glob("trials/*/checkpoint.pt"))
+        listed = ", ".join(map(str, have[:20])) + (", ..." if len(have) > 20 else "")
+        raise InvalidInput(f"{run.path}: no trained trial {trial}; there are: {listed or 'none'}")
+    return trial
+
+
+def best_checkpoint(run: RunFolder, trial: int) -> Path:
+    """The checkpoint of the full training of a trial if there is one, else the search's own."""
+    full = run.full_training(f"{trial:04d}")
+    return (full if full.result.is_file() else run.trial(trial)).checkpoint
+
+
+def front_checkpoints(run: RunFolder) -> Iterator[Path]:
+    """The checkpoint of every point of a run's front.
+
+    Raises:
+        InvalidInput: The front is empty.
+    """
+    from nas.searching import read_front
+
+    points = read_front(run).points
+    if not points:
+        raise InvalidInput(f"{run.path}: no trained trial, so no front")
+    for point in points:
+        yield best_checkpoint(run, point.trial)
+
+
+def made_from(checkpoint: Path, kind: Literal["export", "attention"]) -> Path:
+    """runs/RUN/KIND/NNNN for a checkpoint in runs/RUN/(trials|train)/NNNN; else beside the file."""
+    folder = checkpoint.parent
+    if folder.parent.name in ("trials", "train"):
+        run = RunFolder(folder.parent.parent)
+        return run.export(folder.name) if kind == "export" else run.attention(folder.name)
+    return folder / f"{checkpoint.stem}-{kind}"
+
+
+def names_file(text: str, trial: int | None, pick: str | None) -> bool:
+    """Whether a text that may be a run or a file names a file.
+
+    Raises:
+        InvalidInput: It does, and a trial of a run was asked for as well.
+    """
+    is_file = Path(text).suffix in MODELS or Path(text).is_file()
+    if is_file and (trial is not None or pick is not None):
+        raise InvalidInput(f"--trial and --pick choose from a run; {text} is a file")
+    return is_file
+
+
+def check_subject(what: str, trial: int | None, pick: str | None) -> None:
+    """Raise InvalidInput when ``what`` is neither a file nor a run; imports little."""
+    if not names_file(what, trial, pick):
+        RunFolder.existing(what)
+
+
+def chosen_checkpoint(what: str, trial: int | None, pick: str | None, budgets: Budgets) -> Path:
+    """The checkpoint that is asked for: a file, or a trained network of a run.
+
+    Of a run, the full training of the trial is taken when there is one, else the search's own.
+
+    Raises:
+        InvalidInput: There is no such run or trained trial.
+    """
+    if names_file(what, trial, pick):
+        return Path(what)
+    run = RunFolder.existing(what)
+    return best_checkpoint(run, chosen_trial(run, trial, pick, budgets))

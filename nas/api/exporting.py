@@ -1,0 +1,71 @@
+"""``nas.export``: the files of a trained network that run on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.api.choosing import made_from
+from nas.plugins import end_load
+
+if TYPE_CHECKING:
+    from nas.exporting import Manifest
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder with the files of one network, the programs that run them, and their figures.
+
+    Attributes:
+        path: Of the folder.
+        manifest: What manifest.json says: costs, accuracy, and size, parity and latency of each file.
+    """
+
+    path: Path
+    manifest: Manifest
+
+
+def export(
+    checkpoint: str | Path,
+    *,
+    targets: str | Sequence[str] = ("onnx",),
+    int8: bool = False,
+    images: int | None = None,
+    out: str | Path | None = None,
+) -> Bundle:
+    """Export a trained network. Every file is run and compared with PyTorch before it is kept.
+
+    Args:
+        checkpoint: Of a trial or of a full training.
+        targets: Any of ``onnx``, ``executorch``, ``litert`` and ``ncnn``.
+        int8: Also write the network in 8-bit integers.
+        images: Held-out images to measure on. Default: all.
+        out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
+            beside the checkpoint.
+
+    Raises:
+        InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
+        WorkFailed: The outputs of a runtime differ from PyTorch's.
+
+    Example:
+        >>> import nas
+        >>> nas.export("runs/none/trials/0000/checkpoint.pt")
+        Traceback (most recent call last):
+        ...
+        blocks.errors.InvalidInput: runs/none/trials/0000/checkpoint.pt: no such file
+    """
+    end_load()
+    from nas.exporting import export_bundle
+
+    source = Path(checkpoint)
+    folder = made_from(source, "export") if out is None else Path(out)
+    names = split_names(targets)
+    return Bundle(folder, export_bundle(source, folder, names, int8=int8, images=images))
+
+
+def split_names(names: str | Sequence[str]) -> list[str]:
+    """Each name once; a text holds them with commas between."""
+    listed = names.split(",") if isinstance(names, str) else names
+    return list(dict.fromkeys(name.strip() for name in listed))

@@ -1,0 +1,286 @@
+"""From the options of ``nas search`` and a file of settings to a SearchConfig."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blocks.errors import InvalidInput
+from blocks.registry import Registry
+from nas.api.importing import importing
+from nas.api.references import named
+from nas.data.registry import DATASETS
+from nas.plugins import is_reference
+from nas.runs.folder import RunFolder
+from nas.searching.samplers import SAMPLERS
+from nas.training.recipe import RECIPES, Recipe
+from search_spaces.shipped import SPACES
+
+if TYPE_CHECKING:
+    from nas.searching import SearchConfig
+
+# Option -> where its value goes in a SearchConfig.
+PLACES: dict[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "space": ("space",),
+    "trials": ("trials",),
+    "objectives": ("objectives",),
+    "sampler": ("sampler",),
+    "seed": ("seed",),
+    "workers": ("workers",),
+    "threads": ("threads",),
+    "executor": ("executor",),
+    "ray_address": ("ray_address",),
+    "gpus": ("gpus",),
+    "checkpoints": ("checkpoints",),
+    "storage": ("storage",),
+    "data": ("data", "name"),
+    "data_dir": ("data", "data_dir"),
+    "input_size": ("data", "input_size"),
+    "limit": ("data", "limit"),
+    "val_limit": ("data", "val_limit"),
+    "epoch_images": ("data", "epoch_images"),
+    "scale_jitter": ("data", "scale_jitter"),
+    "recipe": ("recipe", "name"),
+    "epochs": ("recipe", "epochs"),
+    "batch_size": ("recipe", "batch_size"),
+    "lr": ("recipe", "lr"),
+    "max_mflops": ("budgets", "max_mflops"),
+    "max_params": ("budgets", "max_params"),
+    "max_activations": ("budgets", "max_activations"),
+    "max_latency_ms": ("budgets", "max_latency_ms"),
+    "device": ("device",),
+    "early_stopping": ("early_stopping",),
+    "total_epochs": ("total_epochs",),
+    "patience": ("patience",),
+    "inherit": ("inherit",),
+    "module": ("module",),
+    "evaluator": ("evaluator",),
+    "logs_dir": ("logs_dir",),
+}
+CHANGEABLE = (
+    "trials", "workers", "threads", "total_epochs", "patience", "executor", "ray_address", "gpus",
+    "checkpoints",
+)  # fmt: skip
+DEFAULT_TRIALS = 40
+REFERENCES = ("data", "sampler", "module", "evaluator")
+"""Options that may be an object of the user's."""
+PLUGGED = (*REFERENCES, "objectives")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search that is asked for, checked as far as files tell.
+
+    Attributes:
+        run: Its folder.
+        config: Of a new search; None: one is continued.
+        changes: Of a search that is continued: new values of fields of its configuration.
+    """
+
+    run: RunFolder
+    config: SearchConfig | None
+    changes: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Request:
+        """What arguments of ``nas.search`` or options of ``nas search`` ask for, by parameter name.
+
+        Args:
+            given: Those that are None are left out.
+
+        Raises:
+            InvalidInput: One is missing, unknown or out of range.
+        """
+        options = dict(given)
+        root = options.pop("runs_dir", None)
+        root = None if root is None else Path(root)
+        resumed = options.pop("resume", None)
+        if resumed is not None:
+            run = getattr(resumed, "folder", None) or RunFolder.existing(str(resumed), root)
+            return cls(run, None, resume_changes(options, run))
+        config = search_config(options)
+        return cls(RunFolder.named(config.name, root), config, {})
+
+
+def search_config(given: Mapping[str, Any]) -> SearchConfig:
+    """The configuration that options (by parameter name) and their ``config`` file make.
+
+    Options win over the file.
+
+    Raises:
+        InvalidInput: A field is missing, unknown or out of range; named as the user wrote it.
+    """
+    path = given.get("config")
+    fields = _read_settings(Path(path)) if path is not None else {}
+    for option, value in given.items():
+        if option in PLACES:
+            _set(fields, PLACES[option], _stored(option, value, given))
+    for field, names in (("space", SPACES), ("data", DATASETS)):
+        if not fields.get(field):
+            raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
+    for option, known in (("sampler", SAMPLERS), ("recipe", RECIPES)):
+        _check_name(option, given.get(option), known)
+    with importing():
+        from blocks.yaml_files import parse
+        from nas.searching.config import SearchConfig, check_cluster_options
+    _set_own_objectives(fields, given.get("limits"))
+    fields.setdefault("trials", DEFAULT_TRIALS)
+    fields.setdefault("name", _default_name(fields))
+    typed = {
+        ".".join(PLACES[option]): f"--{option.replace('_', '-')}"
+        for option in given
+        if option in PLACES
+    }
+    config = parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
+    check_cluster_options(config, given)
+    return config
+
+
+def _check_name(option: str, name: Any, known: Registry[Any]) -> None:
+    """Raise InvalidInput for a name that is not there, before large imports."""
+    if isinstance(name, str) and not (option in REFERENCES and is_reference(name)):
+        try:
+            known.check(name)
+        except InvalidInput as error:
+            raise InvalidInput(f"--{option}: {error}") from None
+
+
+def _stored(option: str, value: Any, given: Mapping[str, Any]) -> Any:
+    """What the configuration keeps of an argument: names in place of objects."""
+    if option == "objectives":
+        listed = value.split(",") if isinstance(value, str) else value
+        return [named(one.strip() if isinstance(one, str) else one, option) for one in listed]
+    if option == "device" and "devices_dir" in given and not str(value).endswith(".json"):
+        return str(Path(given["devices_dir"]) / f"{value}.json")
+    if option == "space" and not isinstance(value, str | Path):
+        return value.definition
+    if option in REFERENCES:
+        return named(value, option)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
+    """Replace references to objectives by their names; the run keeps both."""
+    from nas.cost import COSTS, LATENCY, limits_of, own_objectives
+    from nas.runs import ERROR
+
+    taken = (ERROR, *COSTS, LATENCY)
+    own = [*fields.get("own_objectives", ())]
+    if "objectives" in fields:
+        fields["objectives"], found = own_objectives(fields["objectives"], taken)
+        own += found
+    if limits:
+        texts = [f"{k}={v}" for k, v in limits.items()] if isinstance(limits, Mapping) else limits
+        bounded, found = limits_of(texts)
+        own += [one for one in found if one not in own]
+        fields["budgets"] = {**(fields.get("budgets") or {}), **bounded}
+    if own:
+        fields["own_objectives"] = own
+
+
+def check_options(given: Mapping[str, Any]) -> Recipe:
+    """The recipe that options of a full training make; the others are checked as well.
+
+    Args:
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices`` and ``start`` by name.
+
+    Raises:
+        InvalidInput: One is out of range.
+    """
+    if given["devices"] < 1:
+        raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
+    if given["start"] not in ("fresh", "plain"):
+        raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
+    names = ("epochs", "batch_size", "lr")
+    changes = {name: given[name] for name in names if given[name] is not None}
+    typed = {name: f"--{name.replace('_', '-')}" for name in changes}
+    from blocks.yaml_files import parse
+
+    fields = RECIPES[given["recipe"]].model_dump() | changes
+    return parse(Recipe, fields, "nas train", typed)
+
+
+def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
+    """The options that may differ when a search is continued.
+
+    A plug-in of the search that lies elsewhere by now may be given again.
+
+    Raises:
+        InvalidInput: One that decides what the search is was given again, or a figure is below 1.
+    """
+    changes: dict[str, Any] = {}
+    for option, value in given.items():
+        if option in PLUGGED and (moved := _moved(option, _stored(option, value, given), run)):
+            changes |= moved
+            continue
+        if option not in CHANGEABLE:
+            allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
+            raise InvalidInput(
+                f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: {allowed}"
+            )
+        if isinstance(value, int) and value < 1:
+            name = option.replace("_", "-")
+            raise InvalidInput(f"--{name} {value}: allowed: 1 or more")
+        changes[option] = value
+    if changes.get("executor") == "local":
+        changes.setdefault("checkpoints", None)
+    return changes
+
+
+def _moved(option: str, value: Any, run: RunFolder) -> dict[str, Any]:
+    """Changes that give plug-ins of a run their new places; empty when ``value`` names none of them."""
+    from blocks.yaml_files import read_yaml
+    from nas.plugins import Reference
+
+    fields = read_yaml(run.config)
+
+    def same(new: str, old: Any) -> bool:
+        if not (is_reference(new) and isinstance(old, str) and is_reference(old)):
+            return False
+        if new.startswith("imagefolder:"):
+            return False
+        return Reference.parse(new, option).name == Reference.parse(old, option).name
+
+    if option == "objectives":
+        own = [dict(one) for one in fields.get("own_objectives", ())]
+        new = [one for one in value if is_reference(one)]
+        for one in own:
+            one["reference"] = next((n for n in new if same(n, one["reference"])), one["reference"])
+        return {"own_objectives": own} if own != fields.get("own_objectives", []) else {}
+    if option == "data":
+        data = fields.get("data")
+        return {"data": {**data, "name": value}} if data and same(value, data["name"]) else {}
+    return {option: value} if same(value, fields.get(option)) else {}
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    from blocks.yaml_files import read_yaml
+
+    fields = read_yaml(path)
+    if not isinstance(fields, dict):
+        raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
+    return fields
+
+
+def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    if len(place) == 1:
+        fields[place[0]] = value
+        return
+    outer, inner = place
+    current = fields.get(outer)
+    # A plain name in the file stands for a table with that name in it.
+    table = {"name": current} if isinstance(current, str) else dict(current or {})
+    table[inner] = value
+    fields[outer] = table
+
+
+def _default_name(fields: dict[str, Any]) -> str:
+    space, data = fields["space"], fields["data"]
+    names = (
+        Path(space).stem if isinstance(space, str) else str(space.get("name")),
+        data if isinstance(data, str) else str(data.get("name")),
+    )
+    return "-".join(name.replace(":", "-").replace("/", "-") for name in names)

@@ -1,0 +1,25 @@
+"""What an argument that may be a name or an object of the user's is stored as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nas.plugins import reference_to
+
+
+def named(value: Any, kind: str) -> str | None:
+    """The name of ``value``: itself, or ``module:NAME`` of an object that every process can import.
+
+    Args:
+        value: A name, a path, an object, or None.
+        kind: What it is, for messages: data, objective, module, evaluator or sampler.
+
+    Raises:
+        InvalidInput: No other process could find the object.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Path):
+        return f"imagefolder:{value}" if kind == "data" else str(value)
+    return reference_to(value, kind)

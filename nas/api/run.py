@@ -1,0 +1,205 @@
+"""``nas.Run``: what is known of a search, finished or not, and what can be done with its networks."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.api.choosing import best_checkpoint, choose, chosen_trial
+from nas.front import Front, FrontPoint
+from nas.runs import RunFolder, TrialRecord
+from nas.searching import SearchConfig, read_config, read_front, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import optuna
+    import pandas
+    from torch import nn
+
+    from nas.api.exporting import Bundle
+    from nas.api.training import FullTraining
+
+
+def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
+    """Open the run of a search, finished or not. Nothing is written.
+
+    Args:
+        name: Of the run.
+        runs_dir: Folder of the runs. Default: ``SKNAS_RUNS_DIR``, else ``runs``.
+
+    Raises:
+        InvalidInput: There is no such run.
+
+    Example:
+        >>> import nas
+        >>> nas.open_run("none")
+        Traceback (most recent call last):
+        ...
+        blocks.errors.InvalidInput: runs/none: no such run; ...
+    """
+    return Run(RunFolder.existing(name, None if runs_dir is None else Path(runs_dir)))
+
+
+class Run:
+    """A run. Its properties read the files anew each time, so they follow a search that is running.
+
+    ``nas.search`` and ``nas.open_run`` give one. Methods that take a trial accept its number, or a point
+    of the front as ``pick`` gives it.
+
+    Args:
+        folder: Of the run.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+        return self.folder.name
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.folder.path
+
+    @property
+    def config(self) -> SearchConfig:
+        """What was searched, and how."""
+        return read_config(self.folder)
+
+    @property
+    def front(self) -> Front:
+        """The Pareto front of the networks trained so far."""
+        return read_front(self.folder)
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """Every proposal of the search, in order."""
+        return read_run(self.folder)[1]
+
+    @property
+    def study(self) -> optuna.Study:
+        """The Optuna study, for reading only: writing to it raises an error of the database."""
+        import optuna
+
+        from nas.searching import watch_study
+
+        config = self.config
+        return optuna.load_study(storage=watch_study(config, self.folder), study_name=config.name)
+
+    def pick(self, how: str | None = None, **limits: float) -> FrontPoint:
+        """The network of the front to take.
+
+        Args:
+            how: ``knee``, the point where the front bends most. Default, unless limits are given.
+            **limits: The best network within budgets in place of the knee, such as ``max_mflops=8``.
+
+        Raises:
+            InvalidInput: The front is empty, no network fits, or a limit is unknown.
+        """
+        from nas.api.limits import budgets_of
+
+        return choose(self.folder, self.front, how, budgets_of(limits))
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """All trials as a table of pandas, one row per trial.
+
+        Returns:
+            Columns ``trial``, ``state``, the objectives (NaN where not known), ``epochs``, ``on_front``,
+            ``key``, ``note``, and the fields of the network such as ``width`` and ``unit.dilations``.
+
+        Raises:
+            InvalidInput: pandas is not installed.
+        """
+        from nas.api.table import to_dataframe
+
+        config, records = read_run(self.folder)
+        return to_dataframe(records, config.objectives, {one.trial for one in self.front.points})
+
+    def load(self, trial: int | FrontPoint) -> nn.Module:
+        """The trained network of a trial, in eval mode, from images (B, C, H, W) to logits.
+
+        The weights are those of the full training when there is one, else those of the search.
+
+        Raises:
+            InvalidInput: The trial was not trained.
+        """
+        from nas.training import load_checkpoint
+
+        return load_checkpoint(self.checkpoint(trial)).model
+
+    def checkpoint(self, trial: int | FrontPoint) -> Path:
+        """The checkpoint of a trial: of its full training when there is one, else the search's own.
+
+        Raises:
+            InvalidInput: The trial was not trained.
+        """
+        return best_checkpoint(self.folder, self._number(trial))
+
+    def train(self, trial: int | FrontPoint, **options: Any) -> FullTraining:
+        """Train the network of a trial in full, and read the test set once.
+
+        Args:
+            trial: Of a trained network.
+            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
+                ``devices``, ``threads``, ``data``, ``data_dir``, ``module``, ``pretrained``, ``start``,
+                ``again``, ``logs_dir``, ``on_epoch``. Data and module default to those of the search.
+
+        Raises:
+            InvalidInput: The trial was not trained, or an option is wrong.
+            WorkFailed: The training failed.
+        """
+        from nas.api.training import train_trial
+
+        return train_trial(self.folder, self._number(trial), **options)
+
+    def export(
+        self,
+        trial: int | FrontPoint,
+        *,
+        targets: str | Sequence[str] = ("onnx",),
+        int8: bool = False,
+        images: int | None = None,
+        out: str | Path | None = None,
+    ) -> Bundle:
+        """Export the network of a trial; see ``nas.export``."""
+        from nas.api.exporting import export
+
+        return export(self.checkpoint(trial), targets=targets, int8=int8, images=images, out=out)
+
+    def report(self) -> Path:
+        """Write report.html, one page that needs no network, and return its path."""
+        from nas.report import write_report
+
+        return write_report(self.folder)
+
+    def _number(self, trial: int | FrontPoint) -> int:
+        from nas.api.limits import budgets_of
+
+        number = trial.trial if isinstance(trial, FrontPoint) else trial
+        return chosen_trial(self.folder, number, None, budgets_of({}))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """The front, for notebooks."""
+        front = self.front
+        head = "".join(f"<th>{escape(one)}</th>" for one in ("trial", *front.objectives, "unit"))
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{escape(str(cell))}</td>"
+                for cell in (
+                    point.trial,
+                    *(f"{value:.6g}" for value in point.values),
+                    point.spec.label,
+                )
+            )
+            + "</tr>"
+            for point in front.points
+        )
+        return f"<p>run {escape(self.name)}: Pareto front</p><table><tr>{head}</tr>{rows}</table>"

@@ -1,0 +1,159 @@
+"""``nas.search``: run a sweep, or go on with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.api.options import Request
+from nas.api.run import Run
+from nas.plugins import end_load
+from nas.searching import resume_search, start_search
+from nas.searching.view import View, default_view
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from blocks import ArchSpec
+    from search_spaces import SearchSpace
+
+
+def search(
+    space: str | Path | SearchSpace | None = None,
+    *,
+    data: str | Path | Callable[..., Any] | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
+    workers: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    resume: str | Run | None = None,
+    config: str | Path | None = None,
+    max_mflops: float | None = None,
+    max_params: float | None = None,
+    max_activations: float | None = None,
+    max_latency_ms: float | None = None,
+    limits: Mapping[str, float] | Sequence[str] | None = None,
+    device: str | Path | None = None,
+    objectives: str | Sequence[str | Callable[[ArchSpec], float]] | None = None,
+    sampler: str | type[BaseSampler] | Callable[[int], BaseSampler] | None = None,
+    early_stopping: str | None = None,
+    total_epochs: int | None = None,
+    patience: int | None = None,
+    inherit: int | None = None,
+    module: str | type | None = None,
+    evaluator: str | Callable[..., Any] | None = None,
+    recipe: str | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    data_dir: str | Path | None = None,
+    limit: int | None = None,
+    val_limit: int | None = None,
+    input_size: int | None = None,
+    epoch_images: int | None = None,
+    scale_jitter: float | None = None,
+    threads: int | None = None,
+    executor: str | None = None,
+    ray_address: str | None = None,
+    gpus: float | None = None,
+    checkpoints: str | None = None,
+    storage: str | None = None,
+    runs_dir: str | Path | None = None,
+    devices_dir: str | Path | None = None,
+    logs_dir: str | Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Search a space for networks of low error and low cost.
+
+    It takes what the command ``nas search`` takes, by the same names. None leaves an argument to
+    ``config``, or to its default. Each training runs in a process of its own. An interrupt leaves a run
+    that ``nas.search(resume=NAME)`` continues from its last checkpoints.
+
+    Args:
+        space: Name of a shipped search space, a YAML file, or a SearchSpace.
+        data: ``digits``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``imagefolder:PATH``, or a
+            callable that returns data sets (docs/howto/own_data.md).
+        trials: Networks to train; with early stopping, to begin. Default 40.
+        epochs: Epochs per trial.
+        workers: Trainings at a time. Default 1.
+        seed: Of proposals and trainings. Default 0.
+        name: Of the run; default made of the space and the data.
+        resume: Name of a run to continue, or the run. Of the other arguments only ``trials``,
+            ``workers``, ``threads``, ``total_epochs``, ``patience``, ``executor``, ``ray_address``,
+            ``gpus`` and ``checkpoints`` may be given with it.
+        config: YAML file with any of the fields of search.yaml.
+        max_mflops: Hard budget: millions of multiply-adds per image.
+        max_params: Hard budget: parameters.
+        max_activations: Hard budget: activations per image.
+        max_latency_ms: Hard budget: milliseconds per image on ``device``.
+        limits: Hard budgets of any objectives: name -> largest value, or texts ``NAME=VALUE``.
+        device: Name of a measured device, or its JSON file.
+        objectives: ``error`` and any costs, minimised; a function decorated with ``nas.objective``, too.
+            Default error and mflops.
+        sampler: Name of a sampler, or one of Optuna's (a class, or a function of a seed). Default
+            ``forecast``.
+        early_stopping: ``none``, ``pareto``, ``cost-peers`` or ``forecast``. Default: forecast with
+            ``total_epochs``, else none.
+        total_epochs: Epochs to train in all.
+        patience: End after so many trainings without growth of the hypervolume by 0.1 %.
+        inherit: Start from the trained plain network, and train so many more epochs.
+        module: LightningModule that a trial trains (docs/howto/own_module.md).
+        evaluator: Function that says how good a network is, in place of its training
+            (docs/howto/own_evaluator.md).
+        recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
+        batch_size: Images per step.
+        lr: Peak learning rate.
+        data_dir: Where the images are looked for.
+        limit: Train on the first so many images only.
+        val_limit: Validate on the first so many held-out images only.
+        input_size: Side of an image in pixels, for image folders. Default 224.
+        epoch_images: Images per epoch, drawn anew for each.
+        scale_jitter: Lowest scale at which objects are pasted, 0 to 1.
+        threads: CPU threads per training. Default: the cores shared out.
+        executor: ``local`` or ``ray``.
+        ray_address: Of the Ray cluster, host:port.
+        gpus: GPUs that a training asks the cluster for.
+        checkpoints: With ray: a store that all machines reach.
+        storage: Database URL of the study. Default: SQLite in the run's folder.
+        runs_dir: Folder of the runs. Default: ``SKNAS_RUNS_DIR``, else ``runs``.
+        devices_dir: Folder of the devices' tables. Default: ``SKNAS_DEVICES_DIR``, else ``devices``.
+        logs_dir: Folder of TensorBoard's logs. Default: ``SKNAS_LOGS_DIR``, else ``lightning_logs``.
+        progress: Show the search: live in a terminal or notebook, else one line per event.
+
+    Returns:
+        The run, with its front.
+
+    Raises:
+        InvalidInput: An argument is wrong: one line that says what, where and what is allowed. Nothing
+            was written.
+        WorkFailed: The first trainings have all failed.
+        KeyboardInterrupt: The search was interrupted; the run can be resumed.
+
+    Example:
+        >>> import nas
+        >>> run = nas.search(
+        ...     "quickstart", data="digits", trials=2, epochs=1, name="example", progress=False
+        ... )
+        >>> run.front.objectives
+        ('error', 'mflops')
+    """
+    given = {key: value for key, value in locals().items() if value is not None}
+    view = default_view(show=given.pop("progress"))
+    end_load()
+    return carry_out(Request.of(given), view)
+
+
+def carry_out(request: Request, view: View) -> Run:
+    """Begin or continue the search of ``request``, and give its run.
+
+    Raises:
+        InvalidInput: It cannot be begun.
+        WorkFailed: The first trainings have all failed.
+        KeyboardInterrupt: It was interrupted; if search.yaml is there, the run can be resumed.
+    """
+    if request.config is None:
+        resume_search(request.run, view, request.changes)
+    else:
+        start_search(request.config, view, request.run)
+    return Run(request.run)

@@ -1,0 +1,7 @@
+"""``nas.__version__``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+__version__ = version("sknas")

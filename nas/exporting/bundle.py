@@ -1,0 +1,311 @@
+"""The deployment bundle of one network: verified artifacts and the programs that run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from torch import nn
+
+from blocks.deploy import fuse
+from blocks.errors import InvalidInput
+from nas.cost import count, peak_activation_bytes
+from nas.data import Data, load_data
+from nas.errors import WorkFailed
+from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
+from nas.exporting.int8 import quantize
+from nas.exporting.manifest import (
+    Accuracy,
+    Artifact,
+    File,
+    Latency,
+    Manifest,
+    Parity,
+    Preprocessing,
+)
+from nas.exporting.model_card import model_card
+from nas.exporting.places import SHIPPED
+from nas.exporting.shipped.device import cpu_name
+from nas.exporting.shipped.runtime import MANIFEST
+from nas.exporting.targets import TARGETS, Precision, Target, Written
+from nas.runs import check_folders_above
+from nas.training import Checkpoint, TestResult, load_checkpoint
+
+TOLERANCE = 1e-4
+"""Largest allowed difference of a logit in float32, as a share of the largest logit."""
+PICKING_IMAGES = 2000
+"""Number of training images that decide which layers stay in float32."""
+BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
+BENCH = ("bench.py", "suite.py", "runtime.py", "device.py")
+PROGRAMS = ("predict.py", *BENCH)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artifact that is written and not yet measured."""
+
+    target: str
+    precision: Precision
+    written: Written
+    float_layers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
+
+
+def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The targets among ``targets`` that are installed, and a one-line reason for each of the others.
+
+    Raises:
+        InvalidInput: A name is no target, or no target is installed.
+    """
+    there, lines = [], []
+    chosen = {name: TARGETS[name] for name in targets}
+    for name, target in chosen.items():
+        try:
+            target.check_installed(name)
+        except InvalidInput as missing:
+            lines.append(str(missing))
+        else:
+            there.append(name)
+    if not there:
+        raise InvalidInput("; ".join(lines))
+    return there, lines
+
+
+def export_bundle(
+    checkpoint: Path,
+    bundle: Path,
+    targets: Sequence[str],
+    *,
+    int8: bool = False,
+    images: int | None = None,
+) -> Manifest:
+    """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
+
+    The bundle appears complete or not at all; it replaces an earlier bundle of the same name at the end.
+
+    Args:
+        checkpoint: Checkpoint of a trial or of a full training.
+        bundle: Folder of the bundle.
+        targets: Names in TARGETS.
+        int8: Also quantize the network to 8-bit integers.
+        images: Largest number of held-out images that every artifact is run on; default all.
+
+    Raises:
+        InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
+            data are missing.
+        WorkFailed: The float32 outputs of a runtime differ from PyTorch's.
+    """
+    chosen = {name: TARGETS[name] for name in targets}
+    for name, target in chosen.items():
+        target.check_installed(name)
+    _check_replaceable(bundle)
+    loaded = load_checkpoint(checkpoint)
+    data = load_data(loaded.info.data)
+    with _appearing_whole(bundle) as folder:
+        made = list(_write(loaded, data, chosen, int8, folder))
+        outcomes = _run(made, loaded, data, images)
+        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes)
+        (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
+        for program in PROGRAMS:
+            shutil.copyfile(SHIPPED / program, folder / program)
+        _save(manifest, folder)
+        manifest = _with_latencies(manifest, folder)
+        _save(manifest, folder)
+        card = model_card(manifest)
+        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+    return manifest
+
+
+def _check_replaceable(bundle: Path) -> None:
+    """Raise InvalidInput when ``bundle`` holds something other than a bundle."""
+    check_folders_above(bundle)
+    if not bundle.exists():
+        return
+    if not bundle.is_dir():
+        raise InvalidInput(f"{bundle}: a file; allowed: a new folder, or an earlier bundle")
+    if any(bundle.iterdir()) and not (bundle / MANIFEST).is_file():
+        raise InvalidInput(
+            f"{bundle}: a folder with other files; allowed: a new folder, or an earlier bundle"
+        )
+    if bundle.resolve() == Path.cwd():
+        raise InvalidInput(
+            f"{bundle}: the current folder cannot be replaced; allowed: another folder"
+        )
+
+
+def _write(
+    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], int8: bool, folder: Path
+) -> Iterator[Made]:
+    images, labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
+    networks: dict[str, nn.Module] = {}
+    for name, target in chosen.items():
+        if target.form not in networks:
+            networks[target.form] = fuse(loaded.model, target.form)
+        network = networks[target.form]
+        yield Made(name, "fp32", target.write(network, images[:1], folder))
+        if int8:
+            done = quantize(name, target, network, images, labels, folder)
+            float_layers = tuple(sorted({*done.float_layers, *done.written.float_layers}))
+            yield Made(name, "int8", done.written, float_layers)
+
+
+def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None) -> Outcomes:
+    runs = {one.name: load(one.target, one.written.files[0]) for one in made}
+    outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
+    for one in made:
+        outcome = outcomes.runtimes[one.name]
+        if one.precision == "fp32" and not _is_close(outcome):
+            raise WorkFailed(
+                f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
+                f"in a logit, over {outcome.images} images; nothing was exported"
+            )
+    return outcomes
+
+
+def _is_close(outcome: Outcome) -> bool:
+    """Whether the difference is within TOLERANCE; NaN is not."""
+    return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
+
+
+def _artifact(made: Made, outcome: Outcome, accuracy: Accuracy) -> Artifact:
+    return Artifact(
+        target=made.target,
+        precision=made.precision,
+        files=tuple(_file(path) for path in made.written.files),
+        parity=Parity(
+            images=outcome.images,
+            max_abs_difference=outcome.difference,
+            top1_agreement=outcome.agreeing / outcome.images,
+        ),
+        accuracy=accuracy.model_copy(update={"top1": outcome.accuracy}),
+        latency=None,
+        float_layers=made.float_layers,
+        undelegated=made.written.undelegated,
+    )
+
+
+def _file(path: Path) -> File:
+    content = path.read_bytes()
+    return File(name=path.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def _manifest(
+    loaded: Checkpoint,
+    data: Data,
+    checkpoint: Path,
+    chosen: Mapping[str, Target],
+    made: Sequence[Made],
+    outcomes: Outcomes,
+) -> Manifest:
+    info, spec, about = loaded.info, loaded.info.spec, data.info
+    counts, pytorch = count(spec), outcomes.pytorch
+    accuracy = Accuracy(
+        split="test" if info.full else "val", images=pytorch.images, top1=pytorch.accuracy
+    )
+    example, _ = training_images(data, info.seed, 1)
+    packages = {"torch", "sknas", *(p for target in chosen.values() for p in target.packages)}
+    return Manifest(
+        key=spec.key,
+        spec=spec,
+        params=counts.params,
+        mflops=counts.mflops,
+        activations=counts.activations,
+        peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
+        class_names=about.class_names,
+        preprocessing=Preprocessing(
+            channels=about.in_channels,
+            size=about.input_size,
+            resize=about.resize or about.input_size,
+            mean=about.mean,
+            std=about.std,
+        ),
+        data=info.data,
+        seed=info.seed,
+        epochs=len(info.history),
+        val_error=info.history[-1].val_error if info.history else None,
+        test_error=_test_error(checkpoint) if info.full else None,
+        accuracy=accuracy,
+        machine=f"{cpu_name()}, {platform.machine()}",
+        versions={package: version(package) for package in sorted(packages)},
+        artifacts=tuple(_artifact(one, outcomes.runtimes[one.name], accuracy) for one in made),
+    )
+
+
+def _test_error(checkpoint: Path) -> float | None:
+    """The error on the test set that the full training beside ``checkpoint`` wrote."""
+    result = checkpoint.with_name("result.json")
+    if not result.is_file():
+        return None
+    return TestResult.model_validate_json(result.read_text(encoding="utf-8")).test_error
+
+
+def _save(manifest: Manifest, folder: Path) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
+    """Latencies that the bundle's own program measures in a separate process."""
+    answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
+    found = {
+        one.pop("network"): Latency.model_validate(
+            {name: one[name] for name in Latency.model_fields}
+        )
+        for one in answer["latencies"]
+    }
+    artifacts = tuple(
+        artifact.model_copy(update={"latency": found.get(artifact.name)})
+        for artifact in manifest.artifacts
+    )
+    return manifest.model_copy(update={"artifacts": artifacts})
+
+
+def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) -> Any:
+    """The measurements of ``bench.py --json`` for a bundle or a latency benchmark suite.
+
+    Raises:
+        WorkFailed: The program failed.
+    """
+    command = [sys.executable, str(SHIPPED / "bench.py"), str(folder), *options]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
+    if answer.returncode:
+        last = answer.stderr.strip().splitlines()[-1:]
+        raise WorkFailed(f"measuring latency: {' '.join(last)}")
+    return json.loads(answer.stdout)
+
+
+@contextmanager
+def _appearing_whole(folder: Path) -> Iterator[Path]:
+    """A temporary folder that is renamed to ``folder`` when the block succeeds."""
+    # Named before it is made, so that an interrupt at any later point finds the folder to remove.
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            retired = temporary.with_name(f"{temporary.name}.old")
+            folder.rename(retired)
+            try:
+                temporary.rename(folder)
+            except BaseException:
+                retired.rename(folder)
+                raise
+            shutil.rmtree(retired)
+        else:
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,121 @@
+"""Compares a runtime's outputs with those of the PyTorch network and with the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nas.data import Data
+from nas.exporting.shipped.runtime import LOADERS, Run
+from nas.exporting.targets.quiet import quiet
+
+BATCH = 200
+
+
+@dataclass
+class Outcome:
+    """Sums over the images seen so far.
+
+    Attributes:
+        images: Number of images.
+        correct: Number of correctly classified images.
+        agreeing: Number of images with the same class as in PyTorch.
+        difference: Largest difference of any logit from PyTorch's.
+        largest: Largest logit of PyTorch, in magnitude.
+    """
+
+    images: int = 0
+    correct: int = 0
+    agreeing: int = 0
+    difference: float = 0.0
+    largest: float = 0.0
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correctly classified images."""
+        return self.correct / self.images
+
+    def add(
+        self, logits: NDArray[np.float32], expected: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> None:
+        """Add a batch: logits of both, (B, K), and labels, (B,)."""
+        named = logits.argmax(1)
+        self.images += len(labels)
+        self.correct += int((named == labels).sum())
+        self.agreeing += int((named == expected.argmax(1)).sum())
+        # Python's own maximum ignores a NaN.
+        self.difference = float(np.max([self.difference, np.abs(logits - expected).max()]))
+        self.largest = max(self.largest, float(np.abs(expected).max()))
+
+
+@dataclass
+class Outcomes:
+    """The outcomes of PyTorch and of each runtime, by name, on the same images."""
+
+    pytorch: Outcome = field(default_factory=Outcome)
+    runtimes: dict[str, Outcome] = field(default_factory=dict)
+
+
+def evaluate(
+    model: nn.Module, runs: Mapping[str, Run], batches: Iterator[tuple[Tensor, Tensor]]
+) -> Outcomes:
+    """Run the network and every runtime on every image.
+
+    Args:
+        model: The network in evaluation mode.
+        runs: Loaded runtimes by name.
+        batches: Images (B, C, H, W), normalised, and labels (B,).
+    """
+    outcomes = Outcomes(runtimes={name: Outcome() for name in runs})
+    for images, labels in batches:
+        with torch.inference_mode():
+            expected = model(images).numpy()
+        outcomes.pytorch.add(expected, expected, labels.numpy())
+        given = images.contiguous().numpy()
+        for name, run in runs.items():
+            logits = np.concatenate([run(image[None]) for image in given])
+            outcomes.runtimes[name].add(logits, expected, labels.numpy())
+    return outcomes
+
+
+def load(target: str, path: Path) -> Run:
+    """Load a file in its runtime, on one thread, without the runtime's output."""
+    with quiet():
+        return LOADERS[target](path, 1)
+
+
+def held_out(data: Data, full: bool, most: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of at most ``most`` held-out images, evenly spread over their split.
+
+    The split is the validation images; with ``full``, a network trained on these too, the test images.
+    """
+    device = torch.device("cpu")
+    info = data.info
+    total = info.test_images if full else info.val_images
+    batches = data.test_batches(BATCH, device) if full else data.val_batches(BATCH, device)
+    wanted = min(most or total, total)
+    seen = 0
+    for images, labels in batches:
+        # Image k of n is taken if k * wanted / n passes a whole number there.
+        place = torch.arange(seen, seen + len(labels))
+        rows = ((place + 1) * wanted) // total > (place * wanted) // total
+        seen += len(labels)
+        if rows.any():
+            yield images[rows], labels[rows]
+
+
+def training_images(data: Data, seed: int, wanted: int) -> tuple[Tensor, Tensor]:
+    """The first images and labels, at most ``wanted``, of the augmented training with this seed."""
+    images, labels = [], []
+    for some, theirs in data.train_batches(min(BATCH, wanted), seed, torch.device("cpu")):
+        images.append(some)
+        labels.append(theirs)
+        if sum(map(len, labels)) >= wanted:
+            break
+    return torch.cat(images)[:wanted].contiguous(), torch.cat(labels)[:wanted]

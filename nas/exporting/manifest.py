@@ -1,0 +1,172 @@
+"""manifest.json: the description of a bundle."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from blocks import ArchSpec
+from nas.data import DataConfig
+from nas.exporting.shipped.runtime import FORMAT
+from nas.exporting.targets import Precision
+
+Split: TypeAlias = Literal["val", "test"]
+
+
+class Part(BaseModel):
+    """A frozen model without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Preprocessing(Part):
+    """From an image to the network's input, (1, C, size, size).
+
+    Attributes:
+        channels: 1 for grey; 3 for red, green, blue.
+        size: Side of the input in pixels.
+        resize: Pixels of the shorter side before the centre is cut out.
+        mean: Mean per channel of pixels in [0, 1]; the input is (pixel - mean) / std.
+        std: Standard deviation per channel.
+    """
+
+    channels: int
+    size: int
+    resize: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Accuracy(Part):
+    """Share of images named as their labels do.
+
+    Attributes:
+        split: The held-out images: "val", or "test" for a network trained on the validation images too.
+        images: Number of images, evenly spread over the split.
+        top1: Share of correctly classified images.
+    """
+
+    split: Split
+    images: int
+    top1: float
+
+
+class Parity(Part):
+    """The difference between an artifact's outputs and PyTorch's, on the images of the accuracy.
+
+    Attributes:
+        images: Number of images.
+        max_abs_difference: Largest absolute difference of a logit.
+        top1_agreement: Share of images with the same class from both.
+    """
+
+    images: int
+    max_abs_difference: float
+    top1_agreement: float
+
+
+class Latency(Part):
+    """Milliseconds of one image on one thread of the exporting machine; see ``shipped/bench.py``.
+
+    Attributes:
+        n: Number of timed calls.
+        p50: Median.
+        p90: 90th percentile.
+        least: The fastest call.
+        busy: Whether the spread shows that the machine was busy.
+    """
+
+    n: int
+    p50: float
+    p90: float
+    least: float
+    busy: bool
+
+
+class File(Part):
+    """One file of a bundle."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Artifact(Part):
+    """The network for one runtime.
+
+    Attributes:
+        target: Name of the runtime.
+        precision: "fp32" or "int8".
+        files: The files; the runtime loads the first one.
+        parity: Measured in the runtime itself.
+        accuracy: Measured in the runtime itself.
+        latency: None if it could not be measured.
+        float_layers: The layers of an int8 artifact that stay in float32, since they lost most accuracy.
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
+            without such a library.
+    """
+
+    target: str
+    precision: Precision
+    files: tuple[File, ...]
+    parity: Parity
+    accuracy: Accuracy
+    latency: Latency | None
+    float_layers: tuple[str, ...] = ()
+    undelegated: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
+
+
+class Manifest(Part):
+    """manifest.json of a bundle.
+
+    Attributes:
+        format: Version of this layout.
+        key: Canonical key of the network.
+        spec: The network.
+        params: Parameters.
+        mflops: Multiply-adds in millions, for one image.
+        activations: Output elements of convolutions and linear layers, for one image.
+        peak_activation_bytes: See ``nas.cost.peak_activation_bytes``, for one image in float32.
+        class_names: Names of the classes, in the order of the outputs.
+        preprocessing: From an image to the input.
+        data: The images that the network was trained on.
+        seed: Seed of the training.
+        epochs: Number of trained epochs.
+        val_error: Share of misclassified validation images, as the training reported it; None if the
+            network was trained on them.
+        test_error: Share of misclassified test images after a full training; else None.
+        accuracy: Accuracy of the network in PyTorch, on the images that the artifacts were run on.
+        machine: The processor on which the latencies were measured.
+        versions: Versions of the packages that made the artifacts.
+        artifacts: The artifacts, one per runtime and precision.
+    """
+
+    format: int = FORMAT
+    key: str
+    spec: ArchSpec
+    params: int
+    mflops: float
+    activations: int
+    peak_activation_bytes: int
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    data: DataConfig
+    seed: int
+    epochs: int
+    val_error: float | None
+    test_error: float | None
+    accuracy: Accuracy
+    machine: str
+    versions: dict[str, str]
+    artifacts: tuple[Artifact, ...]

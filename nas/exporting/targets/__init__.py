@@ -1,0 +1,24 @@
+"""The runtimes that a network can be exported for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from blocks.registry import Registry
+from nas.exporting.targets.target import Precision, Quantization, Target, Written
+
+__all__ = ["TARGETS", "Precision", "Quantization", "Target", "Written"]
+
+
+def _later(name: str) -> Callable[[], Target]:
+    # Its module needs torch, so a target is imported when it is asked for, and not for its name.
+    return lambda: cast(
+        Target, getattr(import_module(f"nas.exporting.targets.{name}"), name.upper())
+    )
+
+
+TARGETS: Registry[Target] = Registry("export target")
+for _name in ("onnx", "executorch", "litert", "ncnn"):
+    TARGETS.register_later(_name, _later(_name))

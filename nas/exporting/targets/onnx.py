@@ -1,0 +1,115 @@
+"""ONNX: written by torch.export's graph, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from nas.exporting.targets.quiet import quiet
+from nas.exporting.targets.target import Quantization, Target, Written
+
+FP32, INT8 = "model.onnx", "model.int8.onnx"
+INPUT, OUTPUT = "image", "logits"
+LAYERS = ("Conv", "Gemm", "MatMul")
+AGAIN = ":"
+"""Separates a module's path from the number of its second and later nodes."""
+
+
+def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
+    """Write ``model`` as one ONNX file, layers named by their modules' paths; see Target.write."""
+    graph = _graph(model, example)
+    uses: Counter[str] = Counter()
+    for node in graph.graph.node:
+        path = _module(node)
+        if path is not None:
+            uses[path] += 1
+            # ONNX Runtime needs unique names; a module may run twice, or hold two products.
+            node.name = path if uses[path] == 1 else f"{path}{AGAIN}{uses[path]}"
+    return _save(graph, folder / FP32)
+
+
+def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
+    """Write ``model`` in int8 with quantize and dequantize operators (QDQ); see Target.quantize.
+
+    Activations are unsigned, the fastest form on x86. Sums of two products may saturate on processors
+    without VNNI or dot products; measure the accuracy on the device.
+    """
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    names = (node.name for node in onnx.load(folder / FP32).graph.node)
+    kept = [name for name in names if name.partition(AGAIN)[0] in how.float_layers]
+    with tempfile.TemporaryDirectory() as name, quiet():
+        prepared = Path(name) / "prepared.onnx"
+        # ONNX Runtime's own rewrites of the graph lose the names of nodes.
+        quant_pre_process(str(folder / FP32), str(prepared), skip_optimization=bool(kept))
+        quantize_static(
+            prepared,
+            folder / INT8,
+            _Images(how.images),
+            quant_format=QuantFormat.QDQ,
+            per_channel=how.per_channel,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept,
+        )
+    return _save(onnx.load(folder / INT8), folder / INT8)
+
+
+class _Images:
+    """The calibration images in the form that ONNX Runtime reads."""
+
+    def __init__(self, images: Tensor) -> None:
+        self._left: Iterator[Tensor] = iter(images)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """One image by the input's name, or None after the last."""
+        image = next(self._left, None)
+        return None if image is None else {INPUT: image[None].numpy()}
+
+
+def _graph(model: nn.Module, example: Tensor) -> onnx.ModelProto:
+    with quiet():
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            external_data=False,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+        assert program is not None
+        return program.model_proto
+
+
+def _module(node: onnx.NodeProto) -> str | None:
+    """The path of the module that a layer's node comes from; None for other nodes."""
+    if node.op_type not in LAYERS:
+        return None
+    notes = {note.key: note.value for note in node.metadata_props}
+    scopes = ast.literal_eval(notes.get("pkg.torch.onnx.name_scopes", "[]"))
+    return str(scopes[-2]) if len(scopes) > 1 else None
+
+
+def _save(model: onnx.ModelProto, path: Path) -> Written:
+    """Write ``model`` without the exporter's metadata, which contains local file paths."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.functions):
+        del part.metadata_props[:]
+    for one in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del one.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    onnx.save(model, path)
+    return Written((path,))
+
+
+ONNX = Target(write_onnx, quantize_onnx, ("onnx", "onnxscript", "onnxruntime"))

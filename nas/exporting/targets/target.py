@@ -1,0 +1,82 @@
+"""The interface of a runtime that networks are exported for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from blocks.errors import InvalidInput
+
+if TYPE_CHECKING:  # the names of the targets are known without torch
+    from torch import Tensor, nn
+
+    from blocks.deploy import Form
+
+Precision: TypeAlias = Literal["fp32", "int8"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The network for one runtime, on disk.
+
+    Attributes:
+        files: The files; the runtime loads the first one.
+        undelegated: Operators that the runtime's fast library does not run; None for a runtime
+            without such a library.
+        float_layers: Paths of further layers of an int8 network that stay in float32, since the runtime
+            has no integer form of them.
+    """
+
+    files: tuple[Path, ...]
+    undelegated: tuple[str, ...] | None = None
+    float_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """The static quantization of a network to 8-bit integers.
+
+    Weights are symmetric; activations are affine with the range on the calibration images.
+
+    Attributes:
+        images: Training images to calibrate on, normalised, (N, C, H, W) float32.
+        per_channel: One scale per output channel of a layer, the default; else one per layer, which
+            costs accuracy in depthwise layers, whose channels have different ranges.
+        float_layers: Paths of the convolutions and linear layers that stay in float32.
+    """
+
+    images: Tensor
+    per_channel: bool = True
+    float_layers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A runtime that a network can be exported for; ``nas.exporting.shipped.runtime`` runs the files.
+
+    Attributes:
+        write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
+            float32, written into the folder; it takes one image per call.
+        quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
+            network in int8 with float32 inputs and outputs.
+        packages: Packages that both functions and the runtime need; the manifest records their versions.
+        form: The rewrite of the network for the runtime.
+    """
+
+    write: Callable[[nn.Module, Tensor, Path], Written]
+    quantize: Callable[[nn.Module, Quantization, Path], Written]
+    packages: tuple[str, ...]
+    form: Form = "graph"
+
+    def check_installed(self, name: str) -> None:
+        """Raise InvalidInput when a package is missing, with the command that installs it."""
+        for package in self.packages:
+            try:
+                version(package)
+            except PackageNotFoundError:
+                raise InvalidInput(
+                    f"target {name}: the package {package} is missing; pip install 'sknas[deploy]'"
+                ) from None

@@ -1,7 +1,0 @@
-"""What a network will come to before its training has ended or begun, and what that is worth."""
-
-from __future__ import annotations
-
-from nas.search.forecast.candidate_ranker import CandidateRanker, ScoredCandidate
-
-__all__ = ["CandidateRanker", "ScoredCandidate"]

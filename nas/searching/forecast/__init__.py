@@ -1,0 +1,7 @@
+"""What a network will come to before its training has ended or begun, and what that is worth."""
+
+from __future__ import annotations
+
+from nas.searching.forecast.candidate_ranker import CandidateRanker, ScoredCandidate
+
+__all__ = ["CandidateRanker", "ScoredCandidate"]

@@ -1,0 +1,75 @@
+"""Inherited starts: the networks of a search begin as the trained plain network of their geometry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from blocks import ArchSpec, UnitSpec, build
+from blocks.errors import InvalidInput
+from nas.runs import RunFolder
+from nas.searching.config import SearchConfig
+from nas.searching.samplers import derive_seed
+from nas.training import Recipe, TrainJob
+
+
+def inheriting(job: TrainJob, config: SearchConfig, run: RunFolder) -> TrainJob:
+    """``job`` with an inherited start; as it is when the search has none.
+
+    The process that trains it trains the plain network first, unless it is trained.
+    """
+    if config.inherit is None:
+        return job
+    return job.model_copy(
+        update={
+            "recipe": inherited_recipe(job.recipe, config.inherit),
+            "parent": parent_job(job.spec, config, run),
+            "start": inherited_start(job.spec),
+        }
+    )
+
+
+def plain_parent(spec: ArchSpec) -> ArchSpec:
+    """The plain network of the geometry of ``spec``."""
+    return spec.model_copy(update={"unit": UnitSpec(kind="none")})
+
+
+def parent_job(spec: ArchSpec, config: SearchConfig, run: RunFolder) -> TrainJob:
+    """The training that ``spec`` inherits from, one for each geometry of a search."""
+    plain = plain_parent(spec)
+    return TrainJob(
+        spec=plain,
+        data=config.data,
+        recipe=config.recipe,
+        # Not the seed of the networks, who would see again what their parent saw.
+        seed=derive_seed(config.seed, "parent"),
+        folder=run.parent(plain.key).path,
+        log_name=config.name,
+        log_version=f"parent_{plain.key}",
+    )
+
+
+def inherited_recipe(recipe: Recipe, epochs: int) -> Recipe:
+    """``recipe`` for the epochs after an inherited start.
+
+    A constant schedule goes on; any other is run through anew, as a short one. Neither warms up, which
+    is for random weights and might take all of the few epochs.
+    """
+    return recipe.model_copy(update={"epochs": epochs, "warmup_epochs": 0})
+
+
+def inherited_start(spec: ArchSpec) -> Literal["plain", "fresh"]:
+    """How a network starts from its parent: see ``blocks.build``.
+
+    "plain" wherever that is possible: it computes what the parent computes. Where a unit cannot, as one
+    with a ReLU inside its branches, "fresh": the branches take the parent's kernels, and the rest of the
+    network its weights, but the network has to learn anew what the ReLU has changed.
+    """
+    # The search draws nothing from torch's generator, and asking must not change that.
+    with torch.random.fork_rng(devices=[]):
+        try:
+            build(spec, start="plain")
+        except InvalidInput:
+            return "fresh"
+    return "plain"

@@ -1,0 +1,29 @@
+"""The job that trains a trial."""
+
+from __future__ import annotations
+
+from nas.runs import RunFolder, TrialRecord
+from nas.searching.config import SearchConfig
+from nas.searching.inherit import inheriting
+from nas.searching.samplers import derive_seed
+from nas.training import TrainJob
+
+
+def training_job(
+    record: TrialRecord, stop_epoch: int, config: SearchConfig, run: RunFolder
+) -> TrainJob:
+    """The job that trains a trial (on) until ``stop_epoch``."""
+    job = TrainJob(
+        spec=record.spec,
+        data=config.data,
+        recipe=config.recipe,
+        stop_epoch=stop_epoch,
+        seed=derive_seed(config.seed, "training"),
+        folder=run.trial(record.number).path,
+        log_name=config.name,
+        log_version=f"trial_{record.number:04d}",
+        logs=config.logs_dir,
+        module=config.module,
+        evaluator=config.evaluator,
+    )
+    return inheriting(job, config, run)

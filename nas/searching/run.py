@@ -1,0 +1,184 @@
+"""Begin a search, or take one up again: everything from a configuration to a front on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from blocks.errors import InvalidInput
+from blocks.yaml_files import dump_yaml, parse, read_yaml
+from nas.data import load_data
+from nas.front import Front, make_front
+from nas.runs import RunFolder, TrialRecord, write_text
+from nas.searching.candidates import Candidates, find_candidates
+from nas.searching.config import SearchConfig, check_cluster_options
+from nas.searching.plugged import check_plugins
+from nas.searching.samplers import derive_seed
+from nas.searching.study import check_unused, open_study
+from nas.searching.view import View
+from nas.study import read_records
+from nas.training import end_owner
+from nas.training.evaluate import load_evaluator
+from search_spaces import SearchSpace
+
+
+def start_search(config: SearchConfig, view: View, run: RunFolder | None = None) -> Front:
+    """Run a new search.
+
+    Args:
+        config: Of the search.
+        view: Shows it.
+        run: Its folder. Default: that of its name in ``runs_dir()``.
+
+    Raises:
+        InvalidInput: The run exists, the data are missing, no network fits the budgets, ...: found out
+            before anything is written.
+        WorkFailed: The first trainings have all failed.
+    """
+    run = run or RunFolder.named(config.name)
+    _check_free(run)
+    check_plugins(config)
+    space = bound_space(config)
+    candidates = _candidates(config, space)
+    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    if config.storage is not None:
+        check_unused(config, run)
+    run.path.mkdir(parents=True, exist_ok=True)
+    with _only_parent(run):
+        # Again: looking through the space takes a while, and another search may have begun.
+        _check_free(run)
+        # What a process left that ended before its run was one.
+        for leftover in run.path.glob(f"{run.study.name}*"):
+            leftover.unlink()
+        open_study(config, run, create=True)
+        # The run exists from here on: whatever happens now, it can be resumed.
+        write_text(run.config, dump_yaml(config))
+        return _search(config, run, space, candidates, view)
+
+
+def _check_free(run: RunFolder) -> None:
+    if run.config.exists():
+        raise InvalidInput(
+            f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
+        )
+    own = (run.lock.name, run.study.name)
+    if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
+        raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
+
+
+def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Front:
+    """Go on with a search that was ended, however it was ended.
+
+    Args:
+        run: Of the search.
+        view: Shows it.
+        changes: New values of fields that do not decide what the search is: ``trials``, ``workers``,
+            ``executor``, ...
+
+    Raises:
+        InvalidInput: Another process runs it, or its files are damaged.
+        WorkFailed: The first trainings have all failed.
+    """
+    config = read_config(run, changes)
+    check_cluster_options(config, changes)
+    check_plugins(config)
+    space = bound_space(config)
+    candidates = _candidates(config, space)
+    with _only_parent(run):
+        return _search(config, run, space, candidates, view)
+
+
+def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> SearchConfig:
+    """The configuration of a run.
+
+    Args:
+        run: Its folder.
+        changes: New values of some fields, for a search that goes on; None: the run is only read.
+
+    Raises:
+        InvalidInput: search.yaml is damaged, or a change is out of range.
+    """
+    fields = read_yaml(run.config)
+    if isinstance(fields, dict) and changes is None:
+        fields = {**fields, "warm_start": None}  # a run that began by zero-cost scores can be read
+    changes = changes or {}
+    if isinstance(fields, dict):
+        fields = {**fields, **changes}
+    typed = {field: f"--{field.replace('_', '-')}" for field in changes}
+    config = parse(SearchConfig, fields, str(run.config), typed)
+    if config.reference is None or len(config.reference) != len(config.objectives):
+        raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
+    return config
+
+
+def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
+    """A run's configuration and all its proposals; writes nothing.
+
+    Raises:
+        InvalidInput: The files are damaged.
+    """
+    config = read_config(run)
+    return config, read_records(open_study(config, run, create=False))
+
+
+def read_front(run: RunFolder) -> Front:
+    """The front of a run as it stands, finished or not."""
+    config, records = read_run(run)
+    return make_front(records, config.objectives, config.reference_point)
+
+
+def bound_space(config: SearchConfig) -> SearchSpace:
+    """The search space for the images of the search."""
+    info = load_data(config.data).info
+    return SearchSpace(config.space).bind(
+        num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
+    )
+
+
+def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:
+    seed = derive_seed(config.seed, "candidates")
+    return find_candidates(space, config.budgets, seed, config.costs)
+
+
+def _search(
+    config: SearchConfig,
+    run: RunFolder,
+    space: SearchSpace,
+    candidates: Candidates,
+    view: View,
+) -> Front:
+    # Here: who only reads a run need not wait for what forecasts and trainings need.
+    from nas.searching.executors import make_executor
+    from nas.searching.loop import make_search
+
+    if config.evaluator is not None:
+        load_evaluator(config.evaluator)  # before anything is written
+    study = open_study(config, run, create=False)
+    executor = make_executor(config)
+    # Not before: changes that are refused there change nothing.
+    write_text(run.config, dump_yaml(config))
+    with view:
+        networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
+        view.event(
+            f"{run.name}: {config.trials} trials of {networks} within budget, {config.workers} at a "
+            f"time; Ctrl-C stops, and nas search --resume {run.name} goes on"
+        )
+        for folder in run.trainings():
+            if end_owner(folder):
+                view.event(f"{folder.path}: a training of before, suspended, was ended")
+        front = make_search(config, run, space, candidates, study, executor, view)()
+    write_text(run.pareto, front.to_json())
+    return front
+
+
+@contextmanager
+def _only_parent(run: RunFolder) -> Iterator[None]:
+    """Hold the run; a lock of the operating system, so that it goes with the process."""
+    try:
+        with FileLock(run.lock, timeout=0):
+            yield
+    except Timeout:
+        raise InvalidInput(f"{run.path}: another process is running this search") from None

@@ -1,0 +1,87 @@
+"""From options and a file of settings to a SearchConfig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks import InvalidInput
+from blocks.yaml_files import dump_yaml, parse, read_yaml
+from nas.api.options import resume_changes, search_config
+from nas.runs.folder import RunFolder
+from nas.searching import SearchConfig
+from nas.training import RECIPES
+
+MINIMAL: dict[str, Any] = {"space": "quickstart", "data": "digits"}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_two_options_are_enough() -> None:
+    config = search_config(MINIMAL)
+    assert config.name == "quickstart-digits"
+    assert config.objectives == ("error", "mflops")
+    assert config.recipe == RECIPES["proxy"]
+    assert config.budgets.is_empty
+
+
+def test_options_win_over_the_file(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "space: quickstart\ndata: {name: digits, limit: 100}\ntrials: 7\nseed: 3\n"
+        "recipe: {name: tiny, epochs: 5}\nbudgets: {max_mflops: 4, max_params: 1000000}\n",
+    )
+    config = search_config(
+        {"config": path, "trials": 9, "epochs": 2, "max_mflops": 3.0, "scale_jitter": 0.5}
+    )
+    assert (config.trials, config.seed) == (9, 3)
+    assert config.recipe == RECIPES["tiny"].model_copy(update={"epochs": 2})
+    assert (config.data.limit, config.data.scale_jitter) == (100, 0.5)
+    assert (config.budgets.max_mflops, config.budgets.max_params) == (3.0, 1e6)
+
+
+def test_a_plain_name_in_the_file_takes_options_beside_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "space: quickstart\ndata: digits\nrecipe: tiny\n")
+    config = search_config({"config": path, "limit": 50, "lr": 0.01})
+    assert config.data.limit == 50
+    assert config.recipe == RECIPES["tiny"].model_copy(update={"lr": 0.01})
+
+
+def test_the_side_of_photographs_is_an_option() -> None:
+    config = search_config({**MINIMAL, "data": "imagefolder:photos", "input_size": 96})
+    assert config.data.input_size == 96
+    with pytest.raises(InvalidInput, match=r"^--input-size: Input should be greater"):
+        search_config({**MINIMAL, "input_size": 0})
+
+
+def test_a_space_may_stand_in_the_file_itself(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "data: digits\nspace: {name: mine, about: two widths, fixed: {backbone: mobilenet_v2}, "
+        "vary: {width: {choice: [0.35, 0.5]}}}\n",
+    )
+    assert search_config({"config": path}).name == "mine-digits"
+
+
+def test_objectives_are_a_list_with_commas() -> None:
+    config = search_config({**MINIMAL, "objectives": "error,params,activations"})
+    assert config.objectives == ("error", "params", "activations")
+
+
+def test_the_resolved_configuration_reads_back_equal(tmp_path: Path) -> None:
+    config = search_config({**MINIMAL, "max_mflops": 3.0, "recipe": "tiny", "threads": 2})
+    path = written(tmp_path, dump_yaml(config))
+    assert parse(SearchConfig, read_yaml(path), str(path)) == config
+
+
+def test_what_decides_the_search_cannot_change_when_it_goes_on() -> None:
+    run = RunFolder(Path("runs/first"))
+    assert resume_changes({"trials": 9, "workers": 3}, run) == {"trials": 9, "workers": 3}
+    with pytest.raises(InvalidInput, match="--max-mflops cannot change"):
+        resume_changes({"max_mflops": 3.0}, run)
