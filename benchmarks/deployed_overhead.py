@@ -18,6 +18,8 @@ The networks have the weights that they are built with; time does not depend on 
 * floor: two dilated branches summed up without attention, rewritten: what is left to gain;
 * choices: networks that compute something else, which a search may choose.
 
+Of the page: n = 25 rounds of 10 runs; one thread of an AMD EPYC (AVX-512).
+
 Needs the extra [deploy].
 
     python benchmarks/deployed_overhead.py [--runtimes onnx,executorch,ncnn] [--json] [--write]
@@ -40,7 +42,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import machine
+from machine import machine, write_machine
 from numpy.typing import NDArray
 from rows import write_rows
 from torch import Tensor, nn
@@ -165,7 +167,7 @@ def main() -> int:
             print("\n".join(lines(rows, runtime)), flush=True)
     if options.write:
         write_rows(OUT / "overhead.csv", rows)
-        (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
+        write_machine(OUT)
     if options.json:
         print(json.dumps({"rows": [asdict(r) for r in rows], "machine": asdict(machine())}))
     return int(any(row.network == "SK M=2, ours" and row.ratio > TARGET for row in rows))

@@ -9,6 +9,8 @@ on the 10,000 test images, which nothing was chosen by: its hypervolume in the b
 worst figures on the joint front of all searches, with the reference (1.1, 1.1), as a share of that of
 the joint front.
 
+Of the page: n = 3 seeds of 4 searches; AMD EPYC, 2 cores.
+
     python benchmarks/early_stopping_sweep.py [--epochs 126] [--seeds 0,1,2]
     python benchmarks/early_stopping_sweep.py --collect     # only writes files of what is there
 

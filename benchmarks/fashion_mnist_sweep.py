@@ -5,6 +5,8 @@ training of a network it picks gives the test error printed at the end. Nothing 
 the sweep sees the validation split only, and the test set is read once, after the last epoch. Two of
 the front are trained in full: the knee, and the network of the least validation error.
 
+Of the page: n = 40 networks, 2 full trainings, one seed; AMD EPYC, 2 cores.
+
 Run it again after any interruption; it goes on where it stopped. On two cores it takes about two hours.
 
     python benchmarks/fashion_mnist_sweep.py [--trials 40] [--epochs 3] [--full-epochs 20] [--json]

@@ -7,6 +7,8 @@ networks of a runtime take turns in one process; the unseen ones are none of the
 
 Left out: other processors than this one.
 
+Of the page: n = 30 networks; one thread of an AMD EPYC.
+
     python benchmarks/latency_table.py --build [--workers 2]     # exports; goes on where it was stopped
     python benchmarks/latency_table.py [--write] [--json]        # measures; wants an idle machine
 
@@ -24,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from machine import machine
+from machine import write_machine
 from rows import write_rows
 from scipy.stats import spearmanr
 
@@ -185,7 +187,7 @@ def main() -> int:
     if options.write:
         write_rows(OUT / "networks.csv", rows)
         write_rows(OUT / "summary.csv", summaries)
-        (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
+        write_machine(OUT)
     if options.json:
         print(json.dumps({"summary": [*map(asdict, summaries)], "rows": [*map(asdict, rows)]}))
     return 0

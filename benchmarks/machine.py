@@ -1,12 +1,15 @@
-"""What a measurement was made on; every benchmark says it with its figures."""
+"""The machine, versions and commit of a measurement; every benchmark writes them beside its figures."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -31,6 +34,12 @@ def machine() -> Machine:
         python=platform.python_version(),
         commit=commit(),
     )
+
+
+def write_machine(folder: Path, where: Mapping[str, Any] | None = None) -> None:
+    """Write machine.json into the folder of a result page: ``where``, else ``machine()``."""
+    text = json.dumps(asdict(machine()) if where is None else where, indent=2)
+    (folder / "machine.json").write_text(text + "\n", encoding="utf-8")
 
 
 def cpu_model() -> str:

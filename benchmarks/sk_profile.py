@@ -5,6 +5,8 @@ batch 1, not 3. Prints the operators' shares of the unit's time by PyTorch's pro
 convolutions would take with weights packed beforehand and the ReLU inside, by oneDNN's operators as
 PyTorch's compiler calls them (``torch.ops.mkldnn``: private, hence not used by the unit).
 
+Of the page: one unit, one thread of an AMD EPYC.
+
     python benchmarks/sk_profile.py [--channels 116] [--side 14] [--json]
 """
 

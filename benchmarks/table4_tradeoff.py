@@ -7,6 +7,8 @@ images, and the test set is read once, at the end; nothing is chosen on it. On F
 trained on the images as they are, and on images that are pasted at a random scale (0.35 to 1), since
 objects of many scales are what SK is for.
 
+Of the page: n = 48 trainings, 3 seeds of each network and condition; AMD EPYC, 2 cores.
+
 Run it again after any interruption: trainings go on from their checkpoints, finished ones are kept, and
 what trainings.csv holds is not trained again. With the defaults it takes about six core-hours; a GPU is
 used when there is one.
@@ -34,7 +36,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import plotly.graph_objects as go
-from machine import machine
+from machine import write_machine
 from over_seeds import half_width, mean
 from plotly.subplots import make_subplots
 from rows import read_rows, write_rows
@@ -129,7 +131,7 @@ def main() -> int:
     summaries = list(summarise(trainings))
     write_rows(OUT / "trainings.csv", trainings)
     write_rows(OUT / "summary.csv", summaries)
-    (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
+    write_machine(OUT)
     draw(summaries).write_html(RUNS / "tradeoff.html")
     if options.json:
         print(json.dumps([asdict(one) for one in summaries], indent=2))
