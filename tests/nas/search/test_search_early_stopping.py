@@ -24,6 +24,8 @@ from tests.nas.search.search_helpers import (
     make_config,
 )
 
+pytestmark = pytest.mark.integration
+
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9
 

@@ -20,6 +20,8 @@ from tests.nas.search.search_helpers import (
     make_config,
 )
 
+pytestmark = pytest.mark.integration
+
 Decision = tuple[str, Outcome, tuple[float, ...]]
 
 
