@@ -20,7 +20,7 @@ search: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20 -m '$(MARKS)'
 
-# What to run on every save: the unit tests. They train nothing, export nothing and start no process.
+# What to run on every save: the unit tests, all that is not marked `integration`. They start no process.
 test-fast: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal --fast
 

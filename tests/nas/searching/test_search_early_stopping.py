@@ -25,6 +25,8 @@ from tests.nas.searching.search_helpers import (
     make_config,
 )
 
+pytestmark = pytest.mark.integration
+
 RULES = ("pareto", "cost-peers", "forecast")
 EPOCHS = 9
 

@@ -25,6 +25,8 @@ from tests.nas.searching.search_helpers import (
     make_config,
 )
 
+pytestmark = pytest.mark.integration
+
 
 def keys_trained(records: list[TrialRecord]) -> list[str]:
     return [r.key for r in records if r.state is TrialState.TRAINED]

@@ -21,6 +21,8 @@ from tests.nas.searching.search_helpers import (
 )
 
 Decision = tuple[str, TrialState, tuple[float, ...]]
+pytestmark = pytest.mark.integration
+
 
 
 def decisions(records: list[TrialRecord]) -> list[Decision]:

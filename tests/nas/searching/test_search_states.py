@@ -12,10 +12,10 @@ import pytest
 
 from nas.runs import RunFolder, TrialState
 from nas.search import changes
-from nas.search.log import NEXT, ImpossibleChange, TrialLog
-from nas.search.study import open_study
+from nas.searching.log import NEXT, ImpossibleChange, TrialLog
+from nas.searching.study import open_study
 from nas.study import StudyWriter
-from tests.nas.search.search_helpers import digits_space, formula_search, make_config
+from tests.nas.searching.search_helpers import digits_space, formula_search, make_config
 
 
 def test_every_state_has_its_next_ones() -> None:
