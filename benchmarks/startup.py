@@ -1,9 +1,9 @@
 """What a command costs before it does its work: CPU time (user and system) and peak memory.
 
 Claim: ``nas --help`` takes at most 1.5 times the CPU time of ``python -c "import typer, rich"`` and
-under 80 MB; ``nas pareto`` at most 1.5 times that of ``python -c "import optuna"``. All commands take turns,
-n times each, each in a process of its own, in one run on one machine. ``--before`` measures the commands of
-another checkout beside them.
+under 80 MB; ``nas pareto`` at most 1.5 times that of ``python -c "import optuna"``. All commands take
+turns, n times each, each in a process of its own, in one run on one machine. ``--before`` measures the
+commands of another checkout beside them.
 
     python benchmarks/startup.py --before ../before
 """
