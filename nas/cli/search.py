@@ -168,7 +168,7 @@ def search(
     Example: nas search --space shufflenet_v2_sk --data fashion_mnist --trials 40 --epochs 3
     --workers 2 --seed 0 --max-mflops 10 --name first
     """
-    given = {key: value for key, value in context.params.items() if value is not None}
+    given = {key: value for key, value in context.params.items() if value not in (None, [], ())}
     given.pop("as_json")
     request = Request.of(given)
     with importing():

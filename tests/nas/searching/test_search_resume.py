@@ -24,7 +24,6 @@ Decision = tuple[str, TrialState, tuple[float, ...]]
 pytestmark = pytest.mark.integration
 
 
-
 def decisions(records: list[TrialRecord]) -> list[Decision]:
     return [(r.key, r.state, r.values) for r in records]
 
