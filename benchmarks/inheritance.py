@@ -84,7 +84,7 @@ class Epoch:
             parent: random weights.
         width: Of the backbone.
         epoch: Counted from 1, after the start.
-        val_error: Share of the validation images named wrongly, by the averaged weights.
+        val_error: Share of misclassified validation images, by the averaged weights.
         val_loss: Cross entropy there.
         train_loss: Mean over the epoch, with label smoothing.
         seconds: Of the epoch, on one core.

@@ -34,7 +34,7 @@ class Epoch:
         key: Of the network; its spec is in networks.json.
         seed: Of the training.
         epoch: Counted from 1.
-        val_error: Share of the validation images named wrongly, by the averaged weights.
+        val_error: Share of misclassified validation images, by the averaged weights.
         val_loss: Cross entropy there.
         train_loss: Mean over the epoch, with label smoothing.
         seconds: Of the epoch, on one core of the machine that trained.

@@ -40,7 +40,7 @@ SAMPLERS.register("nsga2", _optuna("NSGAIISampler", population_size=20))
 SAMPLERS.register("nsga3", _optuna("NSGAIIISampler", population_size=20))
 SAMPLERS.register("gp", _optuna("GPSampler"))
 SAMPLERS.register("random", _optuna("RandomSampler"))
-# Networks dealt out of the candidates (nas.searching.searchers), none twice; Optuna's sampler is idle.
+# These suggest from the candidates (nas.searching.searchers), none twice; Optuna's sampler is idle.
 SEARCHERS = ("grid", "density", "forecast")
 for _name in SEARCHERS:
     SAMPLERS.register(_name, _optuna("RandomSampler"))
