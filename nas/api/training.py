@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -197,23 +200,43 @@ def _train(
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:
-        fit(
-            TrainJob(
-                spec=spec,
-                data=images,
-                folder=folder.path,
-                log_name=label,
-                log_version="full",
-                full=True,
-                logs=logs or default_logs(),
-                **job,
-            ),
-            on_epoch,
-        )
+        with _process_as_it_was():
+            fit(
+                TrainJob(
+                    spec=spec,
+                    data=images,
+                    folder=folder.path,
+                    log_name=label,
+                    log_version="full",
+                    full=True,
+                    logs=logs or default_logs(),
+                    **job,
+                ),
+                on_epoch,
+            )
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
     return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.checkpoint)
+
+
+@contextmanager
+def _process_as_it_was() -> Iterator[None]:
+    """A training in the caller's process leaves its random numbers, threads, warnings and logs alone."""
+    import torch
+
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels, threads = [one.level for one in loggers], torch.get_num_threads()
+    try:
+        with (
+            warnings.catch_warnings(),
+            torch.random.fork_rng(devices=range(torch.cuda.device_count())),
+        ):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:

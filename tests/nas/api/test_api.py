@@ -110,10 +110,15 @@ def test_a_trained_network_is_loaded_trained_in_full_and_exported(
     assert network(images).shape == (2, 10)
 
     epochs: list[int] = []
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    filters = list(warnings.filters)
     done = run.train(
         knee, recipe="tiny", epochs=1, threads=1, on_epoch=lambda one: epochs.append(one.epoch)
     )
     assert epochs == [1]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert warnings.filters == filters
     assert 0 <= done.test_error <= 1
     assert done.checkpoint == run.checkpoint(knee)
     assert not torch.equal(run.load(knee)(images), network(images))
