@@ -280,7 +280,12 @@ def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 def _default_name(fields: dict[str, Any]) -> str:
     space, data = fields["space"], fields["data"]
     names = (
-        Path(space).stem if isinstance(space, str) else str(space.get("name")),
-        data if isinstance(data, str) else str(data.get("name")),
+        Path(space).stem if isinstance(space, str) else _name_of(space),
+        data if isinstance(data, str) else _name_of(data),
     )
     return "-".join(name.replace(":", "-").replace("/", "-") for name in names)
+
+
+def _name_of(part: Any) -> str:
+    """The name that a value, or a mapping of its fields, has."""
+    return str(part.get("name") if isinstance(part, Mapping) else part.name)

@@ -17,6 +17,7 @@ import torch
 from optuna.exceptions import StorageInternalError
 
 import nas
+from search_spaces import SpaceDefinition
 
 SEARCH = {
     "space": "quickstart",
@@ -209,6 +210,17 @@ def test_a_search_in_another_folder_of_the_same_process(
         assert run.front.points
         assert (tmp_path / name / "runs" / name / "trials/0000/checkpoint.pt").is_file()
     assert not list((tmp_path / "one/runs").glob("two"))
+
+
+def test_a_space_may_be_an_object(tmp_path: Path) -> None:
+    definition = {
+        "name": "two",
+        "fixed": {"backbone": "shufflenet_v2", "width": 0.5, "unit.kind": "sk"},
+        "vary": {"unit.dilations": {"choice": [[1], [1, 2]]}},
+    }
+    space = nas.SearchSpace(SpaceDefinition.model_validate(definition))
+    with pytest.raises(nas.InvalidInput, match="no network of space two fits the budgets"):
+        nas.search(space, data="digits", max_params=1, runs_dir=tmp_path)
 
 
 def test_folders_from_the_environment(run: nas.Run, monkeypatch: pytest.MonkeyPatch) -> None:
