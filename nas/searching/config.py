@@ -62,7 +62,7 @@ class SearchConfig(BaseModel):
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
         own_objectives: Objectives of the user's that ``objectives`` or ``budgets`` name.
-        execution: How and where trainings run; a search that goes on may change it.
+        execution: How and where trainings run; most of it may change when a search goes on.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.

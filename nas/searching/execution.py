@@ -42,9 +42,7 @@ class Execution(BaseModel):
     @classmethod
     def _only_on_a_cluster(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and info.data.get("executor") == "local":
-            raise InvalidInput(
-                "trainings on this machine need no store; allowed: only with executor ray"
-            )
+            raise InvalidInput("trainings on this machine need no store; only with executor ray")
         return value
 
     @field_validator("storage")
@@ -58,7 +56,7 @@ class Execution(BaseModel):
 
 
 def place_of_field(name: str) -> tuple[str, ...]:
-    """Where a field of this name stands in a SearchConfig: ``("execution", "workers")``, ``("seed",)``."""
+    """Where a field stands in a SearchConfig: ``("execution", "workers")``, ``("seed",)``."""
     return ("execution", name) if name in Execution.model_fields else (name,)
 
 

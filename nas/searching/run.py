@@ -167,7 +167,8 @@ def _search(
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
         view.event(
             f"{run.name}: {config.trials} trials of {networks} within budget, "
-            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} goes on"
+            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} "
+            "goes on"
         )
         for folder in run.trainings():
             if end_owner(folder):
