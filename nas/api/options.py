@@ -14,6 +14,7 @@ from nas.api.references import named
 from nas.data.registry import DATASETS
 from nas.plugins import is_reference
 from nas.runs.folder import RunFolder
+from nas.searching.execution import nested
 from nas.searching.samplers import SAMPLERS
 from nas.training.recipe import RECIPES, Recipe
 from search_spaces.shipped import SPACES
@@ -29,13 +30,13 @@ PLACES: dict[str, tuple[str, ...]] = {
     "objectives": ("objectives",),
     "sampler": ("sampler",),
     "seed": ("seed",),
-    "workers": ("workers",),
-    "threads": ("threads",),
-    "executor": ("executor",),
-    "ray_address": ("ray_address",),
-    "gpus": ("gpus",),
-    "checkpoints": ("checkpoints",),
-    "storage": ("storage",),
+    "workers": ("execution", "workers"),
+    "threads": ("execution", "threads"),
+    "executor": ("execution", "executor"),
+    "ray_address": ("execution", "ray_address"),
+    "gpus": ("execution", "gpus"),
+    "checkpoints": ("execution", "checkpoints"),
+    "storage": ("execution", "storage"),
     "data": ("data", "name"),
     "data_dir": ("data", "data_dir"),
     "input_size": ("data", "input_size"),
@@ -58,7 +59,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "inherit": ("inherit",),
     "module": ("module",),
     "evaluator": ("evaluator",),
-    "logs_dir": ("logs_dir",),
+    "logs_dir": ("execution", "logs_dir"),
 }
 CHANGEABLE = (
     "trials", "workers", "threads", "total_epochs", "patience", "executor", "ray_address", "gpus",
@@ -125,7 +126,8 @@ def search_config(given: Mapping[str, Any]) -> SearchConfig:
         _check_name(option, given.get(option), known)
     with importing():
         from blocks.yaml_files import parse
-        from nas.searching.config import SearchConfig, check_cluster_options
+        from nas.searching.checks import check_cluster_options
+        from nas.searching.config import SearchConfig
     _set_own_objectives(fields, given.get("limits"))
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
@@ -262,7 +264,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
     fields = read_yaml(path)
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
-    return fields
+    return nested(fields)
 
 
 def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
@@ -272,7 +274,10 @@ def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
     outer, inner = place
     current = fields.get(outer)
     # A plain name in the file stands for a table with that name in it.
-    table = {"name": current} if isinstance(current, str) else dict(current or {})
+    table = {"name": current} if isinstance(current, str) else current or {}
+    if not isinstance(table, Mapping):
+        raise InvalidInput(f"{outer}: expected a mapping of fields, got {type(table).__name__}")
+    table = dict(table)
     table[inner] = value
     fields[outer] = table
 

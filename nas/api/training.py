@@ -178,7 +178,7 @@ def train_trial(
         module=named(module, "module") or config.module,
         pretrained=_path(pretrained),
         start=start,
-        logs=_path(logs_dir) or config.logs_dir,
+        logs=_path(logs_dir) or config.execution.logs_dir,
     )
 
 

@@ -123,10 +123,12 @@ def _ask(run: RunFolder) -> None:
 def _study_elsewhere(run: RunFolder) -> str | None:
     """The database outside the run's folder that keeps its study, without its password."""
     from blocks.yaml_files import read_yaml
+    from nas.searching.execution import nested
 
     try:
         fields = read_yaml(run.config)
-        storage = fields.get("storage") if isinstance(fields, dict) else None
+        execution = nested(fields).get("execution") if isinstance(fields, dict) else None
+        storage = execution.get("storage") if isinstance(execution, dict) else None
         if not isinstance(storage, str):
             return None
         with importing():

@@ -87,7 +87,7 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
         cores: Number of cores that its trainings share.
         starting: Seconds in which a process imports its modules.
     """
-    threads = config.threads or max(1, cores // config.workers)
+    threads = config.execution.threads or max(1, cores // config.execution.workers)
     course = Course(
         specs=networks.specs, data=config.data, recipe=config.recipe, threads=threads,
         seconds=SECONDS,
@@ -97,7 +97,7 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
         data=config.data.name,
         recipe_epochs=config.epochs,
         batch_size=config.recipe.batch_size,
-        workers=config.workers,
+        workers=config.execution.workers,
     )
     try:
         found = probe("training", course.model_dump(mode="json"), TIMEOUT, threads)
@@ -126,6 +126,6 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
 
 
 def _minutes(pace: Pace, loading: float, config: SearchConfig, starting: float) -> float:
-    trainings = TRIALS / min(config.workers, TRIALS)
+    trainings = TRIALS / min(config.execution.workers, TRIALS)
     # The fork server imports the modules of this process once.
     return (starting + trainings * (loading + pace.training(config.epochs))) / 60

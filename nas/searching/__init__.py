@@ -8,8 +8,8 @@ from blocks.lazy import lazy_names
 
 if TYPE_CHECKING:
     from nas.searching.candidates import find_candidates as find_candidates
+    from nas.searching.checks import check_cluster_options as check_cluster_options
     from nas.searching.config import SearchConfig as SearchConfig
-    from nas.searching.config import check_cluster_options as check_cluster_options
     from nas.searching.run import read_config as read_config
     from nas.searching.run import read_front as read_front
     from nas.searching.run import read_run as read_run
@@ -21,7 +21,8 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "nas.searching.candidates": ["find_candidates"],
-        "nas.searching.config": ["SearchConfig", "check_cluster_options"],
+        "nas.searching.checks": ["check_cluster_options"],
+        "nas.searching.config": ["SearchConfig"],
         "nas.searching.run": [
             "read_config",
             "read_front",

@@ -22,7 +22,7 @@ def training_job(
         folder=run.trial(record.number).path,
         log_name=config.name,
         log_version=f"trial_{record.number:04d}",
-        logs=config.logs_dir,
+        logs=config.execution.logs_dir,
         module=config.module,
         evaluator=config.evaluator,
     )

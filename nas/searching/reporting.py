@@ -112,7 +112,8 @@ class Reporter:
             epochs = unbegun if epochs is None else min(unbegun, epochs)
         if epochs is None or not self._seconds:
             return None
-        return sum(self._seconds) / len(self._seconds) * max(0, epochs) / self.config.workers
+        seconds = sum(self._seconds) / len(self._seconds)
+        return seconds * max(0, epochs) / self.config.execution.workers
 
     def _summary(self, running: tuple[int, ...]) -> str:
         status = self._status(running)

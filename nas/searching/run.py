@@ -14,7 +14,9 @@ from nas.data import load_data
 from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, write_text
 from nas.searching.candidates import Candidates, find_candidates
-from nas.searching.config import SearchConfig, check_cluster_options
+from nas.searching.checks import check_cluster_options
+from nas.searching.config import SearchConfig
+from nas.searching.execution import place_of_field
 from nas.searching.plugged import check_plugins
 from nas.searching.samplers import derive_seed
 from nas.searching.study import check_unused, open_study
@@ -44,7 +46,7 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     space = bound_space(config)
     candidates = _candidates(config, space)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
-    if config.storage is not None:
+    if config.execution.storage is not None:
         check_unused(config, run)
     run.path.mkdir(parents=True, exist_ok=True)
     with _only_parent(run):
@@ -96,7 +98,8 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
 
     Args:
         run: Its folder.
-        changes: New values of some fields, for a search that goes on; None: the run is only read.
+        changes: New values of some fields, for a search that goes on, those of ``execution`` by their
+            plain names; None: the run is only read.
 
     Raises:
         InvalidInput: search.yaml is damaged, or a change is out of range.
@@ -107,7 +110,7 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
     changes = changes or {}
     if isinstance(fields, dict):
         fields = {**fields, **changes}
-    typed = {field: f"--{field.replace('_', '-')}" for field in changes}
+    typed = {".".join(place_of_field(name)): f"--{name.replace('_', '-')}" for name in changes}
     config = parse(SearchConfig, fields, str(run.config), typed)
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
@@ -163,8 +166,9 @@ def _search(
     with view:
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
         view.event(
-            f"{run.name}: {config.trials} trials of {networks} within budget, {config.workers} at a "
-            f"time; Ctrl-C stops, and nas search --resume {run.name} goes on"
+            f"{run.name}: {config.trials} trials of {networks} within budget, "
+            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} "
+            "goes on"
         )
         for folder in run.trainings():
             if end_owner(folder):

@@ -118,7 +118,7 @@ def _one_line(url: URL, study: str, left: str = "") -> Iterator[None]:
 
 
 def _url(config: SearchConfig, run: RunFolder) -> URL:
-    return database_url(config.storage or f"sqlite:///{run.study}")
+    return database_url(config.execution.storage or f"sqlite:///{run.study}")
 
 
 def _what_is_left(run: RunFolder) -> str:

@@ -20,8 +20,7 @@ def make_executor(config: SearchConfig) -> Evaluator:
     Raises:
         InvalidInput: It is not there.
     """
-    if config.executor == "ray":
-        return RayExecutor(
-            config.workers, config.threads, config.gpus, config.ray_address, config.checkpoints
-        )
-    return LocalExecutor(config.workers, config.threads)
+    how = config.execution
+    if how.executor == "ray":
+        return RayExecutor(how.workers, how.threads, how.gpus, how.ray_address, how.checkpoints)
+    return LocalExecutor(how.workers, how.threads)

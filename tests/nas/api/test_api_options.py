@@ -11,7 +11,8 @@ from blocks import InvalidInput
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 from nas.api.options import resume_changes, search_config
 from nas.runs.folder import RunFolder
-from nas.searching import SearchConfig
+from nas.searching import SearchConfig, read_config
+from nas.searching.execution import Execution
 from nas.training import RECIPES
 
 MINIMAL: dict[str, Any] = {"space": "quickstart", "data": "digits"}
@@ -69,6 +70,42 @@ def test_a_space_may_stand_in_the_file_itself(tmp_path: Path) -> None:
     assert search_config({"config": path}).name == "mine-digits"
 
 
+@pytest.mark.parametrize(
+    "text", ["workers: 3\nthreads: 2\n", "execution: {workers: 3}\nthreads: 2\n"]
+)
+def test_fields_of_execution_may_stand_beside_the_others(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, f"space: quickstart\ndata: digits\n{text}")
+    config = search_config({"config": path})
+    assert config.execution == Execution(workers=3, threads=2)
+    config = search_config({"config": path, "workers": 4, "logs_dir": "logs"})
+    assert config.execution == Execution(workers=4, threads=2, logs_dir=Path("logs"))
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "message"),
+    [
+        (
+            "execution: {colour: 1}",
+            {},
+            "execution.colour: unknown field; allowed: workers, threads",
+        ),
+        ("execution: ray", {}, "execution: Input should be"),
+        ("execution: 3", {"workers": 2}, "execution: expected a mapping of fields, got int"),
+        ("execution: [3]\nworkers: 2", {}, "execution: Input should be"),
+        ("workers: 0", {}, "execution.workers: Input should be greater than or equal to 1, got 0"),
+        ("", {"threads": 0}, "^--threads: Input should be greater than or equal to 1, got 0"),
+        ("", {"checkpoints": "s3://x"}, "^--checkpoints: trainings on this machine need no store"),
+        ("", {"storage": "nonsense"}, "^--storage: not the address of a database"),
+    ],
+)
+def test_a_wrong_execution_is_named_as_it_was_written(
+    tmp_path: Path, text: str, given: dict[str, Any], message: str
+) -> None:
+    path = written(tmp_path, text or "{}")
+    with pytest.raises(InvalidInput, match=message):
+        search_config({**MINIMAL, "config": path, **given})
+
+
 def test_objectives_are_a_list_with_commas() -> None:
     config = search_config({**MINIMAL, "objectives": "error,params,activations"})
     assert config.objectives == ("error", "params", "activations")
@@ -85,3 +122,16 @@ def test_what_decides_the_search_cannot_change_when_it_goes_on() -> None:
     assert resume_changes({"trials": 9, "workers": 3}, run) == {"trials": 9, "workers": 3}
     with pytest.raises(InvalidInput, match="--max-mflops cannot change"):
         resume_changes({"max_mflops": 3.0}, run)
+
+
+def test_a_search_that_goes_on_changes_its_execution(tmp_path: Path) -> None:
+    config = search_config({**MINIMAL, "workers": 2, "threads": 1})
+    kept = config.model_copy(update={"reference": (1.0, 9.0)})
+    run = RunFolder(tmp_path)
+    run.config.write_text(dump_yaml(kept))
+    assert read_config(run) == kept
+    changed = read_config(run, {"workers": 5, "trials": 7})
+    assert changed.execution == Execution(workers=5, threads=1)
+    assert changed.model_copy(update={"execution": kept.execution, "trials": kept.trials}) == kept
+    with pytest.raises(InvalidInput, match=r"^--workers: Input should be"):
+        read_config(run, {"workers": 5000})

@@ -206,8 +206,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         ["pareto", "first"], 2, "the trials of this run have error, mflops",
     ),
     "resume with format 0": (
-        replace("runs/first/search.yaml", "format: 1", "format: 0"),
-        ["search", "--resume", "first"], 2, "search.yaml: format: Input should be 1, got 0",
+        replace("runs/first/search.yaml", "format: 2", "format: 0"),
+        ["search", "--resume", "first"], 2, "search.yaml: format: Input should be 1 or 2, got 0",
     ),
     "resume with a damaged config": (
         truncate("runs/first/search.yaml", 0.5), ["search", "--resume", "first"], 2, "search.yaml",

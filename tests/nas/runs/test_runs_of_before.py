@@ -48,19 +48,21 @@ def test_an_earlier_run_goes_on(before: RunFolder) -> None:
     assert records[:6] == kept
     (new,) = records[6:]
     assert new.epochs in (1, 3)  # to the first rung, or to the end
-    assert config.format == 1
+    fields = yaml.safe_load(before.config.read_text())
+    assert (fields["format"], fields["execution"]["threads"]) == (2, 1)
+    assert fields["execution"] == config.execution.model_dump()
 
 
 def test_a_later_run_says_which_version_it_needs(
     before: RunFolder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fields = yaml.safe_load(before.config.read_text())
-    before.config.write_text(yaml.safe_dump({**fields, "format": 2, "written_by": "3.1.4"}))
+    before.config.write_text(yaml.safe_dump({**fields, "format": 3, "written_by": "3.1.4"}))
     was = before.config.read_bytes()
     for words in (["search", "--resume", "before"], ["pareto", "before"], ["report", "before"]):
         assert main(words) == 2
         (line,) = capfd.readouterr().err.strip().splitlines()
-        assert "runs/before/search.yaml: format 2, written by sknas 3.1.4; this is sknas" in line
+        assert "runs/before/search.yaml: format 3, written by sknas 3.1.4; this is sknas" in line
     assert before.config.read_bytes() == was
 
 

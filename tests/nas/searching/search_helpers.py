@@ -166,7 +166,7 @@ def formula_search(
         space,
         candidates,
         study,
-        evaluator or FormulaEvaluator(config.workers),
+        evaluator or FormulaEvaluator(config.execution.workers),
         view or SilentView(),
     )
     front = search()

@@ -99,7 +99,7 @@ def test_a_search_outlives_a_restart_of_its_server(
     finally:
         search.kill()
     config, records = read_run(RunFolder(tmp_path / "runs/far"))
-    assert config.storage == server.url
+    assert config.execution.storage == server.url
     keep(
         "postgresql",
         {

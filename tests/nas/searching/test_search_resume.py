@@ -33,7 +33,7 @@ def interrupted_search(
 ) -> list[TrialRecord]:
     """Crash after every ``every`` started trainings, and go on, until the search ends."""
     for _ in range(200):
-        executor = FormulaEvaluator(config.workers, crash_after=every, crash=crash)
+        executor = FormulaEvaluator(config.execution.workers, crash_after=every, crash=crash)
         try:
             return formula_search(folder, config, executor)[1]
         except crash:
