@@ -15,7 +15,6 @@ from nas.cost import LATENCY, Budgets, Cost, LatencyTable, OwnObjective, costs_o
 from nas.data import DataConfig
 from nas.plugins import Reference, is_reference
 from nas.runs import ERROR, checked_name
-from nas.searching.database import database_url
 from nas.searching.early_stopping.snapshot import ETA, rungs_of
 from nas.searching.samplers import SAMPLERS, TAKE_PAUSED
 from nas.training import RECIPES, Recipe
@@ -210,6 +209,9 @@ class SearchConfig(BaseModel):
     @classmethod
     def _lasting_database(cls, value: str | None) -> str | None:
         if value is not None:
+            # Here: most searches keep their study in their folder, and are read without SQLAlchemy.
+            from nas.searching.database import database_url
+
             database_url(value)
         return value
 
