@@ -20,8 +20,8 @@ def non_dominated(values: Sequence[Sequence[float]]) -> list[bool]:
     """
     points = [tuple(point) for point in values]
     best: list[tuple[float, ...]] = []
-    # A point is dominated only by one before it in this order, and then by one of the best so far. Of two
-    # objectives the last of these has the least second value.
+    # A point is dominated only by one before it in this order, and then by one of the best so far.
+    # Of two objectives the last of the best has the least second value.
     for point in sorted(set(points)):
         rivals = best[-1:] if len(point) == 2 else best
         if not any(all(map(le, rival, point)) for rival in rivals):

@@ -62,7 +62,7 @@ def read_front(run: RunFolder) -> Front:
 
 
 def _records_of_file(config: SearchConfig, run: RunFolder) -> list[TrialRecord] | None:
-    """The proposals, read without Optuna; None where Optuna has to read them, or to say what is wrong."""
+    """The proposals, read without Optuna; None: Optuna has to read them, or to say what is wrong."""
     if config.storage is not None:
         return None
     study = read_study(run.study, config.name)
