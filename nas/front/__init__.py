@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 from blocks.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nas.front.dominance import non_dominated as non_dominated
     from nas.front.front import Front as Front
     from nas.front.front import FrontPoint as FrontPoint
     from nas.front.front import hypervolume as hypervolume
     from nas.front.front import make_front as make_front
     from nas.front.pick import pick_knee as pick_knee
     from nas.front.pick import pick_within as pick_within
+    from nas.front.recall import recall_hypervolume as recall_hypervolume
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "nas.front.dominance": ["non_dominated"],
         "nas.front.front": ["Front", "FrontPoint", "hypervolume", "make_front"],
         "nas.front.pick": ["pick_knee", "pick_within"],
+        "nas.front.recall": ["recall_hypervolume"],
     },
 )

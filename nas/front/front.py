@@ -6,12 +6,11 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from nas.front.dominance import non_dominated
 from nas.runs import ERROR, TrialRecord, TrialState
-from nas.study import dominated_volume, pareto_mask
 
 if TYPE_CHECKING:
     from blocks import ArchSpec
@@ -48,7 +47,7 @@ class Front:
     reference: tuple[float, ...]
     points: tuple[FrontPoint, ...]
 
-    @property
+    @cached_property
     def hypervolume(self) -> float:
         """Share of the box between the origin and the reference that the front dominates, 0 to 1."""
         return hypervolume([point.values for point in self.points], self.reference)
@@ -105,10 +104,7 @@ def make_front(
         for one in records
         if one.state is TrialState.TRAINED and all(math.isfinite(value) for value in one.values)
     ]
-    if not trained:
-        return Front(objectives, reference, ())
-    values = np.asarray([one.values for one in trained], dtype=float)
-    on_front = pareto_mask(values)
+    on_front = non_dominated([one.values for one in trained])
     points = [
         FrontPoint(one.number, one.key, one.spec, one.values)
         for one, is_best in zip(trained, on_front, strict=True)
@@ -126,5 +122,10 @@ def hypervolume(values: Sequence[Sequence[float]], reference: Sequence[float]) -
     """
     if not values:
         return 0.0
+    # Here: most fronts are read without a hypervolume being computed.
+    import numpy as np
+
+    from nas.study import dominated_volume
+
     scaled = np.minimum(np.asarray(values, dtype=float) / np.asarray(reference, dtype=float), 1.0)
     return dominated_volume(scaled, np.ones(len(reference)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nas.cost import Violation
 from nas.runs import RungResult, TrialState
 from nas.searching.log import ENDED, TrialLog
-from nas.study.optuna_adapter import (
+from nas.study.stored import (
     DUPLICATE_OF,
     FAILURE,
     INFEASIBLE,

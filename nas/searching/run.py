@@ -9,19 +9,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
-from blocks.yaml_files import dump_yaml, parse, read_yaml
+from blocks.yaml_files import dump_yaml
 from nas.data import load_data
-from nas.front import Front, make_front
-from nas.runs import RunFolder, TrialRecord, write_text
+from nas.front import Front
+from nas.runs import RunFolder, write_text
 from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
-from nas.searching.execution import place_of_field
 from nas.searching.plugged import check_plugins
+from nas.searching.reading import read_config
 from nas.searching.samplers import derive_seed
 from nas.searching.study import check_unused, open_study
 from nas.searching.view import View
-from nas.study import read_records
 from nas.training import end_owner
 from nas.training.evaluate import load_evaluator
 from search_spaces import SearchSpace
@@ -91,46 +90,6 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     candidates = _candidates(config, space)
     with _only_parent(run):
         return _search(config, run, space, candidates, view)
-
-
-def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> SearchConfig:
-    """The configuration of a run.
-
-    Args:
-        run: Its folder.
-        changes: New values of some fields, for a search that goes on, those of ``execution`` by their
-            plain names; None: the run is only read.
-
-    Raises:
-        InvalidInput: search.yaml is damaged, or a change is out of range.
-    """
-    fields = read_yaml(run.config)
-    if isinstance(fields, dict) and changes is None:
-        fields = {**fields, "warm_start": None}  # a run that began by zero-cost scores can be read
-    changes = changes or {}
-    if isinstance(fields, dict):
-        fields = {**fields, **changes}
-    typed = {".".join(place_of_field(name)): f"--{name.replace('_', '-')}" for name in changes}
-    config = parse(SearchConfig, fields, str(run.config), typed)
-    if config.reference is None or len(config.reference) != len(config.objectives):
-        raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
-    return config
-
-
-def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
-    """A run's configuration and all its proposals; writes nothing.
-
-    Raises:
-        InvalidInput: The files are damaged.
-    """
-    config = read_config(run)
-    return config, read_records(open_study(config, run, create=False))
-
-
-def read_front(run: RunFolder) -> Front:
-    """The front of a run as it stands, finished or not."""
-    config, records = read_run(run)
-    return make_front(records, config.objectives, config.reference_point)
 
 
 def bound_space(config: SearchConfig) -> SearchSpace:

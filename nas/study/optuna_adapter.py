@@ -1,4 +1,4 @@
-"""The only file with private names of Optuna, and with the names of what trials store."""
+"""The only file with private names of Optuna."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import astuple
 from typing import Any, Final
 
 import numpy as np
@@ -18,28 +17,13 @@ from optuna._hypervolume import compute_hypervolume
 from optuna._hypervolume.hssp import _solve_hssp_on_unique_loss_vals
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.study._multi_objective import _fast_non_domination_rank, _is_pareto_front
+from optuna.study._multi_objective import _fast_non_domination_rank
 from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
 
 from blocks import ArchSpec
-from nas.runs import RungResult, TrialRecord, TrialState
-
-# Attributes of a trial. The proposal is written in one piece: a trial has it whole or was not proposed.
-PROPOSAL: Final = "proposal"
-DUPLICATE_OF: Final = "duplicate_of"
-INFEASIBLE: Final = "infeasible"
-FAILURE: Final = "failure"
-RUNG_RESULTS: Final = "rung_results"
-TARGET_EPOCH: Final = "target_epoch"
-STOPPED: Final = "stopped"
-_OLD_NAMES: Final = {
-    DUPLICATE_OF: "replay_of",
-    INFEASIBLE: "refused",
-    RUNG_RESULTS: "rungs",
-    TARGET_EPOCH: "until",
-}
-"""Names that studies of version 0.1.0 have. They are read; the new names are written."""
+from nas.runs import TrialRecord, TrialState
+from nas.study.stored import PROPOSAL, proposal, records_of
 
 _ENDS: Final = {
     TrialState.STOPPED: OptunaState.PRUNED,
@@ -79,11 +63,6 @@ def _passes(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or not _is_quiet.get()
 
 
-def pareto_mask(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows of ``values`` (points, objectives; all minimised) no other row dominates."""
-    return np.asarray(_is_pareto_front(values, assume_unique_lexsorted=False))
-
-
 def pareto_layers(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """The Pareto layer of each row of ``values`` (points, objectives; all minimised), 0 the front."""
     return np.asarray(_fast_non_domination_rank(values))
@@ -104,69 +83,13 @@ def best_subset(
 
 def read_records(study: optuna.Study) -> list[TrialRecord]:
     """All proposals of the study, in order. A trial cut off before it was a proposal is left out."""
-    return [record_of(trial) for trial in proposed_trials(study)]
+    return records_of(study.get_trials(deepcopy=False))
 
 
 def proposed_trials(study: optuna.Study) -> list[FrozenTrial]:
     """As ``read_records``, in Optuna's form."""
     trials = study.get_trials(deepcopy=False)
     return [trial for trial in trials if PROPOSAL in trial.user_attrs]
-
-
-def record_of(trial: FrozenTrial) -> TrialRecord:
-    """One of Optuna's trials as a record; it must have been proposed."""
-    proposed = trial.user_attrs[PROPOSAL]
-    state = _state_of(trial)
-    notes = {
-        TrialState.STOPPED: _attribute(trial, STOPPED, ""),
-        TrialState.INFEASIBLE: _attribute(trial, INFEASIBLE, ""),
-        TrialState.FAILED: _attribute(trial, FAILURE, ""),
-        TrialState.DUPLICATE: f"same network as trial {_attribute(trial, DUPLICATE_OF)}",
-    }
-    return TrialRecord(
-        number=trial.number,
-        key=proposed["key"],
-        spec=ArchSpec.stored(proposed["arch"], proposed["key"]),
-        state=state,
-        values=tuple(trial.values or ()),
-        note=notes.get(state, ""),
-        rung_results=_rung_results(trial),
-        target_epoch=_attribute(trial, TARGET_EPOCH, 0),
-        over=_over(trial) if state is TrialState.INFEASIBLE else (),
-    )
-
-
-def _over(trial: FrozenTrial) -> tuple[str, ...]:
-    """The costs of an infeasible network whose limits it exceeds."""
-    excesses = trial.constraints.items()
-    return tuple(name.removeprefix("max_") for name, excess in excesses if excess > 0)
-
-
-def _state_of(trial: FrozenTrial) -> TrialState:
-    """The state of a trial, from what is stored and nothing else."""
-    if _attribute(trial, DUPLICATE_OF) is not None:
-        return TrialState.DUPLICATE
-    if trial.state == OptunaState.COMPLETE:
-        return TrialState.TRAINED
-    if trial.state == OptunaState.FAIL:
-        return TrialState.FAILED
-    if trial.state == OptunaState.PRUNED:
-        stopped = _attribute(trial, STOPPED) is not None
-        return TrialState.STOPPED if stopped else TrialState.INFEASIBLE
-    target, results = _attribute(trial, TARGET_EPOCH, 0), _rung_results(trial)
-    if results and results[-1].epochs == target:
-        return TrialState.PAUSED
-    begun = target and trial.state == OptunaState.RUNNING
-    return TrialState.RUNNING if begun else TrialState.QUEUED
-
-
-def _rung_results(trial: FrozenTrial) -> tuple[RungResult, ...]:
-    return tuple(RungResult(*one) for one in _attribute(trial, RUNG_RESULTS, ()))
-
-
-def _attribute(trial: FrozenTrial, name: str, default: Any = None) -> Any:
-    attributes = trial.user_attrs
-    return attributes.get(name, attributes.get(_OLD_NAMES.get(name, name), default))
 
 
 class StudyWriter:
@@ -196,7 +119,7 @@ class StudyWriter:
             state=OptunaState.RUNNING,
             params=params,
             distributions=distributions,
-            user_attrs={PROPOSAL: _proposal(spec)},
+            user_attrs={PROPOSAL: proposal(spec)},
         )
         identity = self._storage.create_new_trial(self._study._study_id, template_trial=trial)
         return self.read(self._storage.get_trial_number_from_id(identity))
@@ -223,7 +146,7 @@ class StudyWriter:
 
     def propose(self, number: int, spec: ArchSpec) -> None:
         """Name the network that an asked trial proposes."""
-        self.note(number, PROPOSAL, _proposal(spec))
+        self.note(number, PROPOSAL, proposal(spec))
 
     def note(self, number: int, name: str, value: object) -> None:
         """Store an attribute. Optuna's own Trial would read all of the trial first."""
@@ -263,12 +186,3 @@ class StudyWriter:
 
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-
-
-def stored(results: Sequence[RungResult]) -> list[tuple[Any, ...]]:
-    """Rung results as an attribute holds them."""
-    return [astuple(one) for one in results]
-
-
-def _proposal(spec: ArchSpec) -> dict[str, Any]:
-    return {"key": spec.key, "arch": spec.model_dump(mode="json")}

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nas.front import hypervolume
+from nas.front import hypervolume, non_dominated
 from nas.searching.early_stopping.snapshot import ETA, TrialSnapshot
-from nas.study import pareto_mask
 
 
 class ParetoOrdering:
@@ -46,8 +42,7 @@ class ParetoOrdering:
         return chosen[:wanted]
 
     def _front(self, members: Sequence[TrialSnapshot], rung: int) -> list[TrialSnapshot]:
-        values = _values(members, rung)
-        on_front = pareto_mask(values)
+        on_front = non_dominated([(one.rung_metric(rung), *one.costs) for one in members])
         return [one for one, is_on in zip(members, on_front, strict=True) if is_on]
 
     def _by_contribution(self, front: list[TrialSnapshot], rung: int) -> list[TrialSnapshot]:
@@ -67,11 +62,6 @@ class ParetoOrdering:
     def _guessing(self, one: TrialSnapshot) -> float:
         """What a network shows that gives every class the same chance."""
         return chance_loss(self._classes) if one.losses else chance_error(self._classes)
-
-
-def _values(members: Sequence[TrialSnapshot], rung: int) -> NDArray[np.float64]:
-    rows = [(one.rung_metric(rung), *one.costs) for one in members]
-    return np.asarray(rows, dtype=float)
 
 
 def chance_error(classes: int) -> float:

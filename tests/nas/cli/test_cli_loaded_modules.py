@@ -164,6 +164,22 @@ def test_a_run_is_read_without_torch(case: str, runs: Path) -> None:
     assert (code, names) == (0, []), printed
 
 
+LIGHT = {name: READING[name] for name in READING if name != "report"}
+
+
+@pytest.mark.parametrize("case", LIGHT)
+def test_a_run_is_read_without_optuna(case: str, runs: Path) -> None:
+    code, names, printed = loaded(LIGHT[case], (*HEAVY, "numpy"), runs)
+    assert (code, names) == (0, []), printed
+
+
+def test_a_front_that_is_not_stored_is_the_same(runs: Path) -> None:
+    stored = loaded(["pareto", "before", "--json"], HEAVY, runs)[2]
+    (runs / "runs/before/pareto.json").unlink()
+    code, _, printed = loaded(["pareto", "before", "--json"], HEAVY, runs)
+    assert (code, printed) == (0, stored)
+
+
 def test_a_budget_that_the_run_has_not_stored_is_counted(runs: Path) -> None:
     words = ["pareto", "before", "--max-params", "1000000000"]
     code, names, _ = loaded(words, ("torch",), runs)

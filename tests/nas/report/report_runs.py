@@ -16,7 +16,7 @@ from nas.cost import COSTS
 from nas.runs import RunFolder, write_text
 from nas.searching import SearchConfig
 from nas.searching.study import open_study
-from nas.study.optuna_adapter import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL
+from nas.study.stored import DUPLICATE_OF, FAILURE, INFEASIBLE, PROPOSAL
 from nas.training.job import EpochMetrics
 from nas.training.metrics import write_metrics
 from search_spaces import SearchSpace, load_space
