@@ -9,9 +9,9 @@ from pathlib import Path
 
 import optuna
 import pytest
-from nas.searching import changes
 
 from nas.runs import RunFolder, TrialState
+from nas.searching import changes
 from nas.searching.log import NEXT, ImpossibleChange, TrialLog
 from nas.searching.study import open_study
 from nas.study import StudyWriter
