@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,6 @@ def test_the_python_of_the_readme_runs_as_a_script(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "trained" in done.stdout
+    assert re.search(r"^\d+ \(0\.\d+, \d\.\d+\) sk d1", done.stdout, re.MULTILINE)  # of the front
     assert 0 <= float(done.stdout.split()[-1]) < 0.5
     assert list(tmp_path.glob("runs/first/export/*/*int8*.onnx"))
