@@ -40,6 +40,13 @@ def build(
 
     Raises:
         InvalidInput: The weights do not fit, or ``start="plain"`` is impossible for this unit.
+
+    Example:
+        >>> import nas, torch
+        >>> spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
+        >>> network = nas.build(spec)
+        >>> network(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     if start not in ("fresh", "plain"):
         raise InvalidInput(f"start: {start!r}; allowed: fresh, plain")

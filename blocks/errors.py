@@ -8,6 +8,13 @@ class InvalidInput(ValueError):
 
     The message is one line: what is wrong, where, and what is allowed. The command line prints it
     without a traceback and exits with code 2.
+
+    Example:
+        >>> import nas
+        >>> nas.load_space("nowhere")
+        Traceback (most recent call last):
+        ...
+        blocks.errors.InvalidInput: unknown space 'nowhere'; allowed: ...
     """
 
     def __init__(self, message: str) -> None:

@@ -39,6 +39,14 @@ class ArchSpec(BaseModel):
     Raises:
         InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
             the backbone does not have, a stage it does not have, a group width that does not divide.
+
+    Example:
+        >>> import nas
+        >>> spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
+        >>> spec.label
+        'sk d1,2 w1 r16 L32 act'
+        >>> spec == nas.ArchSpec.model_validate(spec.model_dump())
+        True
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -106,6 +106,11 @@ class UnitSpec(BaseModel):
         pairwise: nl: the pairwise function.
         subsample: nl: keys and values are max-pooled, 2x2.
         stages: Stage -> the fields with other values there.
+
+    Example:
+        >>> import nas
+        >>> nas.UnitSpec(kind="se", reduction=8).reduction
+        8
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

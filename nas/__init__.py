@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from nas.cost import Budgets as Budgets
     from nas.cost import Counts as Counts
     from nas.cost import count as count
+    from nas.cost import objective as objective
+    from nas.data import Datasets as Datasets
     from nas.errors import WorkFailed as WorkFailed
     from nas.front import Front as Front
     from nas.front import FrontPoint as FrontPoint
+    from nas.training import EpochMetrics as EpochMetrics
+    from nas.training import TrainJob as TrainJob
     from search_spaces import SearchSpace as SearchSpace
     from search_spaces import load_space as load_space
 
@@ -47,9 +51,11 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.api.searching": ["search"],
         "nas.api.training": ["FullTraining", "train"],
         "nas.api.version": ["__version__"],
-        "nas.cost": ["Budgets", "Counts", "count"],
+        "nas.cost": ["Budgets", "Counts", "count", "objective"],
+        "nas.data": ["Datasets"],
         "nas.errors": ["WorkFailed"],
         "nas.front": ["Front", "FrontPoint"],
+        "nas.training": ["EpochMetrics", "TrainJob"],
         "search_spaces": ["SearchSpace", "load_space"],
     },
 )

@@ -24,6 +24,11 @@ def load_space(name_or_path: str) -> SearchSpace:
 
     Raises:
         InvalidInput: The space or file does not exist, or has an error; one line with the position.
+
+    Example:
+        >>> import nas
+        >>> nas.load_space("quickstart").size()
+        120
     """
     is_path = "/" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
     if not is_path and name_or_path not in SPACES:

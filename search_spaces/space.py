@@ -29,6 +29,14 @@ class SearchSpace:
     Raises:
         InvalidInput: An assignment is no network (the backbone lacks the width or the stage), or the
             data contradict a fixed field.
+
+    Example:
+        >>> import random, nas
+        >>> space = nas.load_space("quickstart").bind(num_classes=10, in_channels=1, input_size=16)
+        >>> space.sample(random.Random(0)).label
+        'sk d1,3 w2 r16 L32 no act'
+        >>> len({spec.key for spec in space.enumerate()})  # different networks
+        96
     """
 
     def __init__(self, definition: SpaceDefinition, data: Mapping[str, int] | None = None) -> None:

@@ -21,6 +21,13 @@ class Bundle:
     Attributes:
         path: Of the folder.
         manifest: What manifest.json says: costs, accuracy, and size, parity and latency of each file.
+
+    Example:
+        >>> import nas
+        >>> run = nas.open_run("example")
+        >>> bundle = run.export(run.pick("knee"), targets=["onnx"], images=50)
+        >>> [one.name for one in bundle.manifest.artifacts]
+        ['onnx-fp32']
     """
 
     path: Path

@@ -215,13 +215,15 @@ def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
     """
     changes: dict[str, Any] = {}
     for option, value in given.items():
-        if option in PLUGGED and (moved := _moved(option, _stored(option, value, given), run)):
-            changes |= moved
+        if option in PLUGGED and (places := _moved(option, _stored(option, value, given), run)):
+            changes |= places
             continue
         if option not in CHANGEABLE:
             allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
+            moved = "; the new file of a plug-in, with the same NAME" if option in PLUGGED else ""
             raise InvalidInput(
-                f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: {allowed}"
+                f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: "
+                f"{allowed}{moved}"
             )
         if isinstance(value, int) and value < 1:
             name = option.replace("_", "-")

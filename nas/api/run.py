@@ -50,6 +50,12 @@ class Run:
 
     Args:
         folder: Of the run.
+
+    Example:
+        >>> import nas
+        >>> run = nas.open_run("example")
+        >>> run, len(run.trials)
+        (Run('runs/example'), 2)
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -99,6 +105,11 @@ class Run:
 
         Raises:
             InvalidInput: The front is empty, no network fits, or a limit is unknown.
+
+        Example:
+            >>> import nas
+            >>> nas.open_run("example").pick(max_mflops=5).values[1] <= 5
+            True
         """
         from nas.api.limits import budgets_of
 
@@ -113,6 +124,13 @@ class Run:
 
         Raises:
             InvalidInput: pandas is not installed.
+
+        Example:
+            >>> import nas
+            >>> nas.open_run("example").to_dataframe()[["trial", "state", "epochs"]]
+               trial    state  epochs
+            0      0  trained       1
+            1      1  trained       1
         """
         from nas.api.table import to_dataframe
 
@@ -126,6 +144,12 @@ class Run:
 
         Raises:
             InvalidInput: The trial was not trained.
+
+        Example:
+            >>> import nas, torch
+            >>> run = nas.open_run("example")
+            >>> run.load(run.pick("knee"))(torch.zeros(1, 1, 16, 16)).shape
+            torch.Size([1, 10])
         """
         from nas.training import load_checkpoint
 
@@ -171,7 +195,13 @@ class Run:
         return export(self.checkpoint(trial), targets=targets, int8=int8, images=images, out=out)
 
     def report(self) -> Path:
-        """Write report.html, one page that needs no network, and return its path."""
+        """Write report.html, one page that needs no network, and return its path.
+
+        Example:
+            >>> import nas
+            >>> nas.open_run("example").report().name
+            'report.html'
+        """
         from nas.report import write_report
 
         return write_report(self.folder)

@@ -29,6 +29,13 @@ class FullTraining(TestResult):
     Attributes:
         key: Canonical key of the network.
         checkpoint: Of the last epoch; ``nas.export`` takes it.
+
+    Example:
+        >>> import nas
+        >>> run = nas.open_run("example")
+        >>> done = run.train(run.pick("knee"), recipe="tiny", epochs=1)
+        >>> done.checkpoint.name, done.test_images
+        ('checkpoint.pt', 359)
     """
 
     key: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, console, print_json, say
 from nas.errors import WorkFailed
-from nas.folders import runs_dir
+from nas.folders import logs_dir, runs_dir
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -97,16 +97,25 @@ def _delete(name: str, yes: bool, as_json: bool) -> None:
     from nas.runs.removal import removable_run, remove_run
 
     run = removable_run(name)
-    kept = _study_elsewhere(run)
+    fields = _fields(run)
+    kept, logs = _study_elsewhere(run, fields), _logs_elsewhere(run, fields)
     if not yes:
         _ask(run)
     removed = remove_run(run)
     if as_json:
-        print_json({"deleted": [str(path) for path in removed], "study_kept": kept})
+        print_json(
+            {
+                "deleted": [str(path) for path in removed],
+                "study_kept": kept,
+                "logs_kept": logs and str(logs),
+            }
+        )
         return
     say(f"deleted: {', '.join(map(str, removed))}")
     if kept is not None:
         say(f"kept:    the study {run.name} in {kept}")
+    if logs is not None:
+        say(f"kept:    its logs in {logs}")
 
 
 def _ask(run: RunFolder) -> None:
@@ -120,19 +129,41 @@ def _ask(run: RunFolder) -> None:
         raise WorkFailed("nothing was deleted")
 
 
-def _study_elsewhere(run: RunFolder) -> str | None:
-    """The database outside the run's folder that keeps its study, without its password."""
+def _fields(run: RunFolder) -> dict[str, Any]:
+    """What search.yaml says; a damaged one says nothing."""
     from blocks.yaml_files import read_yaml
     from nas.searching.execution import nested
 
     try:
         fields = read_yaml(run.config)
-        execution = nested(fields).get("execution") if isinstance(fields, dict) else None
-        storage = execution.get("storage") if isinstance(execution, dict) else None
-        if not isinstance(storage, str):
-            return None
-        with importing():
-            from nas.searching.database import database_url, is_file, name_of
+    except InvalidInput:
+        return {}
+    return nested(fields) if isinstance(fields, dict) else {}
+
+
+def _execution(fields: dict[str, Any], name: str) -> Any:
+    """A field of ``execution``; None if there is none."""
+    execution = fields.get("execution")
+    return execution.get(name) if isinstance(execution, dict) else None
+
+
+def _logs_elsewhere(run: RunFolder, fields: dict[str, Any]) -> Path | None:
+    """Logs in a folder that search.yaml names; the file may come from anywhere, so they are kept."""
+    folder = _execution(fields, "logs_dir")
+    if not isinstance(folder, str) or Path(folder).resolve() == logs_dir().resolve():
+        return None
+    logs = Path(folder) / run.name
+    return logs if logs.is_dir() else None
+
+
+def _study_elsewhere(run: RunFolder, fields: dict[str, Any]) -> str | None:
+    """The database outside the run's folder that keeps its study, without its password."""
+    storage = _execution(fields, "storage")
+    if not isinstance(storage, str):
+        return None
+    with importing():
+        from nas.searching.database import database_url, is_file, name_of
+    try:
         url = database_url(storage)
     except InvalidInput:
         return None  # a damaged file says nothing

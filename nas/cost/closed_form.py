@@ -21,6 +21,11 @@ def count(spec: ArchSpec) -> Counts:
     Returns:
         Parameters, multiply-adds of convolutions and linear layers, and the elements of their outputs.
         fvcore gives exactly the same counts (see :func:`nas.cost.fvcore_counter.fvcore_count`).
+
+    Example:
+        >>> import nas
+        >>> round(nas.count(nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})).mflops)
+        301
     """
     plain = spec.profile
     params, macs, activations = plain.rest.params, plain.rest.macs, plain.rest.activations

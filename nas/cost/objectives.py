@@ -62,6 +62,14 @@ def objective(name: str, unit: str = "", *, negative: bool = False) -> Callable[
 
     Raises:
         InvalidInput: The name is taken by the program, or is no such name.
+
+    Example:
+        >>> import nas
+        >>> @nas.objective("flash_kib", unit="KiB")
+        ... def flash(spec: nas.ArchSpec) -> float:
+        ...     return nas.count(spec).params / 1024
+        >>> round(flash(nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})))
+        3423
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise InvalidInput(

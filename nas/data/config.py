@@ -11,7 +11,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
             holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
-            "package.module:NAME", a callable that returns `nas.data.Datasets`.
+            "package.module:NAME", a callable that returns `nas.Datasets`.
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             ~/.cache/sknas when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes

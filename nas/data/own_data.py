@@ -22,7 +22,7 @@ from nas.data.splits import Datasets
 from nas.data.statistics import Statistics
 from nas.plugins import Expected, calling, place_of, resolve
 
-EXPECTED = Expected("a callable that returns nas.data.Datasets", callable)
+EXPECTED = Expected("a callable that returns nas.Datasets", callable)
 SPLITS = ("train", "val", "test")
 SAMPLE = 256
 """Training items that mean and standard deviation are taken of; every process reads them."""
@@ -159,7 +159,7 @@ def _datasets(given: object, wrong: str) -> Datasets:
     if isinstance(given, tuple) and len(given) == 4:
         return Datasets(*given)
     raise InvalidInput(
-        f"{wrong}returns a {type(given).__name__}; expected nas.data.Datasets, or a tuple "
+        f"{wrong}returns a {type(given).__name__}; expected nas.Datasets, or a tuple "
         "(train, val, test, class names)"
     )
 

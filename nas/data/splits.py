@@ -24,6 +24,14 @@ class Datasets:
         class_names: One name per class, in the order of the labels.
         flip: Whether a mirrored image is still of its class; the default of ``data.flip``.
         crop_padding: The default of ``data.crop_padding``, for tensors.
+
+    Example:
+        >>> import nas, torch
+        >>> from torch.utils.data import TensorDataset
+        >>> def noise(count: int) -> TensorDataset:
+        ...     return TensorDataset(torch.rand(count, 1, 16, 16), torch.arange(count) % 2)
+        >>> nas.Datasets(noise(100), noise(20), noise(20), class_names=["one", "other"]).class_names
+        ['one', 'other']
     """
 
     train: Dataset[Any]

@@ -25,6 +25,12 @@ class FrontPoint:
         key: Canonical key of the network.
         spec: The network.
         values: One figure per objective, in the front's order.
+
+    Example:
+        >>> import nas
+        >>> point = nas.open_run("example").pick("knee")
+        >>> nas.count(point.spec).mflops == point.values[1]
+        True
     """
 
     trial: int
@@ -41,6 +47,12 @@ class Front:
         objectives: Names, all minimised.
         reference: The worst corner of the box; see ``Candidates.reference``.
         points: Cheapest first (by the first objective that is no error), each network once.
+
+    Example:
+        >>> import nas
+        >>> front = nas.open_run("example").front
+        >>> front.objectives, front.knee in front.points
+        (('error', 'mflops'), True)
     """
 
     objectives: tuple[str, ...]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
+from nas.report.quantities import label
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig, read_config
 from nas.searching.study import open_study
@@ -53,6 +54,11 @@ class Material:
     def knee(self) -> FrontPoint | None:
         """The knee point; None if nothing is trained."""
         return self.front.knee
+
+    def label(self, objective: str) -> str:
+        """The name of an objective of this search with its unit."""
+        units = {own.name: own.unit for own in self.config.own_objectives}
+        return label(objective, units.get(objective, ""))
 
     def count(self, outcome: TrialState) -> int:
         """Number of trials with ``outcome``."""

@@ -13,9 +13,14 @@ _LABELS = {
 }
 
 
-def label(objective: str) -> str:
-    """The name of an objective with its unit, for axes and columns."""
-    return _LABELS.get(objective, objective)
+def label(objective: str, unit: str = "") -> str:
+    """The name of an objective with its unit, for axes and columns.
+
+    Args:
+        objective: Its name.
+        unit: Of an objective of the user's; those of the program have their own.
+    """
+    return _LABELS.get(objective, f"{objective} ({unit})" if unit else objective)
 
 
 def shown(objective: str, value: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nas.front import FrontPoint
 from nas.report.material import Material
 from nas.report.networks import describe, short
-from nas.report.quantities import digits, label
+from nas.report.quantities import digits
 from nas.runs import TrialState
 
 SHOWN_FAILURES = 50
@@ -71,7 +71,7 @@ class Failure:
 
 def front_columns(material: Material) -> tuple[Column, ...]:
     """The columns of the front's table: objectives, varied fields, key."""
-    figures = [Column(label(name), is_number=True) for name in material.front.objectives]
+    figures = [Column(material.label(name), is_number=True) for name in material.front.objectives]
     fields = [Column(short(path), is_number=False) for path in material.config.space.vary]
     return (*figures, *fields, Column("key", is_number=False))
 

@@ -102,6 +102,7 @@ class LiveView:
 
     def __exit__(self, *exception: object) -> None:
         """Leave the last state on the screen."""
+        self._live.refresh()  # in a notebook, stop() leaves what was drawn last
         self._live.stop()
 
     def status(self, status: Status) -> None:

@@ -26,6 +26,11 @@ class EpochMetrics(BaseModel):
         val_loss: Cross entropy on the validation images, without smoothing; None also when a module
             logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
+
+    Example:
+        >>> import nas
+        >>> nas.EpochMetrics(epoch=1, train_loss=0.7, val_error=0.25, seconds=3.2).val_error
+        0.25
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +80,16 @@ class TrainJob(BaseModel):
         threads: CPU threads per process; None: torch's choice, or with several processes an even share
             of the cores.
         evaluator: Import path of the function that evaluates the network; None: it is trained.
+
+    Example:
+        >>> import nas
+        >>> def evaluate(job: nas.TrainJob, on_epoch) -> list[nas.EpochMetrics]:
+        ...     error = 1 / (1 + nas.count(job.spec).mflops)  # no training: a rule of thumb
+        ...     last = job.stop_epoch or job.recipe.epochs
+        ...     return [
+        ...         nas.EpochMetrics(epoch=epoch, train_loss=error, val_error=error, seconds=0)
+        ...         for epoch in range(1, last + 1)
+        ...     ]
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

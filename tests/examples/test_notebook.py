@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
         _output_of(notebook, text) for text in ("nas.search(", "pick(", "export(")
     )
     assert "Pareto front" in search["text/html"]  # of the run, beside the live view
+    assert (
+        len(_cell_with(notebook, "nas.search(").outputs) <= 6 + 6
+    )  # a line per trial, and few others
+    widgets = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert "6/6" in json.dumps(widgets)  # the live view, in its last state
     assert "sk" in knee["text/plain"]
     assert "onnx-fp32" in bundle["text/plain"]
     assert (tmp_path / "runs/notebook/report.html").is_file()
@@ -32,7 +38,12 @@ def test_the_kept_notebook_has_no_outputs() -> None:
         assert cell.get("execution_count") is None
 
 
+def _cell_with(notebook: Any, text: str) -> Any:
+    """The first code cell that has ``text`` in it."""
+    return next(one for one in notebook.cells if one.cell_type == "code" and text in one.source)
+
+
 def _output_of(notebook: Any, text: str) -> Any:
-    """The value of the first code cell that has ``text`` in it."""
-    cell = next(one for one in notebook.cells if one.cell_type == "code" and text in one.source)
-    return next(one.data for one in cell.outputs if one.output_type == "execute_result")
+    """The value of that cell."""
+    outputs = _cell_with(notebook, text).outputs
+    return next(one.data for one in outputs if one.output_type == "execute_result")

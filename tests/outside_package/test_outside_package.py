@@ -14,6 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nas.runs import RunFolder, TrialState
+from nas.searching import read_front, read_run
+from nas.training import read_info
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).parent
 PARTS = """
@@ -72,29 +76,69 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "runs", ignore_errors=True)
 
 
+def nas(folder: Path, environment: dict[str, str], *words: str) -> tuple[int, str]:
+    """Run a command: its exit code, and what it says on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nas", *words],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_search_with_all_five_is_killed_and_resumed(
     installed: dict[str, str], folder: Path
 ) -> None:
-    nas = [sys.executable, "-m", "nas"]
-    process = subprocess.Popen([*nas, *SEARCH], cwd=folder, env=installed)
-    trials = folder / "runs" / "outside" / "trials"
-    while not list(trials.glob("*/metrics.jsonl")) and process.poll() is None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nas", *SEARCH], cwd=folder, env=installed, start_new_session=True
+    )
+    run = RunFolder(folder / "runs" / "outside")
+    while not list(run.path.glob("trials/*/metrics.jsonl")) and process.poll() is None:
         time.sleep(0.2)
     assert process.poll() is None
     for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
         one.send_signal(signal.SIGKILL)
     process.wait()
+    before = {one.number: one.key for one in read_run(run)[1]}
+    assert before
+
     without = {**installed, "PYTHONPATH": str(ROOT)}
-    resume = [*nas, "search", "--resume", "outside"]
-    gone = subprocess.run(
-        resume, cwd=folder, env=without, capture_output=True, text=True, timeout=300, check=False
+    resume = ("search", "--resume", "outside")
+    code, said = nas(folder, without, *resume)
+    assert code == 2
+    assert said.count("\n") == 1
+    assert "no module 'sknas_outside' in this Python; install the package" in said
+    for reading in (["pareto", "outside"], ["report", "outside"], ["runs"]):
+        assert nas(folder, without, *reading) == (0, "")  # they need no plug-in
+
+    assert nas(folder, installed, *resume)[0] == 0
+    config, records = read_run(run)
+    trained = [one for one in records if one.state is TrialState.TRAINED]
+    assert len(trained) == 5
+    assert {one.number: one.key for one in records}.items() >= before.items()  # nothing is lost
+    assert config.objectives == ("error", "depth")
+    assert (config.module, config.evaluator) == ("sknas_outside:Focal", "sknas_outside:evaluate")
+    assert (config.data.name, config.sampler) == ("sknas_outside:stripes", "sknas_outside:sampler")
+    for one in trained:
+        assert run.trial(one.number).path.joinpath("evaluated.txt").is_file()
+        assert one.values[1] == sum(stage.depth for stage in one.spec.profile.stages)
+
+    trial = str(read_front(run).points[0].trial)
+    for words in (
+        ["train", "outside", "--trial", trial, "--recipe", "tiny", "--epochs", "1"],
+        ["export", "outside", "--trial", trial, "--images", "30"],
+    ):
+        code, said = nas(folder, without, *words)
+        assert (code, said.count("\n")) == (2, 1)
+        assert "no module 'sknas_outside'" in said
+        assert nas(folder, installed, *words)[0] == 0
+    assert (
+        read_info(run.full_training(f"{int(trial):04d}").checkpoint).module == "sknas_outside:Focal"
     )
-    assert gone.returncode == 2
-    assert "no module 'sknas_outside' in this Python; install the package" in gone.stderr
-    for reading in (["pareto", "outside"], ["report", "outside"]):  # need no plug-in
-        subprocess.run([*nas, *reading], cwd=folder, env=without, check=True, timeout=300)
-    subprocess.run(resume, cwd=folder, env=installed, check=True, timeout=900)
-    assert "sknas_outside:Focal" in (folder / "runs" / "outside" / "search.yaml").read_text()
-    assert '"depth"' in (folder / "runs" / "outside" / "pareto.json").read_text()
-    assert len(list(trials.glob("*/evaluated.txt"))) >= 5
+    assert list(run.export(f"{int(trial):04d}").glob("*.onnx"))

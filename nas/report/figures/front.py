@@ -43,9 +43,9 @@ def _against_cost(material: Material, cost: str) -> Figure:
         costs += [row.mflops for row in rows if row.mflops is not None]
         traces += [_published(rows)] if rows else []
     return make_figure(
-        f"All trained networks: {label(ERROR)} against {label(cost)}",
+        f"All trained networks: {label(ERROR)} against {material.label(cost)}",
         traces,
-        x={"title": {"text": label(cost)}, **_scale(costs)},
+        x={"title": {"text": material.label(cost)}, **_scale(costs)},
         y={"title": {"text": label(ERROR)}},
         height=460,
     )
@@ -102,7 +102,7 @@ def _layer(
 
 def _hover(material: Material, one: TrialRecord) -> str:
     figures = zip(material.config.objectives, one.values, strict=True)
-    lines = [f"{label(name)}: {digits(name, value)}" for name, value in figures]
+    lines = [f"{material.label(name)}: {digits(name, value)}" for name, value in figures]
     lines += [f"{field.label}: {field.text}" for field in describe(one.spec, material.config)]
     return hover_text(f"trial {one.number}", [*lines, f"key: {one.key}"])
 

@@ -135,3 +135,70 @@ def test_a_search_that_goes_on_changes_its_execution(tmp_path: Path) -> None:
     assert changed.model_copy(update={"execution": kept.execution, "trials": kept.trials}) == kept
     with pytest.raises(InvalidInput, match=r"^--workers: Input should be"):
         read_config(run, {"workers": 5000})
+
+
+STORED = """
+data: {name: here/own.py:images, limit: 9}
+sampler: here/own.py:sampler
+module: package.part:Focal
+evaluator: here/own.py:evaluate
+own_objectives:
+- {name: depth, reference: 'here/own.py:depth', unit: blocks}
+- {name: flash_kib, reference: 'flash.py:flash', unit: KiB}
+"""
+
+
+def run_with(folder: Path, text: str) -> RunFolder:
+    run = RunFolder(folder)
+    run.config.write_text(text)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "changes"),
+    [
+        ("data", "there/own.py:images", {"data": {"name": "there/own.py:images", "limit": 9}}),
+        ("sampler", "other.py:sampler", {"sampler": "other.py:sampler"}),
+        ("module", "renamed.part:Focal", {"module": "renamed.part:Focal"}),
+        ("evaluator", "installed:evaluate", {"evaluator": "installed:evaluate"}),
+        (
+            "objectives",
+            "error,there/own.py:depth",
+            {
+                "own_objectives": [
+                    {"name": "depth", "reference": "there/own.py:depth", "unit": "blocks"},
+                    {"name": "flash_kib", "reference": "flash.py:flash", "unit": "KiB"},
+                ]
+            },
+        ),
+    ],
+)
+def test_a_plugin_that_was_moved_is_given_again_when_the_search_goes_on(
+    option: str, value: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    assert resume_changes({option: value}, run_with(tmp_path, STORED)) == changes
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("data", "here/own.py:others"),
+        ("data", "digits"),
+        ("data", "imagefolder:images"),
+        ("sampler", "here/own.py:other"),
+        ("module", "package.part:Mixup"),
+        ("evaluator", "here/own.py:other"),
+        ("objectives", "error,mflops"),
+        ("objectives", "error,here/own.py:width"),
+    ],
+)
+def test_another_plugin_is_another_search(option: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=f"^--{option} cannot change .* with the same NAME$"):
+        resume_changes({option: value}, run_with(tmp_path, STORED))
+
+
+def test_a_search_without_plugins_takes_none_when_it_goes_on(tmp_path: Path) -> None:
+    run = run_with(tmp_path, "data: {name: digits}\nsampler: tpe\n")
+    for option in ("data", "sampler", "module", "evaluator", "objectives"):
+        with pytest.raises(InvalidInput, match="cannot change"):
+            resume_changes({option: "own.py:tpe"}, run)

@@ -154,7 +154,7 @@ thing = 3
     ("name", "said"),
     [
         ("raises", r"broken\.py, line 17: ZeroDivisionError"),
-        ("nothing", "returns a NoneType; expected nas.data.Datasets"),
+        ("nothing", "returns a NoneType; expected nas.Datasets"),
         ("empty", r"broken\.py, line 19: val is empty; expected at least one item"),
         (
             "classes",
@@ -171,7 +171,7 @@ thing = 3
         ("kind", r"test\[5\]: a list; expected a tensor, as train\[0\] is one"),
         ("lost", r"broken\.py, line 13: val\[5\] raises KeyError: 'lost'; expected a pair"),
         ("needs", "it needs 2 arguments"),
-        ("thing", "a int; expected a callable that returns nas.data.Datasets"),
+        ("thing", "a int; expected a callable that returns nas.Datasets"),
     ],
 )
 def test_what_is_wrong_is_said_before_training(name: str, said: str) -> None:

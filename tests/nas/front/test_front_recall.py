@@ -28,7 +28,9 @@ def points(objectives: int) -> st.SearchStrategy[Sequence[tuple[float, ...]]]:
 
 
 @given(st.integers(1, 4).flatmap(points))
-def test_what_no_other_dominates_is_optunas_first_layer(values: Sequence[tuple[float, ...]]) -> None:
+def test_what_no_other_dominates_is_optunas_first_layer(
+    values: Sequence[tuple[float, ...]],
+) -> None:
     layers = pareto_layers(np.asarray(values, dtype=float))
     assert non_dominated(values) == (layers == 0).tolist()
 

@@ -6,12 +6,13 @@ import pytest
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
+from nas.cost import COSTS
 from nas.front import make_front, pick_knee
 from nas.report import read_material, render_report, write_report
 from nas.runs import RunFolder, TrialState
 from nas.searching import read_run
 from tests.nas.report.page_reader import Page
-from tests.nas.report.report_runs import FakeSearch
+from tests.nas.report.report_runs import REFERENCE, FakeSearch
 
 SECTIONS = [
     "front", "picked", "points", "networks", "hypervolume", "importance", "curves", "failures",
@@ -221,6 +222,21 @@ def test_finished_run_is_not_called_unfinished(tmp_path: Path) -> None:
     search.train(0.3)
     search.fail("broken")
     assert "not finished" not in page_of(search).section("summary").text
+
+
+def test_the_unit_of_ones_own_objective_is_shown_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(REFERENCE, "depth", 30.0)
+    own = {"name": "depth", "reference": "nowhere.package:depth", "unit": "blocks"}
+    search = FakeSearch(tmp_path, objectives=("error", "depth"), settings={"own_objectives": [own]})
+    monkeypatch.setitem(COSTS, "depth", lambda spec: 16.0)  # as it was when the search ran
+    search.train(0.3)
+    monkeypatch.delitem(COSTS, "depth")
+    page = page_of(search)
+    assert "depth (blocks)" in page.section("points").text
+    (figure,) = page.drawings("front")
+    assert "depth (blocks)" in str(figure)
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
