@@ -28,13 +28,17 @@ def placement_words(unit: UnitSpec, default: Placement) -> list[str]:
     return [] if unit.placement in (None, default) else [unit.placement]
 
 
-def words_of(unit: UnitSpec) -> list[str] | None:
-    """The fields of ``unit`` that have an effect; None for a kind of one's own."""
-    if unit.kind not in _FIELDS:
+def words_of(unit: UnitSpec, kind: str | None = None) -> list[str] | None:
+    """The fields of ``unit`` that have an effect, as ``kind`` (default: its own) has them.
+
+    None if the kind does not come with the program.
+    """
+    kind = kind or unit.kind
+    if kind not in _FIELDS:
         return None
-    default = DEFAULT_PLACEMENT.get(unit.kind)
+    default = DEFAULT_PLACEMENT.get(kind)
     placement = [] if default is None else placement_words(unit, default)
-    return [*_FIELDS[unit.kind](unit), *placement]
+    return [*_FIELDS[kind](unit), *placement]
 
 
 def _selective_kernel(unit: UnitSpec) -> list[str]:

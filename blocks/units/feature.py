@@ -58,8 +58,11 @@ class FeatureUnit(Unit):
             )
 
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
-        known = words_of(unit)
-        return placement_words(unit, self.default) if known is None else known
+        # A subclass under a name of its own has the words of the unit that it changes.
+        for one in type(self).__mro__:
+            if (known := words_of(unit, getattr(one, "name", None))) is not None:
+                return known
+        return placement_words(unit, self.default)
 
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         shape = self._shape(unit, point)

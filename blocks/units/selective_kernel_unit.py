@@ -35,6 +35,9 @@ class SelectiveKernelUnit(Unit):
         for width in unit.branch_widths(channels):
             check_group_width(channels, width)
 
+    def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
+        return words_of(unit, "sk") or []
+
     def resolve(self, unit: UnitSpec, point: InsertionPoint) -> Resolved:  # noqa: D102
         if point.on_shortcut and not unit.shortcut:
             return PLAIN

@@ -16,7 +16,7 @@ COMMANDS: dict[str, str] = {
     "count": "Count params, MFLOPs (multiply-adds) and activations of a network.",
     "train": "Train a network on all training images, then read the test set once.",
     "export": "Export a trained network, and compare every file with PyTorch.",
-    "bench": "Measure the latency of every artifact, one image at a time.",
+    "bench": "Measure the latency of every artifact in bundles or latency benchmark suites.",
     "report": "Write report.html of a run, finished or not: one file that needs no network.",
     "dashboard": "Open Optuna's dashboard on a run, on this machine alone, until Ctrl-C.",
     "attention": "Measure the attention of every SK unit at several object scales.",

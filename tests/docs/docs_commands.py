@@ -62,6 +62,8 @@ ADDED = {
     "latency import": ["--allow-busy"],
 }
 
+COMPLETION = ("--install-completion", "--show-completion")
+"""Options of ``nas`` itself."""
 LISTED = {
     "make ": "installs into .venv; its commands are parsed in test_docs_commands.py",
     "pip install": "needs a registry; the extras it names are looked up",
@@ -149,6 +151,9 @@ def check_arguments(words: Sequence[str]) -> None:
         InvalidInput: A name that is not one of those allowed.
     """
     command = typer.main.get_command(app)
+    if words[0] in COMPLETION:
+        assert words[0] in {name for parameter in command.params for name in parameter.opts}
+        return
     rest = [word for word in words if word != "..."]
     while hasattr(command, "commands"):
         command = command.commands[rest.pop(0)]
@@ -161,7 +166,7 @@ def check_arguments(words: Sequence[str]) -> None:
         if option == "--space":
             assert value in SPACES or value.endswith(".yaml"), value
         if option == "--data":
-            assert value in DATASETS or value.startswith("imagefolder:"), value
+            assert value in DATASETS or value.startswith("imagefolder:") or ".py:" in value, value
         if option == "--targets":
             assert set(value.split(",")) <= set(TARGETS), value
 
@@ -175,7 +180,7 @@ def scaled(words: Sequence[str]) -> list[str]:
             small[index + 1] = SCALED[option]
         elif option == "--space" and value in SPACES:
             small[index + 1] = "small.yaml"
-        elif option == "--data" and not value.startswith("imagefolder:"):
+        elif option == "--data" and not value.startswith("imagefolder:") and ".py:" not in value:
             small[index + 1] = "digits"
     name = " ".join(words[:2]) if words[0] == "latency" else words[0]
     added = ADDED.get(name, [])

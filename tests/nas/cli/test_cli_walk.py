@@ -166,8 +166,8 @@ def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
     (bundle / "old.txt").write_text("from an earlier export")
     assert main(export) == 0
     assert sorted(p.name for p in bundle.iterdir()) == [
-        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "suite.py", "manifest.json",
-        "model.onnx", "predict.py", "runtime.py",
+        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "manifest.json", "model.onnx",
+        "predict.py", "runtime.py", "suite.py",
     ]  # fmt: skip
     assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
 
