@@ -11,6 +11,7 @@ from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
 from blocks.profile import InsertionPoint
 from blocks.unit_spec import Kernel, UnitSpec
+from blocks.unit_words import words_of
 from blocks.units.base import PLAIN, Resolved, Start, Unit
 from blocks.units.plain_weights import compute_plain, inherit, keep_norm_settings
 from blocks.units.selective_kernel import (

@@ -22,7 +22,7 @@ COMMANDS: dict[str, str] = {
     "attention": "Measure the attention of every SK unit at several object scales.",
     "tables": "Print the tables of the SKNet, SENet and GCNet papers beside our counts.",
     "doctor": "Check packages, machine and runtimes, and estimate the cost of a search.",
-    "latency": "Measure a device once, so that a search can predict latencies there.",
+    "latency": "Measure a device once; a search then predicts the latency of its networks.",
 }
 """Name -> first line of its help. ``nas/cli/NAME.py`` has a function, or a typer app, of that name."""
 
