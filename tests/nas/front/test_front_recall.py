@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def test_of_no_points_none_is_dominated() -> None:
     assert non_dominated([]) == []
 
 
-def recalled(values: list[tuple[float, ...]], document: Any, file: Path) -> Front:
+def recalled(values: Sequence[tuple[float, ...]], document: Any, file: Path) -> Front:
     file.write_text(document if isinstance(document, str) else json.dumps(document))
     front = front_of(values)
     recall_hypervolume(front, file)
