@@ -57,7 +57,7 @@ def assert_same(read: FileStudy | None, study: optuna.Study) -> None:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A study with every kind of trial; another study lies in the same file."""
-    file = tmp_path / "a study #%20.db"
+    file = tmp_path / "a study #1.db"
     with quiet():
         for name in ("other", "mine"):
             study = optuna.create_study(
@@ -108,6 +108,15 @@ def test_reading_writes_nothing(file: Path) -> None:
     read_study(file, "mine")
     assert file.read_bytes() == was
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["a?mode=rwc", "100%", "%41", "#1"])
+def test_any_path_is_read(name: str, file: Path) -> None:
+    kept = read_study(file, "mine")
+    moved = file.rename(file.with_name(name))
+    assert kept is not None
+    assert read_study(moved, "mine") == kept
+    assert list(file.parent.iterdir()) == [moved]
 
 
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
