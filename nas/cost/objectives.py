@@ -129,7 +129,7 @@ class OwnObjective(BaseModel):
             )
         least = "" if one.negative else " from 0"
         expected = f"a finite number{least} for every ArchSpec"
-        with calling("objective", self.reference, expected):
+        with calling("objective", self.reference, expected, one):
             value = one(spec)
         try:
             if isinstance(value, bool | str):

@@ -102,7 +102,7 @@ def load(config: DataConfig) -> OwnData:
     make = cast(Callable[..., object], resolve(config.name, "data", EXPECTED))
     place = place_of(make) or config.name
     wrong = f"data {config.name}: {place}: "
-    with calling("data", config.name, EXPECTED.words):
+    with calling("data", config.name, EXPECTED.words, make):
         takes_config = _takes_config(make)
         given = make(config) if takes_config else make()
     sets = _datasets(given, wrong)

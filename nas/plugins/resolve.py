@@ -79,8 +79,14 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
 
 
 @contextmanager
-def calling(kind: str, reference: str, expected: str) -> Iterator[None]:
+def calling(kind: str, reference: str, expected: str, called: object) -> Iterator[None]:
     """Make one line of whatever a plug-in raises.
+
+    Args:
+        kind: What it is, for messages.
+        reference: Its reference.
+        expected: What it must be, in words.
+        called: The plug-in, whose place is named when no line of it raised: it cannot be called so.
 
     Raises:
         InvalidInput: Names the plug-in, the file and line that raised, and what is expected.
@@ -88,8 +94,10 @@ def calling(kind: str, reference: str, expected: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        own = place_of(called) if frame_to_blame(error) is None else None
         raise InvalidInput(
-            f"{kind} {reference}: {_place_of_error(error)}: {reason_of(error)}; expected {expected}"
+            f"{kind} {reference}: {own or _place_of_error(error)}: {reason_of(error)}; expected "
+            f"{expected}"
         ) from error
 
 

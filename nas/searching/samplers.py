@@ -68,7 +68,7 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
     if not is_reference(sampler):
         return SAMPLERS[sampler](seed)
     make = cast("Callable[..., object]", resolve(sampler, "sampler", OWN))
-    with calling("sampler", sampler, OWN.words):
+    with calling("sampler", sampler, OWN.words, make):
         takes_seed = not inspect.isclass(make) or "seed" in inspect.signature(make).parameters
         named = {"seed": seed} if takes_seed and inspect.isclass(make) else {}
         made = make(**named) if inspect.isclass(make) else make(seed)

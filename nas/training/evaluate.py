@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
@@ -10,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
-from nas.plugins import Expected, calling, resolve
+from nas.plugins import Expected, calling, place_of, resolve
 from nas.runs import TrialFolder, write_text
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import read_metrics, write_metrics
@@ -76,29 +75,36 @@ def _evaluate(
                     on_epoch(metrics)
 
             try:
-                epochs = tuple(evaluator(job, keep))
+                returned: object = evaluator(job, keep)
             except (InvalidInput, WorkFailed, OSError):
                 raise  # they say in one line what was wrong, or that the disk takes no more
             except Exception as error:
-                with calling("evaluator", job.evaluator, CONTRACT):
+                with calling("evaluator", job.evaluator, CONTRACT, evaluator):
                     raise error
-            _check(epochs, job)
-            write_metrics(folder, epochs)
+            where = f"evaluator {job.evaluator}: {place_of(evaluator)}"
+            write_metrics(folder, _checked(returned, job, where))
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None
 
 
-def _check(epochs: Sequence[EpochMetrics], job: TrainJob) -> None:
-    """Raise InvalidInput unless these are all epochs until the job's end, with an error."""
+def _checked(returned: object, job: TrainJob, where: str) -> tuple[EpochMetrics, ...]:
+    """All epochs until the job's end, the last with an error.
+
+    Raises:
+        InvalidInput: An evaluator returned something else; ``where`` says which.
+    """
     last = job.stop_epoch or job.recipe.epochs
-    numbers = [getattr(one, "epoch", None) for one in epochs]
+    expected = f"expected the EpochMetrics of epochs 1 to {last}"
+    if not isinstance(returned, Sequence) or isinstance(returned, str):
+        raise InvalidInput(f"{where}: returns a {type(returned).__name__}; {expected}")
+    epochs = tuple(one for one in returned if isinstance(one, EpochMetrics))
+    if len(epochs) != len(returned):
+        other = next(one for one in returned if not isinstance(one, EpochMetrics))
+        raise InvalidInput(f"{where}: returns a list with a {type(other).__name__}; {expected}")
+    numbers = [one.epoch for one in epochs]
     if numbers != list(range(1, last + 1)):
-        raise InvalidInput(
-            f"evaluator {job.evaluator}: returned epochs {numbers}; expected: EpochMetrics of epochs "
-            f"1 to {last}"
-        )
+        raise InvalidInput(f"{where}: returns epochs {numbers}; {expected}")
     error = epochs[-1].val_error
-    if error is None or not math.isfinite(error) or not 0 <= error <= 1:
-        raise InvalidInput(
-            f"evaluator {job.evaluator}: val_error {error} after epoch {last}; expected: 0 to 1"
-        )
+    if error is None or not 0 <= error <= 1:
+        raise InvalidInput(f"{where}: val_error {error} after epoch {last}; expected 0 to 1")
+    return epochs

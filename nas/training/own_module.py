@@ -69,7 +69,7 @@ def make_module(
             f"module {job.module}: {place_of(kind)}: with devices {job.devices} expected a subclass of "
             "nas.training.module.Classifier, which knows its share of a batch; allowed: devices 1"
         )
-    with calling("module", job.module, CONTRACT):
+    with calling("module", job.module, CONTRACT, kind):
         made = kind(*arguments)
     if getattr(made, "net", None) is not net:
         raise InvalidInput(

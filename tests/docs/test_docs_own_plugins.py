@@ -13,8 +13,10 @@ from blocks import ArchSpec, UnitSpec
 from nas.cost import COSTS, costs_on, count, own_objectives
 from nas.data import DataConfig, load_data
 from nas.plugins import Expected, resolve
+from nas.runs import TrialFolder
 from nas.searching.samplers import make_sampler
-from nas.training import RECIPES, TrainJob
+from nas.training import RECIPES, TrainJob, read_info, read_metrics
+from nas.training.evaluate import evaluate as evaluate_job
 from nas.training.fit import fit
 from tests.docs.docs_blocks import blocks_of
 
@@ -80,7 +82,11 @@ def test_evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(evaluate(job("long"), lambda metrics: told.append(metrics.epoch))) == 2
     assert told == [1, 2]
     monkeypatch.setattr(module, "HOPELESS", -1)
-    assert len(evaluate(job("short"))) == 1
+    short = job("short", evaluator="thrifty.py:evaluate")
+    evaluate_job(short)
+    first, last = read_metrics(TrialFolder(short.folder))
+    assert (first.val_error, first.epoch, last.epoch) == (last.val_error, 1, 2)
+    assert len(read_info(short.folder / "checkpoint.pt").history) == 1
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

@@ -117,7 +117,8 @@ def test_a_search_with_all_five_is_killed_and_resumed(
     for reading in (["pareto", "outside"], ["report", "outside"], ["runs"]):
         assert nas(folder, without, *reading) == (0, "")  # they need no plug-in
 
-    assert nas(folder, installed, *resume)[0] == 0
+    code, said = nas(folder, installed, *resume)
+    assert code == 0, said
     config, records = read_run(run)
     trained = [one for one in records if one.state is TrialState.TRAINED]
     assert len(trained) == 5
@@ -137,7 +138,8 @@ def test_a_search_with_all_five_is_killed_and_resumed(
         code, said = nas(folder, without, *words)
         assert (code, said.count("\n")) == (2, 1)
         assert "no module 'sknas_outside'" in said
-        assert nas(folder, installed, *words)[0] == 0
+        code, said = nas(folder, installed, *words)
+        assert code == 0, said
     assert (
         read_info(run.full_training(f"{int(trial):04d}").checkpoint).module == "sknas_outside:Focal"
     )

@@ -43,6 +43,12 @@ def short(job, on_epoch):
 def not_a_number(job, on_epoch):
     return [EpochMetrics(epoch=1, train_loss=1.0, val_error=float("nan"), seconds=1.0)]
 
+def nothing(job, on_epoch): pass
+
+def numbers(job, on_epoch): return [0.3]
+
+def too_few(job): return []
+
 not_callable = 3
 """
 
@@ -71,8 +77,14 @@ def test_an_evaluator_takes_the_place_of_training_and_goes_on(tmp_path: Path) ->
     ("name", "message"),
     [
         ("raises", r"own\.py:raises: .*own\.py, line 14: .*no idea"),
-        ("short", r"own\.py:short: returned epochs \[\]; expected: EpochMetrics of epochs 1 to 1"),
-        ("not_a_number", r"val_error nan after epoch 1; expected: 0 to 1"),
+        (
+            "short",
+            r"own\.py, line 16: returns epochs \[\]; expected the EpochMetrics of epochs 1 to 1",
+        ),
+        ("not_a_number", r"line 19: val_error nan after epoch 1; expected 0 to 1"),
+        ("nothing", r"own\.py, line 22: returns a NoneType; expected the EpochMetrics of epochs"),
+        ("too_few", r"own\.py, line 26: TypeError: .*; expected a function of \(job, on_epoch\)"),
+        ("numbers", r"own\.py, line 24: returns a list with a float; expected the EpochMetrics"),
         ("not_callable", r"expected a function of \(job, on_epoch\)"),
         ("missing", r"has no missing"),
     ],
