@@ -41,7 +41,7 @@ def build(
     Raises:
         InvalidInput: The weights do not fit, or ``start="plain"`` is impossible for this unit.
 
-    Example:
+    Examples:
         >>> import nas, torch
         >>> spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
         >>> network = nas.build(spec)

@@ -18,7 +18,7 @@ class Counts:
         macs: Multiply-adds of convolutions and linear layers.
         activations: Output elements of convolutions and linear layers.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.count(nas.ArchSpec(backbone="shufflenet_v2", unit={"kind": "none"}))
         Counts(params=2278604, macs=144907992, activations=1951200)

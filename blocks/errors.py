@@ -9,7 +9,7 @@ class InvalidInput(ValueError):
     The message is one line: what is wrong, where, and what is allowed. The command line prints it
     without a traceback and exits with code 2.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.load_space("nowhere")
         Traceback (most recent call last):

@@ -40,7 +40,7 @@ class ArchSpec(BaseModel):
         InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
             the backbone does not have, a stage it does not have, a group width that does not divide.
 
-    Example:
+    Examples:
         >>> import nas
         >>> spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32)
         >>> spec.label

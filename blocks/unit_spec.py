@@ -107,7 +107,7 @@ class UnitSpec(BaseModel):
         subsample: nl: keys and values are max-pooled, 2x2.
         stages: Stage -> the fields with other values there.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.UnitSpec(kind="se", reduction=8).reduction
         8

@@ -6,7 +6,7 @@ from __future__ import annotations
 class WorkFailed(RuntimeError):
     """A search, a training or an export failed. One line; the command line exits with code 1.
 
-    Example:
+    Examples:
         >>> import nas
         >>> str(nas.WorkFailed("nothing was trained"))
         'nothing was trained'

@@ -25,7 +25,7 @@ def load_space(name_or_path: str) -> SearchSpace:
     Raises:
         InvalidInput: The space or file does not exist, or has an error; one line with the position.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.load_space("quickstart").size()
         120

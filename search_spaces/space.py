@@ -30,7 +30,7 @@ class SearchSpace:
         InvalidInput: An assignment is no network (the backbone lacks the width or the stage), or the
             data contradict a fixed field.
 
-    Example:
+    Examples:
         >>> import random, nas
         >>> space = nas.load_space("quickstart").bind(num_classes=10, in_channels=1, input_size=16)
         >>> space.sample(random.Random(0)).label

@@ -22,7 +22,7 @@ class Bundle:
         path: Of the folder.
         manifest: What manifest.json says: costs, accuracy, and size, parity and latency of each file.
 
-    Example:
+    Examples:
         >>> import nas
         >>> run = nas.open_run("example")
         >>> bundle = run.export(run.pick("knee"), targets=["onnx"], images=50)
@@ -56,7 +56,7 @@ def export(
         InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
         WorkFailed: The outputs of a runtime differ from PyTorch's.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.export("runs/none/trials/0000/checkpoint.pt")
         Traceback (most recent call last):

@@ -32,7 +32,7 @@ def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
     Raises:
         InvalidInput: There is no such run.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.open_run("none")
         Traceback (most recent call last):
@@ -51,7 +51,7 @@ class Run:
     Args:
         folder: Of the run.
 
-    Example:
+    Examples:
         >>> import nas
         >>> run = nas.open_run("example")
         >>> run, len(run.trials)
@@ -106,7 +106,7 @@ class Run:
         Raises:
             InvalidInput: The front is empty, no network fits, or a limit is unknown.
 
-        Example:
+        Examples:
             >>> import nas
             >>> nas.open_run("example").pick(max_mflops=5).values[1] <= 5
             True
@@ -125,7 +125,7 @@ class Run:
         Raises:
             InvalidInput: pandas is not installed.
 
-        Example:
+        Examples:
             >>> import nas
             >>> nas.open_run("example").to_dataframe()[["trial", "state", "epochs"]]
                trial    state  epochs
@@ -145,7 +145,7 @@ class Run:
         Raises:
             InvalidInput: The trial was not trained.
 
-        Example:
+        Examples:
             >>> import nas, torch
             >>> run = nas.open_run("example")
             >>> run.load(run.pick("knee"))(torch.zeros(1, 1, 16, 16)).shape
@@ -197,7 +197,7 @@ class Run:
     def report(self) -> Path:
         """Write report.html, one page that needs no network, and return its path.
 
-        Example:
+        Examples:
             >>> import nas
             >>> nas.open_run("example").report().name
             'report.html'

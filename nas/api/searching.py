@@ -130,7 +130,7 @@ def search(
         WorkFailed: The first trainings have all failed.
         KeyboardInterrupt: The search was interrupted; the run can be resumed.
 
-    Example:
+    Examples:
         >>> import nas
         >>> run = nas.search(
         ...     "quickstart", data="digits", trials=2, epochs=1, name="example", progress=False

@@ -30,7 +30,7 @@ class FullTraining(TestResult):
         key: Canonical key of the network.
         checkpoint: Of the last epoch; ``nas.export`` takes it.
 
-    Example:
+    Examples:
         >>> import nas
         >>> run = nas.open_run("example")
         >>> done = run.train(run.pick("knee"), recipe="tiny", epochs=1)
@@ -96,7 +96,7 @@ def train(
         WorkFailed: The training failed.
         KeyboardInterrupt: It was interrupted; the same call continues.
 
-    Example:
+    Examples:
         >>> import nas
         >>> spec = nas.ArchSpec(
         ...     backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16,

@@ -22,7 +22,7 @@ def count(spec: ArchSpec) -> Counts:
         Parameters, multiply-adds of convolutions and linear layers, and the elements of their outputs.
         fvcore gives exactly the same counts (see :func:`nas.cost.fvcore_counter.fvcore_count`).
 
-    Example:
+    Examples:
         >>> import nas
         >>> round(nas.count(nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})).mflops)
         301

@@ -127,7 +127,7 @@ class Budgets(BaseModel):
         pydantic.ValidationError: A limit that is not a positive finite number, or a field that is
             no ``max_NAME``; :func:`blocks.yaml_files.parse` makes one line of it.
 
-    Example:
+    Examples:
         >>> import nas
         >>> spec = nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})
         >>> nas.Budgets(max_mflops=310).fits(spec), nas.Budgets(max_mflops=300).fits(spec)

@@ -63,7 +63,7 @@ def objective(name: str, unit: str = "", *, negative: bool = False) -> Callable[
     Raises:
         InvalidInput: The name is taken by the program, or is no such name.
 
-    Example:
+    Examples:
         >>> import nas
         >>> @nas.objective("flash_kib", unit="KiB")
         ... def flash(spec: nas.ArchSpec) -> float:

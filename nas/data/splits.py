@@ -25,7 +25,7 @@ class Datasets:
         flip: Whether a mirrored image is still of its class; the default of ``data.flip``.
         crop_padding: The default of ``data.crop_padding``, for tensors.
 
-    Example:
+    Examples:
         >>> import nas, torch
         >>> from torch.utils.data import TensorDataset
         >>> def noise(count: int) -> TensorDataset:

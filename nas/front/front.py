@@ -26,7 +26,7 @@ class FrontPoint:
         spec: The network.
         values: One figure per objective, in the front's order.
 
-    Example:
+    Examples:
         >>> import nas
         >>> point = nas.open_run("example").pick("knee")
         >>> nas.count(point.spec).mflops == point.values[1]
@@ -48,7 +48,7 @@ class Front:
         reference: The worst corner of the box; see ``Candidates.reference``.
         points: Cheapest first (by the first objective that is no error), each network once.
 
-    Example:
+    Examples:
         >>> import nas
         >>> front = nas.open_run("example").front
         >>> front.objectives, front.knee in front.points

@@ -27,7 +27,7 @@ class EpochMetrics(BaseModel):
             logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
 
-    Example:
+    Examples:
         >>> import nas
         >>> nas.EpochMetrics(epoch=1, train_loss=0.7, val_error=0.25, seconds=3.2).val_error
         0.25
@@ -81,7 +81,7 @@ class TrainJob(BaseModel):
             of the cores.
         evaluator: Import path of the function that evaluates the network; None: it is trained.
 
-    Example:
+    Examples:
         >>> import nas
         >>> def evaluate(job: nas.TrainJob, on_epoch) -> list[nas.EpochMetrics]:
         ...     error = 1 / (1 + nas.count(job.spec).mflops)  # no training: a rule of thumb

@@ -48,7 +48,7 @@ def test_every_public_name_has_an_example_that_works(
     name: str, with_a_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(with_a_run)
-    assert "Example:" in (inspect.getdoc(getattr(nas, name)) or "")
+    assert "Examples:" in (inspect.getdoc(getattr(nas, name)) or "")
     if name == "search":
         return  # was run for the fixture
     tries, said = run_examples(name)
