@@ -51,16 +51,18 @@ def measure(python: Path | str, folder: Path, *words: str) -> subprocess.Complet
 
 
 @pytest.mark.slow
-def test_every_benchmark_runs_without_pytorch(finished: Path, bare_python: Path) -> None:
+def test_every_benchmark_runs_without_pytorch(tmp_path: Path, bare_python: Path) -> None:
     assert len(BENCHMARKS) == 2 + 6 * 2
-    done = measure(bare_python, finished, "--json")
+    folder = tmp_path / "suite"
+    write_suite(folder, BENCHMARKS, "onnx", "fp32", workers=2)
+    done = measure(bare_python, folder, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [one["key"] for one in found["latencies"]] == [benchmark.key for benchmark in BENCHMARKS]
     assert all(one["p50"] > 0 and one["n"] >= 100 for one in found["latencies"])
     archs = [one["arch"] for one in found["latencies"] if one["arch"] is not None]
     assert [ArchSpec.model_validate(arch).key for arch in archs] == [BENCHMARKS[0].key, SPEC.key]
-    table = measure(bare_python, finished)
+    table = measure(bare_python, folder)
     assert "and 12 benchmarks of networks" in table.stdout
 
 

@@ -197,7 +197,7 @@ def test_an_interrupt_stops_cleanly_and_says_how_to_go_on(
     parent.send_signal(request_to_end)
     _, err = parent.communicate(timeout=60)
     assert parent.returncode == 1
-    assert err.strip() == "nas: interrupted; go on with: nas search --resume first"
+    assert err.strip() == "nas: interrupted; continue with: nas search --resume first"
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
     study = optuna.load_study(

@@ -122,7 +122,7 @@ def test_a_request_to_end_is_answered_in_one_line(cluster: Cluster, tmp_path: Pa
     finally:
         parent.kill()
     *_, said = (tmp_path / "output.txt").read_text().splitlines()
-    assert said == "nas: interrupted; go on with: nas search --resume far"
+    assert said == "nas: interrupted; continue with: nas search --resume far"
     assert "SIGTERM" not in (tmp_path / "output.txt").read_text()
 
 

@@ -267,7 +267,7 @@ def test_the_command_ended_from_outside_leaves_no_process_and_goes_on(devices: i
     finally:
         parent.kill()
     assert (parent.returncode, said) == (1, "")
-    assert complained == "nas: interrupted; the same command goes on from the last epoch\n"
+    assert complained == "nas: interrupted; the same command continues from the last epoch\n"
     _, alive = psutil.wait_procs(below, timeout=BOUND)
     assert len(below) >= (3 if devices == 2 else 0), "the server and two that train"
     assert not alive
