@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blocks.errors import InvalidInput
 from nas.api.choosing import made_from
 from nas.plugins import end_load
 
@@ -73,6 +74,13 @@ def export(
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:
-    """Each name once; a text holds them with commas between."""
+    """Each name once; a text holds them with commas between.
+
+    Raises:
+        InvalidInput: There is none.
+    """
     listed = names.split(",") if isinstance(names, str) else names
-    return list(dict.fromkeys(name.strip() for name in listed))
+    found = list(dict.fromkeys(name.strip() for name in listed))
+    if not found:
+        raise InvalidInput("targets: none; allowed: at least one, such as onnx")
+    return found

@@ -22,8 +22,10 @@ def budgets_of(limits: Mapping[str, float | None]) -> Budgets:
     for name, value in given.items():
         if not name.startswith("max_"):
             raise InvalidInput(f"{name}: unknown limit; allowed: max_mflops, max_params, max_NAME")
-        if not (isinstance(value, int | float) and 0 < value < math.inf):
-            raise InvalidInput(f"--{name.replace('_', '-')} {value:g}: allowed: a number above 0")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and 0 < value < math.inf):
+            said = f"{value:g}" if is_number else repr(value)
+            raise InvalidInput(f"--{name.replace('_', '-')} {said}: allowed: a number above 0")
     from nas.cost import Budgets
 
     return Budgets(**given)

@@ -178,7 +178,14 @@ def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
         texts = [f"{k}={v}" for k, v in limits.items()] if isinstance(limits, Mapping) else limits
         bounded, found = limits_of(texts)
         own += [one for one in found if one not in own]
-        fields["budgets"] = {**(fields.get("budgets") or {}), **bounded}
+        budgets = fields.get("budgets") or {}
+        for name, limit in bounded.items():
+            if budgets.get(name) not in (None, limit):
+                raise InvalidInput(
+                    f"--max {name.removeprefix('max_')}={limit:g}: bounded by {budgets[name]:g} as "
+                    "well; allowed: one limit"
+                )
+        fields["budgets"] = {**budgets, **bounded}
     if own:
         fields["own_objectives"] = own
 

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.errors import InvalidInput
 from nas.api.choosing import best_checkpoint, choose, chosen_trial
 from nas.front import Front, FrontPoint
 from nas.runs import RunFolder, TrialRecord
@@ -210,6 +211,9 @@ class Run:
         from nas.api.limits import budgets_of
 
         number = trial.trial if isinstance(trial, FrontPoint) else trial
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise InvalidInput(f"trial {number!r}: allowed: a number, or a point of the front")
+        number = int(number)
         return chosen_trial(self.folder, number, None, budgets_of({}))
 
     def __repr__(self) -> str:

@@ -93,7 +93,7 @@ def calling(kind: str, reference: str, expected: str, called: object) -> Iterato
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         own = place_of(called) if frame_to_blame(error) is None else None
         raise InvalidInput(
             f"{kind} {reference}: {own or _place_of_error(error)}: {reason_of(error)}; expected "

@@ -78,7 +78,7 @@ def _evaluate(
                 returned: object = evaluator(job, keep)
             except (InvalidInput, WorkFailed, OSError):
                 raise  # they say in one line what was wrong, or that the disk takes no more
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 with calling("evaluator", job.evaluator, CONTRACT, evaluator):
                     raise error
             where = f"evaluator {job.evaluator}: {place_of(evaluator)}"

@@ -134,6 +134,22 @@ def test_a_trained_network_is_loaded_trained_in_full_and_exported(
     assert logits.shape == (1, 10)
 
 
+@pytest.mark.parametrize("trial", [None, "1", 1.5, True])
+def test_a_trial_is_a_number_or_a_point(run: nas.Run, trial: object) -> None:
+    with pytest.raises(nas.InvalidInput, match=r"trial .*: allowed: a number, or a point"):
+        run.load(trial)  # type: ignore[arg-type]
+
+
+def test_wrong_limits_and_targets_are_named(run: nas.Run) -> None:
+    with pytest.raises(nas.InvalidInput, match="--max-mflops '3': allowed: a number above 0"):
+        run.pick(max_mflops="3")  # type: ignore[arg-type]
+    with pytest.raises(nas.InvalidInput, match="targets: none"):
+        run.export(run.pick(), targets=[])
+    twice = {**SEARCH, "limits": {"mflops": 3}, "max_mflops": 2}
+    with pytest.raises(nas.InvalidInput, match="--max mflops=3: bounded by 2 as well"):
+        nas.search(**twice)  # type: ignore[arg-type]
+
+
 def test_the_study_can_be_read_and_not_written(run: nas.Run) -> None:
     study = run.study
     assert len(study.trials) == len(run.trials)
