@@ -17,6 +17,8 @@ from packaging.requirements import Requirement
 
 from tools import sbom
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).resolve().parents[1]
 PURL = re.compile(r"pkg:pypi/[a-z0-9][a-z0-9.-]*@[A-Za-z0-9.%-]+")
 

@@ -20,6 +20,8 @@ from nas.training.evaluate import evaluate as evaluate_job
 from nas.training.fit import fit
 from tests.docs.docs_blocks import blocks_of
 
+pytestmark = pytest.mark.integration
+
 FIGURES: dict[str, Any] = {"num_classes": 10, "in_channels": 1, "input_size": 16, "stem_stride": 2}
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.25, unit=UnitSpec(kind="none"), **FIGURES)
 

@@ -19,6 +19,8 @@ from optuna.exceptions import StorageInternalError
 import nas
 from search_spaces import SpaceDefinition
 
+pytestmark = pytest.mark.integration
+
 SEARCH = {
     "space": "quickstart",
     "data": "digits",

@@ -16,6 +16,8 @@ from nas.analysis import SCALES
 from nas.cli.group import COMMANDS
 from nas.cli.main import app
 
+pytestmark = pytest.mark.integration
+
 KEPT = Path(__file__).parents[1] / "runs" / "made_by_0.1.0"
 TORCH = (
     "torch",

@@ -73,6 +73,7 @@ def test_tensors() -> None:
 
 
 @pytest.mark.parametrize("name", ["tensors.py:own", "pictures.py:colour", "pictures.py:grey"])
+@pytest.mark.integration
 def test_an_epoch_follows_from_seed_and_number_alone(name: str) -> None:
     def epoch(seed: int, number: int, workers: int) -> torch.Tensor:
         config = DataConfig(name=name, workers=workers, scale_jitter=0.5)

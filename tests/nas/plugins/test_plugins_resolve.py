@@ -135,6 +135,7 @@ def child(reference):
 """
 
 
+@pytest.mark.integration
 def test_a_script_without_a_guard_runs_once_and_is_read_up_to_its_search() -> None:
     Path("script.py").write_text(SCRIPT)
     Path("child.py").write_text(CHILD)

@@ -22,6 +22,8 @@ from nas.study import quiet, read_study, record_of
 from nas.study.sqlite_file import FileStudy
 from nas.study.stored import FAILURE, INFEASIBLE, PROPOSAL, STOPPED, proposal
 
+pytestmark = pytest.mark.integration
+
 KEPT = Path(__file__).parents[1] / "runs/made_by_0.1.0"
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, num_classes=10, input_size=32, stem_stride=1)
 WRITING = """

@@ -14,6 +14,8 @@ from nas.training import load_checkpoint, read_info
 from nas.training.fit import fit
 from tests.nas.training.test_training_fit import RECIPE, assert_same, make_job, saved
 
+pytestmark = pytest.mark.integration
+
 OWN = """
 import pytorch_lightning as pl
 import torch
