@@ -22,6 +22,7 @@ from blocks.plugins import (
     note_file,
     reason_of,
 )
+from nas.folders import runs_dir
 from nas.plugins.reference import Reference
 
 OPTIONS = {"objective": "--objectives"}
@@ -183,7 +184,7 @@ def _refuse_runs_and_bundles(path: Path, what: str) -> None:
     for folder in path.parents:
         is_run = (folder / "search.yaml").is_file() and (folder / "trials").is_dir()
         is_bundle = all((folder / name).is_file() for name in BUNDLE_FILES)
-        if is_run or is_bundle or folder == Path("runs").resolve():
+        if is_run or is_bundle or folder == runs_dir().resolve():
             raise InvalidInput(
                 f"{what}: {path} lies in {folder}, a folder of runs or a bundle; allowed: a file "
                 "elsewhere, which only you put there"
