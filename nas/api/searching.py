@@ -126,7 +126,8 @@ def search(
 
     Raises:
         InvalidInput: An argument is wrong: one line that says what, where and what is allowed. Nothing
-            was written.
+            was written. Of a plug-in whose fault shows only in a training, the line says whether the run
+            was removed or can be resumed.
         WorkFailed: The first trainings have all failed.
         KeyboardInterrupt: The search was interrupted; the run can be resumed.
 

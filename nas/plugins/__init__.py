@@ -7,12 +7,15 @@ every process resolves them anew.
 from __future__ import annotations
 
 from blocks.plugins import end_load
+from nas.plugins.faults import PluginFault, PluginRaised
 from nas.plugins.main_module import without_main
 from nas.plugins.reference import Reference, identity, is_reference, reference_to
 from nas.plugins.resolve import Expected, calling, place_of, resolve
 
 __all__ = [
     "Expected",
+    "PluginFault",
+    "PluginRaised",
     "Reference",
     "calling",
     "end_load",

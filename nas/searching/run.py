@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -11,8 +11,11 @@ from filelock import FileLock, Timeout
 from blocks.errors import InvalidInput
 from blocks.yaml_files import dump_yaml
 from nas.data import load_data
+from nas.folders import logs_dir
 from nas.front import Front
+from nas.plugins import PluginFault
 from nas.runs import RunFolder, write_text
+from nas.runs.removal import holds_nothing, remove_run
 from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
@@ -36,7 +39,8 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
 
     Raises:
         InvalidInput: The run exists, the data are missing, no network fits the budgets, ...: found out
-            before anything is written.
+            before anything is written. A fault of a plug-in may show only in the first training; the
+            run is then removed, or can be resumed if it holds more than that failure.
         WorkFailed: The first trainings have all failed.
     """
     run = run or RunFolder.named(config.name)
@@ -47,6 +51,13 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
     if config.execution.storage is not None:
         check_unused(config, run)
+    with _only_if_plugins_work(config, run):
+        return _begin(config, run, space, candidates, view)
+
+
+def _begin(
+    config: SearchConfig, run: RunFolder, space: SearchSpace, candidates: Candidates, view: View
+) -> Front:
     run.path.mkdir(parents=True, exist_ok=True)
     with _only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.
@@ -58,6 +69,29 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
         # The run exists from here on: whatever happens now, it can be resumed.
         write_text(run.config, dump_yaml(config))
         return _search(config, run, space, candidates, view)
+
+
+@contextmanager
+def _only_if_plugins_work(config: SearchConfig, run: RunFolder) -> Iterator[None]:
+    """Begin a run here; of one in which only a plug-in's fault was found nothing is left.
+
+    The corrected command can then be given again. A run that others wrote to as well, an earlier call or
+    a database elsewhere, is kept.
+
+    Raises:
+        PluginFault: Says what became of the run, too.
+    """
+    new, new_logs = not run.path.exists(), not (logs_dir() / run.name).exists()
+    try:
+        yield
+    except PluginFault as fault:
+        elsewhere = config.execution.storage or config.execution.checkpoints
+        if new and not elsewhere and holds_nothing(run):
+            with suppress(InvalidInput, OSError):  # another process has taken it up
+                remove_run(run, logs=new_logs)
+        kept = f"when that is fixed, go on with: nas search --resume {run.name}"
+        gone = f"nothing was trained, and {run.path} was removed"
+        raise type(fault)(f"{fault}; {kept if run.config.exists() else gone}") from fault
 
 
 def _check_free(run: RunFolder) -> None:

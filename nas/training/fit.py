@@ -57,6 +57,7 @@ def fit(
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
 
     Raises:
+        PluginFault: The module is not what it must be, or raises before its first epoch has ended.
         InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, the
             parent's checkpoint is damaged or of another training, or another process trains in the
             folder.
@@ -219,7 +220,8 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         logger=TensorBoardLogger(
             job.logs or logs_dir(), name=job.log_name, version=job.log_version
         ),
-        num_sanity_val_steps=0,
+        # Ours is known to be right.
+        num_sanity_val_steps=0 if job.module is None else 1,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1_000_000,
