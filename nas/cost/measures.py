@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from blocks.checked_model import CheckedModel
 from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
@@ -112,7 +113,7 @@ class Violation:
         return self.value / self.limit - 1
 
 
-class Budgets(BaseModel):
+class Budgets(CheckedModel):
     """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
     A field ``max_NAME`` bounds the cost NAME; besides those below there may be one for any objective.
@@ -124,8 +125,8 @@ class Budgets(BaseModel):
         max_latency_ms: Milliseconds of one image on a device that was measured.
 
     Raises:
-        pydantic.ValidationError: A limit that is not a positive finite number, or a field that is
-            no ``max_NAME``; :func:`blocks.yaml_files.parse` makes one line of it.
+        InvalidInput: A limit that is not a positive finite number, or a field that is no
+            ``max_NAME``.
 
     Examples:
         >>> import nas

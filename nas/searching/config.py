@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
 from blocks import ArchSpec
+from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
@@ -27,7 +28,7 @@ from nas.searching.names import (
 from nas.training import RECIPES
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(CheckedModel):
     """The resolved configuration of a search, written to search.yaml.
 
     In a file, ``space``, ``data`` and ``recipe`` may be plain names; a recipe may also be a name with
@@ -76,15 +77,15 @@ class SearchConfig(BaseModel):
     space: NamedSpace
     data: NamedData
     recipe: NamedRecipe = RECIPES["proxy"]
-    trials: Annotated[int, Field(ge=1, le=1_000_000)]
+    trials: Annotated[Integer, Field(ge=1, le=1_000_000)]
     objectives: tuple[str, ...] = (ERROR, "mflops")
     budgets: Budgets = Budgets()
     sampler: SamplerName = "forecast"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
-    total_epochs: Annotated[int, Field(ge=1)] | None = None
-    patience: Annotated[int, Field(ge=1)] | None = None
-    inherit: Annotated[int, Field(ge=1)] | None = None
+    total_epochs: Annotated[Integer, Field(ge=1)] | None = None
+    patience: Annotated[Integer, Field(ge=1)] | None = None
+    inherit: Annotated[Integer, Field(ge=1)] | None = None
     module: str | None = None
     evaluator: str | None = None
     own_objectives: tuple[OwnObjective, ...] = ()
