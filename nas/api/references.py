@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from blocks.errors import InvalidInput
+from blocks.wording import short
+from nas.naming import option
 from nas.plugins import reference_to
 
 
@@ -22,4 +25,11 @@ def named(value: Any, kind: str) -> str | None:
         return value
     if isinstance(value, Path):
         return f"imagefolder:{value}" if kind == "data" else str(value)
+    if not (callable(value) or hasattr(value, "__wrapped__")):
+        others = (
+            "a name, a path or an import path" if kind in ("data", "sampler") else "its import path"
+        )
+        raise InvalidInput(
+            f"{option(kind)}: {short(value)}; allowed: {others}, or the object itself"
+        )
     return reference_to(value, kind)

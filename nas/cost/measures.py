@@ -18,6 +18,7 @@ from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
 from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
+from nas.naming import option
 
 COSTS: dict[str, Cost] = {}
 """Those that need no device."""
@@ -77,13 +78,15 @@ def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjectiv
     limits: dict[str, float] = {}
     own: list[OwnObjective] = []
     for text in texts:
-        name, _, value = text.rpartition("=")
+        name, _, value = str(text).rpartition("=")
         try:
             limit = float(value)
         except ValueError:
             limit = float("nan")
         if not name or not 0 < limit < float("inf"):
-            raise InvalidInput(f"--max {text}: allowed: NAME=VALUE with a finite value above 0")
+            raise InvalidInput(
+                f"{option('limits')} {text}: allowed: NAME=VALUE with a finite value above 0"
+            )
         (known,), found = own_objectives([name], (*COSTS, LATENCY))
         limits[f"max_{known}"] = limit
         own += found
@@ -184,7 +187,7 @@ class Budgets(CheckedModel):
         for cost, _ in self._limits():
             if cost == LATENCY and cost not in costs:
                 raise InvalidInput(
-                    f"max_{cost}: only with --device, the name of a device that was measured "
+                    f"max_{cost}: only with {option('device')}, the name of a device that was measured "
                     "(nas latency suite, nas latency import)"
                 )
             if cost not in costs:

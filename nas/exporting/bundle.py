@@ -39,6 +39,7 @@ from nas.exporting.places import SHIPPED
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST
 from nas.exporting.targets import TARGETS, Precision, Target, Written
+from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 
@@ -115,7 +116,8 @@ def export_bundle(
         target.check_installed(name)
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
-    data = load_data(loaded.info.data)
+    with named_by_a_run():
+        data = load_data(loaded.info.data)
     with _appearing_whole(bundle) as folder:
         made = list(_write(loaded, data, chosen, int8, folder))
         outcomes = _run(made, loaded, data, images)

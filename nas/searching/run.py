@@ -12,6 +12,8 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import dump_yaml
 from nas.data import load_data
 from nas.front import Front
+from nas.naming import call, option
+from nas.plugins import named_by_a_run
 from nas.runs import RunFolder, write_text
 from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
@@ -63,15 +65,16 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
 def _check_free(run: RunFolder) -> None:
     if run.config.exists():
         raise InvalidInput(
-            f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
+            f"{run.path}: this run exists; continue it ({option('resume', run.name)}) or choose another "
+            f"{option('name')}"
         )
     own = (run.lock.name, run.study.name)
     if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
-        raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
+        raise InvalidInput(f"{run.path}: exists and is not a run; choose another {option('name')}")
 
 
 def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Front:
-    """Go on with a search that was ended, however it was ended.
+    """Continue a search that was ended, however it was ended.
 
     Args:
         run: Of the search.
@@ -85,8 +88,9 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     """
     config = read_config(run, changes)
     check_cluster_options(config, changes)
-    check_plugins(config)
-    space = bound_space(config)
+    with named_by_a_run():
+        check_plugins(config)
+        space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
         return _search(config, run, space, candidates, view)
@@ -126,8 +130,8 @@ def _search(
         networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
         view.event(
             f"{run.name}: {config.trials} trials of {networks} within budget, "
-            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} "
-            "goes on"
+            f"{config.execution.workers} at a time; Ctrl-C stops, and "
+            f"{call('search', resume=run.name)} continues"
         )
         for folder in run.trainings():
             if end_owner(folder):
