@@ -26,10 +26,8 @@ def named(value: Any, kind: str) -> str | None:
     if isinstance(value, Path):
         return f"imagefolder:{value}" if kind == "data" else str(value)
     if not (callable(value) or hasattr(value, "__wrapped__")):
-        others = (
-            "a name, a path or an import path" if kind in ("data", "sampler") else "its import path"
-        )
+        name = "a name, " if kind in ("data", "sampler", "objectives") else ""
         raise InvalidInput(
-            f"{option(kind)}: {short(value)}; allowed: {others}, or the object itself"
+            f"{option(kind)}: {short(value)}; allowed: {name}a callable, or its import path"
         )
     return reference_to(value, kind)

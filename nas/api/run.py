@@ -94,7 +94,7 @@ class Run:
 
     @property
     def study(self) -> optuna.Study:
-        """The Optuna study, for reading only: writing to it raises an error of the database."""
+        """The Optuna study, for reading only: writing to it raises InvalidInput."""
         import optuna
 
         from nas.searching import watch_study

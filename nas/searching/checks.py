@@ -97,7 +97,7 @@ def _check_total_epochs(config: SearchConfig) -> None:
 
 def _check_objectives(config: SearchConfig) -> None:
     config.budgets.check_known(config.costs)
-    allowed = (ERROR, *config.costs)
+    allowed = tuple(dict.fromkeys((ERROR, *config.costs, LATENCY)))
     for objective in config.objectives:
         if objective == LATENCY and config.device is None:
             raise InvalidInput(
@@ -105,7 +105,8 @@ def _check_objectives(config: SearchConfig) -> None:
             )
         if objective not in allowed:
             raise InvalidInput(
-                f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}"
+                f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}, and those "
+                "of your own by import path"
             )
     if len(set(config.objectives)) != len(config.objectives):
         raise InvalidInput("objectives: the same one twice")
