@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 
 from blocks.checked_model import CheckedModel, Integer
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 
 MAX_BRANCHES = 16
 
@@ -170,8 +171,9 @@ class UnitSpec(CheckedModel):
         if not self.groups:
             return (self.group_width,) * count
         if len(self.groups) not in (1, count):
+            branches = "1 branch" if count == 1 else f"{count} branches"
             raise InvalidInput(
-                f"groups: {len(self.groups)} values for {count} branches; allowed: 1 or {count}"
+                f"groups: {plural(len(self.groups), 'value')} for {branches}; allowed: 1 or {count}"
             )
         for groups in self.groups:
             if channels % groups:

@@ -23,6 +23,12 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
+def kind_of(value: object) -> str:
+    """The type of a value with its article: ``a list``, ``an int``."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
 def check_type(name: str, value: Any, kinds: type | tuple[type, ...], allowed: str) -> None:
     """Raise InvalidInput when an argument is of another type.
 

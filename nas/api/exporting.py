@@ -36,6 +36,10 @@ class Bundle:
     path: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        names = ", ".join(one.name for one in self.manifest.artifacts)
+        return f"Bundle({str(self.path)!r}: {names})"
+
 
 def export(
     checkpoint: str | Path,

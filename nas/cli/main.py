@@ -79,11 +79,12 @@ def _run(words: list[str]) -> int:
 
 
 def _named_as_in_help(error: typer.TyperException) -> str:
-    """The message of a wrong command line; typer writes ``Missing argument 'run'`` of RUN."""
+    """The message of a wrong command line; typer calls the argument RUN ``run``."""
     message = error.format_message()
     parameter = getattr(error, "param", None)
     if parameter is not None and parameter.param_type_name == "argument":
-        message = message.replace(f"'{parameter.name}'", f"'{parameter.name.upper()}'")
+        shown = parameter.metavar or parameter.name.upper()
+        message = message.replace(f"'{parameter.name}'", shown)
     return message
 
 

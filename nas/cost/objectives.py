@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import InvalidInput
 from blocks.plugins import reason_of
 from blocks.spec import ArchSpec
-from blocks.wording import check_type, short
+from blocks.wording import check_type, kind_of, short
 from nas.plugins import Expected, calling, is_reference, named_by_a_run, place_of, resolve
 
 Cost: TypeAlias = Callable[[ArchSpec], float]
@@ -142,7 +142,7 @@ class OwnObjective(BaseModel):
             value = one(spec)
         try:
             if isinstance(value, bool | str):
-                raise TypeError(f"a {type(value).__name__}")
+                raise TypeError(kind_of(value))
             figure = float(value)
         except (TypeError, ValueError, RuntimeError) as error:
             raise self._wrong(one, f"{value!r:.60} ({reason_of(error)})", expected, spec) from None

@@ -20,6 +20,7 @@ from torch import nn
 
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.cost import count, peak_activation_bytes
 from nas.data import Data, load_data
 from nas.errors import WorkFailed
@@ -174,7 +175,7 @@ def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | Non
         if one.precision == "fp32" and not _is_close(outcome):
             raise WorkFailed(
                 f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
-                f"in a logit, over {outcome.images} images; nothing was exported"
+                f"in a logit, over {plural(outcome.images, 'image')}; nothing was exported"
             )
     return outcomes
 

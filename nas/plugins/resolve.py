@@ -22,6 +22,7 @@ from blocks.plugins import (
     note_file,
     reason_of,
 )
+from blocks.wording import kind_of
 from nas.folders import runs_dir
 from nas.naming import option
 from nas.plugins.reference import Reference
@@ -103,7 +104,7 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
             ) from None
     if not expects.fits(found):
         raise InvalidInput(
-            f"{what}: {place_of(found) or parsed.source}: a {type(found).__name__}; "
+            f"{what}: {place_of(found) or parsed.source}: {kind_of(found)}; "
             f"expected {expects.words}"
         )
     return found

@@ -116,7 +116,7 @@ class RunFolder:
             raise InvalidInput(f"{run.path}: no such run; {hint}")
         inside = run.path.resolve()
         for path in run.path.rglob("*"):
-            # Whoever goes on with the run would write through it.
+            # A resumed search would write through it.
             if not path.is_symlink():
                 continue
             if not path.exists() or not path.resolve().is_relative_to(inside):

@@ -48,7 +48,7 @@ class SearchConfig(CheckedModel):
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
         seed: Seed of proposals and trainings.
-        early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
+        early_stopping: Which waiting trainings continue: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.searching.early_stopping``. Trainings
             then pause at rungs, and ``recipe`` is ``rungs`` unless another is given. Unless given it is
             ``forecast`` where ``total_epochs`` is given, trainings are long enough to pause, and the
@@ -56,14 +56,14 @@ class SearchConfig(CheckedModel):
         total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
             trained so many, or ``trials`` networks.
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
-            parts of trainings, from rung to rung); None: it goes on.
+            parts of trainings, from rung to rung); None: it continues.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
             and trains so many epochs more; None: it starts afresh and trains ``recipe``.
         module: Import path of the LightningModule that a trial trains; None: ``Classifier``.
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
         own_objectives: Objectives of the user's that ``objectives`` or ``budgets`` name.
-        execution: How and where trainings run; most of it may change when a search goes on.
+        execution: How and where trainings run; most of it may change when a search is resumed.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.

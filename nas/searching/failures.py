@@ -48,7 +48,7 @@ class Failures:
         if finished.no_disk:
             raise WorkFailed(
                 f"trial {finished.number}: {finished.reason}; its checkpoint is whole: when there is "
-                f"room, go on with: nas search --resume {self.config.name}"
+                f"room, continue with: nas search --resume {self.config.name}"
             )
 
     def check_hopeful(self, records: Sequence[TrialRecord], allowed: int = HOPELESS - 1) -> None:

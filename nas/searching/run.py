@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import load_data
 from nas.front import Front
@@ -127,9 +128,10 @@ def _search(
     # Not before: changes that are refused there change nothing.
     write_text(run.config, dump_yaml(config))
     with view:
-        networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
+        kind = "network" if candidates.complete else "sampled network"
+        networks = plural(len(candidates.specs), kind)
         view.event(
-            f"{run.name}: {config.trials} trials of {networks} within budget, "
+            f"{run.name}: {plural(config.trials, 'trial')} of {networks} within budget, "
             f"{config.execution.workers} at a time; Ctrl-C stops, and "
             f"{call('search', resume=run.name)} continues"
         )

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, cast
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from blocks.wording import kind_of
 from nas.errors import WorkFailed
 from nas.plugins import Expected, calling, place_of, resolve
 from nas.runs import TrialFolder, write_text
@@ -96,11 +97,11 @@ def _checked(returned: object, job: TrainJob, where: str) -> tuple[EpochMetrics,
     last = job.stop_epoch or job.recipe.epochs
     expected = f"expected the EpochMetrics of epochs 1 to {last}"
     if not isinstance(returned, Sequence) or isinstance(returned, str):
-        raise InvalidInput(f"{where}: returns a {type(returned).__name__}; {expected}")
+        raise InvalidInput(f"{where}: returns {kind_of(returned)}; {expected}")
     epochs = tuple(one for one in returned if isinstance(one, EpochMetrics))
     if len(epochs) != len(returned):
         other = next(one for one in returned if not isinstance(one, EpochMetrics))
-        raise InvalidInput(f"{where}: returns a list with a {type(other).__name__}; {expected}")
+        raise InvalidInput(f"{where}: returns a list with {kind_of(other)}; {expected}")
     numbers = [one.epoch for one in epochs]
     if numbers != list(range(1, last + 1)):
         raise InvalidInput(f"{where}: returns epochs {numbers}; {expected}")

@@ -66,7 +66,7 @@ DIGITS = "--data digits"
 WRONG = {
     "no file": (
         "--data gone.py:images",
-        "gone.py: no such file; put it back there, or give its new",
+        "gone.py: no such file\n",
     ),
     "no name": ("--data own.py:gone", "own.py has no gone, "),
     "no package": ("--data nowhere.part:images", "no module 'nowhere' in this Python; install"),
