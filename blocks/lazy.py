@@ -33,7 +33,7 @@ def lazy_names(
         return value
 
     def listed() -> list[str]:
-        own = (name for name in vars(sys.modules[package]) if name.startswith("__"))
-        return sorted({*own, *places})
+        own = vars(sys.modules[package])
+        return sorted({*filter(lambda name: name.startswith("__"), own), *own["__all__"]})
 
     return get, listed, sorted(places)

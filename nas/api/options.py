@@ -13,7 +13,7 @@ from blocks.wording import check_type
 from nas.api.importing import importing
 from nas.api.references import named
 from nas.data.registry import DATASETS
-from nas.folders import given_folder, given_path
+from nas.folders import given_folder, given_path, runs_dir
 from nas.naming import option
 from nas.plugins import is_reference
 from nas.runs.folder import RunFolder
@@ -100,7 +100,7 @@ class Request:
         """
         options = dict(given)
         root = options.pop("runs_dir", None)
-        root = None if root is None else given_folder("runs_dir", root)
+        root = runs_dir() if root is None else given_folder("runs_dir", root)
         resumed = options.pop("resume", None)
         if resumed is not None:
             run = getattr(resumed, "folder", None) or RunFolder.existing(resumed, root)

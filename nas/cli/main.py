@@ -84,7 +84,8 @@ def _named_as_in_help(error: typer.TyperException) -> str:
     parameter = getattr(error, "param", None)
     if parameter is not None and parameter.param_type_name == "argument":
         shown = parameter.metavar or parameter.name.upper()
-        message = message.replace(f"'{parameter.name}'", shown)
+        for quoted in (f"'{parameter.name}'", f"'{shown}'"):
+            message = message.replace(quoted, shown)
     return message
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from blocks.checked_model import CheckedModel, Integer, Number
 
 
-class DataConfig(CheckedModel, frozen=True, extra="forbid"):
+class DataConfig(CheckedModel):
     """Choice of data set and of its training augmentation.
 
     Attributes:
@@ -37,6 +37,8 @@ class DataConfig(CheckedModel, frozen=True, extra="forbid"):
         workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
             process.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     data_dir: str | None = None
