@@ -57,7 +57,7 @@ def named_by_a_run() -> Iterator[None]:
     except Missing as missing:
         place = option(ARGUMENTS.get(missing.kind, missing.kind))
         raise InvalidInput(
-            f"{missing}; put it back there, or resume the search with its new place ({place})"
+            f"{missing}; put it back, or resume the search with its new place ({place})"
         ) from None
 
 
@@ -169,7 +169,10 @@ def _module(reference: Reference, what: str, kind: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise InvalidInput(f"{what}: {_place_of_error(error)}: {reason_of(error)}") from error
-        raise Missing(f"{what}: no module {error.name!r} in this Python", kind) from None
+        raise Missing(
+            f"{what}: no module {error.name!r} in this Python; install the package that has it",
+            kind,
+        ) from None
     if file := getattr(module, "__file__", None):
         note_file(Path(file))
     return module

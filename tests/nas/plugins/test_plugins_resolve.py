@@ -62,7 +62,7 @@ def test_modules_are_imported() -> None:
             "my.py:x",
             "my.py, line 2: ModuleNotFoundError: No module named 'nowhere'",
         ),
-        (None, "nowhere.at:all", "no module 'nowhere' in this Python$"),
+        (None, "nowhere.at:all", "no module 'nowhere' in this Python; install the package"),
         (None, "just words", "not an import path; allowed: package.module:NAME or"),
         (None, "os:1x", "not an import path"),
     ],
