@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
+from nas.naming import option
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     from nas.searching import read_config
 
     if pick not in (None, "knee"):
-        raise InvalidInput(f"--pick {pick}: allowed: knee")
+        raise InvalidInput(f"{option('how', pick)}: allowed: knee")
     if budgets.is_empty:
         return pick_knee(front)
     if pick is not None:
-        raise InvalidInput("--pick and a budget both choose; allowed: one of them")
+        raise InvalidInput(f"{option('how')} and a budget both choose; allowed: one of them")
     config = read_config(run)
     if budgets.max_latency_ms is not None and config.device is None:
-        raise InvalidInput(f"--max-latency-ms: {run.name} was searched without --device")
+        raise InvalidInput(
+            f"{option('max_latency_ms')}: {run.name} was searched without {option('device')}"
+        )
     return pick_within(front, budgets, config.costs)
 
 

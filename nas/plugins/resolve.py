@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from blocks.errors import InvalidInput
 from blocks.plugins import (
     LoadEnds,
     frame_to_blame,
@@ -21,13 +22,44 @@ from blocks.plugins import (
     note_file,
     reason_of,
 )
+from blocks.wording import kind_of
 from nas.folders import runs_dir
+from nas.naming import option
 from nas.plugins.faults import PluginFault, PluginRaised
 from nas.plugins.reference import Reference
 
-OPTIONS = {"objective": "--objectives"}
-"""Option that names a plug-in of a kind, where it is not the kind itself."""
+ARGUMENTS = {"objective": "objectives"}
+"""Argument that names a plug-in of a kind, where it is not the kind itself."""
 BUNDLE_FILES = ("manifest.json", "predict.py")
+
+
+class Missing(PluginFault):
+    """A plug-in's file or module is not there.
+
+    Args:
+        message: It in one line.
+        kind: Of the plug-in.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@contextmanager
+def named_by_a_run() -> Iterator[None]:
+    """A plug-in that is missing inside was there when its run began: say how to bring it back.
+
+    Raises:
+        InvalidInput: In place of ``Missing``.
+    """
+    try:
+        yield
+    except Missing as missing:
+        place = option(ARGUMENTS.get(missing.kind, missing.kind))
+        raise InvalidInput(
+            f"{missing}; put it back, or resume the search with its new place ({place})"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -73,7 +105,7 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
             ) from None
     if not expects.fits(found):
         raise PluginFault(
-            f"{what}: {place_of(found) or parsed.source}: a {type(found).__name__}; "
+            f"{what}: {place_of(found) or parsed.source}: {kind_of(found)}; "
             f"expected {expects.words}"
         )
     return found
@@ -126,10 +158,7 @@ def _file(reference: Reference, what: str, kind: str) -> ModuleType:
     path = reference.file
     assert path is not None
     if not path.is_file():
-        raise PluginFault(
-            f"{what}: {path}: no such file; put it back there, or give its new place with "
-            f"{_option(kind)} (also with --resume)"
-        )
+        raise Missing(f"{what}: {path}: no such file", kind)
     _refuse_runs_and_bundles(path, what)
     return _imported(lambda: load_file(path), path, what)
 
@@ -141,9 +170,9 @@ def _module(reference: Reference, what: str, kind: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise PluginFault(f"{what}: {_place_of_error(error)}: {reason_of(error)}") from error
-        raise PluginFault(
-            f"{what}: no module {error.name!r} in this Python; install the package that has it, or give "
-            f"{_option(kind)} again (also with --resume)"
+        raise Missing(
+            f"{what}: no module {error.name!r} in this Python; install the package that has it",
+            kind,
         ) from None
     if file := getattr(module, "__file__", None):
         note_file(Path(file))
@@ -189,7 +218,3 @@ def _refuse_runs_and_bundles(path: Path, what: str) -> None:
                 f"{what}: {path} lies in {folder}, a folder of runs or a bundle; allowed: a file "
                 "elsewhere, which only you put there"
             )
-
-
-def _option(kind: str) -> str:
-    return OPTIONS.get(kind, f"--{kind}")

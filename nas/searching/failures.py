@@ -50,7 +50,7 @@ class Failures:
         if finished.no_disk:
             raise WorkFailed(
                 f"trial {finished.number}: {finished.reason}; its checkpoint is whole: when there is "
-                f"room, go on with: nas search --resume {self.config.name}"
+                f"room, continue with: nas search --resume {self.config.name}"
             )
 
     def check_plugin(self, finished: Finished, records: Sequence[TrialRecord]) -> None:

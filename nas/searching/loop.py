@@ -85,7 +85,7 @@ class Search:
         """Train until there is nothing to start; no process is left behind."""
         try:
             for record in self.proposer.recover():
-                # More may be open than there are workers, when a search goes on with fewer.
+                # More may be open than there are workers, when a search is resumed with fewer.
                 while not self.evaluator.free:
                     self._settle()
                 self._start(record)

@@ -9,11 +9,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import load_data
 from nas.folders import logs_dir
 from nas.front import Front
-from nas.plugins import PluginFault
+from nas.naming import call, option
+from nas.plugins import PluginFault, named_by_a_run
 from nas.runs import RunFolder, write_text
 from nas.runs.removal import holds_nothing, remove_run
 from nas.searching.candidates import Candidates, find_candidates
@@ -97,15 +99,16 @@ def _only_if_plugins_work(config: SearchConfig, run: RunFolder) -> Iterator[None
 def _check_free(run: RunFolder) -> None:
     if run.config.exists():
         raise InvalidInput(
-            f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
+            f"{run.path}: this run exists; continue it ({option('resume', run.name)}) or choose another "
+            f"{option('name')}"
         )
     own = (run.lock.name, run.study.name)
     if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
-        raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
+        raise InvalidInput(f"{run.path}: exists and is not a run; choose another {option('name')}")
 
 
 def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Front:
-    """Go on with a search that was ended, however it was ended.
+    """Continue a search that was ended, however it was ended.
 
     Args:
         run: Of the search.
@@ -119,8 +122,9 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     """
     config = read_config(run, changes)
     check_cluster_options(config, changes)
-    check_plugins(config)
-    space = bound_space(config)
+    with named_by_a_run():
+        check_plugins(config)
+        space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
         return _search(config, run, space, candidates, view)
@@ -157,11 +161,12 @@ def _search(
     # Not before: changes that are refused there change nothing.
     write_text(run.config, dump_yaml(config))
     with view:
-        networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
+        kind = "network" if candidates.complete else "sampled network"
+        networks = plural(len(candidates.specs), kind)
         view.event(
-            f"{run.name}: {config.trials} trials of {networks} within budget, "
-            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} "
-            "goes on"
+            f"{run.name}: {plural(config.trials, 'trial')} of {networks} within budget, "
+            f"{config.execution.workers} at a time; Ctrl-C stops, and "
+            f"{call('search', resume=run.name)} continues"
         )
         for folder in run.trainings():
             if end_owner(folder):

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
 from blocks.plugins import reason_of
+from blocks.wording import kind_of
 from nas.errors import WorkFailed
 from nas.plugins import Expected, PluginFault, PluginRaised, calling, place_of, resolve
 from nas.runs import TrialFolder, write_text
@@ -109,11 +110,11 @@ def _checked(returned: object, job: TrainJob, where: str) -> tuple[EpochMetrics,
     last = job.stop_epoch or job.recipe.epochs
     expected = f"expected the EpochMetrics of epochs 1 to {last}"
     if not isinstance(returned, Sequence) or isinstance(returned, str):
-        raise PluginFault(f"{where}: returns a {type(returned).__name__}; {expected}")
+        raise PluginFault(f"{where}: returns {kind_of(returned)}; {expected}")
     epochs = tuple(one for one in returned if isinstance(one, EpochMetrics))
     if len(epochs) != len(returned):
         other = next(one for one in returned if not isinstance(one, EpochMetrics))
-        raise PluginFault(f"{where}: returns a list with a {type(other).__name__}; {expected}")
+        raise PluginFault(f"{where}: returns a list with {kind_of(other)}; {expected}")
     numbers = [one.epoch for one in epochs]
     if numbers != list(range(1, last + 1)):
         raise PluginFault(f"{where}: returns epochs {numbers}; {expected}")
@@ -131,9 +132,7 @@ def _check_told(metrics: object, where: str) -> None:
         PluginFault: It is no EpochMetrics, or its error is no share.
     """
     if not isinstance(metrics, EpochMetrics):
-        raise PluginFault(
-            f"{where}: tells on_epoch a {type(metrics).__name__}; expected EpochMetrics"
-        )
+        raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")
     error = metrics.val_error
     if error is not None and not 0 <= error <= 1:
         kind = PluginRaised if math.isnan(error) else PluginFault

@@ -17,6 +17,7 @@ from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
 from nas.folders import logs_dir
+from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
@@ -177,7 +178,8 @@ def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
     if differs:
         raise InvalidInput(
             f"{TrialFolder(job.folder).checkpoint}: belongs to another training (other "
-            f"{', '.join(differs)}); start over with --again, or take its options"
+            f"{', '.join(differs)}); start over with "
+            f"{option('again', True)}, or take its options"
         )
 
 

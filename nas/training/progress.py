@@ -176,6 +176,6 @@ class EpochCloser(Checkpoint):
     def on_train_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
-        # Last of all restores, right before the first batch: dropout goes on where it stopped.
+        # Last of all restores, right before the first batch: dropout continues where it stopped.
         if self.history:
             torch.set_rng_state(self._rng)

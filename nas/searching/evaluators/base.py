@@ -18,7 +18,7 @@ class Finished:
         epochs: All epochs of the trial so far.
         ended_well: Whether it came to its end.
         reason: Otherwise why not, in one line.
-        killed: Whether it was ended from outside; it can go on from its checkpoint.
+        killed: Whether it was ended from outside; it can continue from its checkpoint.
         no_disk: Whether it could not write. That is no fault of its own: the next one could not either.
         fault: What it raised, if a plug-in is at fault.
     """
