@@ -19,7 +19,14 @@ from nas.exporting import TARGETS
 from nas.exporting.bundle import TOLERANCE
 from nas.exporting.evaluate import load
 from nas.exporting.targets import Quantization
-from tests.nas.exporting.export_helpers import PLAIN, THREE, TWO, Spoiled, network
+from tests.nas.exporting.export_helpers import (
+    PLAIN,
+    THREE,
+    TWO,
+    Spoiled,
+    mobile_network,
+    network,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +63,32 @@ def test_every_runtime_gives_the_networks_logits(
     got = np.concatenate([run(image[None]) for image in images.contiguous().numpy()])
     # The tolerance that a bundle is held to.
     np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        "ncnn",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("executorch", "litert")),
+    ],
+)
+def test_uneven_padding_and_a_shifted_image_in_every_runtime(name: str, tmp_path: Path) -> None:
+    target, model = TARGETS[name], mobile_network()
+    images = torch.randn(16, 3, 32, 32)
+    with torch.inference_mode():
+        wanted = model(images).numpy()
+    assert np.ptp(wanted, axis=0).max() > 0.1
+    fused = fuse(model, target.form)
+    for written, tolerance in (
+        (target.write(fused, images[:1], tmp_path), TOLERANCE),
+        (target.quantize(fused, Quantization(images), tmp_path), 0.2),
+    ):
+        assert not written.undelegated
+        run = load(name, written.files[0])
+        got = np.concatenate([run(image[None]) for image in images.numpy()])
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * np.abs(wanted).max())
 
 
 def errors(name: str, how: Quantization, folder: Path, images: Tensor) -> float:
