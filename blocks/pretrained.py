@@ -33,7 +33,7 @@ def load_plain_weights(
     Raises:
         InvalidInput: The file cannot be read, or holds the weights of another network.
     """
-    state = _read_state(path)
+    state = read_state(path)
     wanted = model.state_dict()
     classifier, stem = f"{backbone.classifier()}.", f"{backbone.stem()}.weight"
     channels = wanted[stem].shape[1]
@@ -60,7 +60,7 @@ def load_plain_weights(
     return not replaced
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
     """The state dict in ``path``; a checkpoint of ours keeps it under ``model``."""
     try:
         with warnings.catch_warnings():

@@ -57,6 +57,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),
     "inherit": ("inherit",),
+    "pretrained": ("pretrained", "source"),
+    "pretrained_missing": ("pretrained", "missing"),
     "module": ("module",),
     "evaluator": ("evaluator",),
     "logs_dir": ("execution", "logs_dir"),
@@ -201,7 +203,7 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     """
     if given["devices"] < 1:
         raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
-    if given["start"] not in ("fresh", "plain"):
+    if given["start"] not in (None, "fresh", "plain"):
         raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
     names = ("epochs", "batch_size", "lr")
     changes = {name: given[name] for name in names if given[name] is not None}

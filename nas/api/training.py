@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.api.options import check_options
 from nas.api.references import named
@@ -17,7 +18,16 @@ from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import read_config
+from nas.searching.inherit import inherited_start
 from nas.training import EpochMetrics, TestResult, TrainJob
+from nas.training.pretrained import (
+    IMAGENET,
+    NONE,
+    PARENT,
+    PretrainedWeights,
+    find_weights,
+    plain_network,
+)
 
 if TYPE_CHECKING:
     from blocks import ArchSpec
@@ -28,6 +38,7 @@ class FullTraining(TestResult):
 
     Attributes:
         key: Canonical key of the network.
+        started_from: The pretrained weights in a few words; None: it started from random ones.
         checkpoint: Of the last epoch; ``nas.export`` takes it.
 
     Examples:
@@ -39,6 +50,7 @@ class FullTraining(TestResult):
     """
 
     key: str
+    started_from: str | None = None
     checkpoint: Path
 
 
@@ -57,7 +69,7 @@ def train(
     name: str | None = None,
     module: str | type | None = None,
     pretrained: str | Path | None = None,
-    start: Literal["fresh", "plain"] = "fresh",
+    start: Literal["fresh", "plain"] | None = None,
     again: bool = False,
     runs_dir: str | Path | None = None,
     logs_dir: str | Path | None = None,
@@ -81,8 +93,9 @@ def train(
         threads: CPU threads of each.
         name: The folder is ``runs/NAME``. Default: the file's name, or the network's key.
         module: LightningModule to train (docs/howto/own_module.md).
-        pretrained: File of weights of the plain network to start from.
-        start: Units start fresh, or compute what the plain network does: ``plain``.
+        pretrained: Weights of the plain network to start from: ``imagenet``, a file, a folder with
+            ``BACKBONE_WIDTH.pt``, or a run (docs/howto/pretrained.md).
+        start: Units start ``fresh``, or compute what the plain network does: ``plain``. Default: fresh.
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
@@ -127,8 +140,8 @@ def train(
         devices=devices,
         threads=threads,
         module=named(module, "module"),
-        pretrained=_path(pretrained),
-        start=start,
+        start=start or "fresh",
+        weights=_weights(pretrained, spec),
         logs=_path(logs_dir),
     )
 
@@ -148,12 +161,16 @@ def train_trial(
     threads: int | None = None,
     module: str | type | None = None,
     pretrained: str | Path | None = None,
-    start: Literal["fresh", "plain"] = "fresh",
+    start: Literal["fresh", "plain"] | None = None,
     again: bool = False,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
 ) -> FullTraining:
-    """As ``train``, for a trained trial of a run; data and module are those of the search by default."""
+    """As ``train``, for a trained trial of a run.
+
+    Data, module and pretrained weights are those of the search by default; ``pretrained="none"`` starts
+    from random weights.
+    """
     from blocks import ArchSpec
 
     config = read_config(run)
@@ -171,6 +188,12 @@ def train_trial(
         {"name": "--data", "data_dir": "--data-dir"},
     )
     label = f"{trial:04d}"
+    if pretrained is None and config.pretrained is not None:
+        weights = config.pretrained.weights_of(spec)
+        if weights is not None:
+            weights.check_unchanged()
+    else:
+        weights = _weights(pretrained, spec)
     return _train(
         spec,
         images,
@@ -183,8 +206,8 @@ def train_trial(
         devices=devices,
         threads=threads,
         module=named(module, "module") or config.module,
-        pretrained=_path(pretrained),
-        start=start,
+        start=start or ("fresh" if not weights or pretrained else inherited_start(spec)),
+        weights=weights,
         logs=_path(logs_dir) or config.execution.logs_dir,
     )
 
@@ -197,6 +220,7 @@ def _train(
     *,
     again: bool,
     on_epoch: Callable[[EpochMetrics], None] | None,
+    weights: PretrainedWeights | None,
     logs: Path | None,
     **job: Any,
 ) -> FullTraining:
@@ -216,6 +240,8 @@ def _train(
                     log_name=label,
                     log_version="full",
                     full=True,
+                    pretrained=weights and weights.file,
+                    origin=weights and weights.origin,
                     logs=logs or default_logs(),
                     **job,
                 ),
@@ -224,7 +250,28 @@ def _train(
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
-    return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.checkpoint)
+    return FullTraining(
+        **result.model_dump(),
+        key=spec.key,
+        started_from=weights and weights.said,
+        checkpoint=folder.checkpoint,
+    )
+
+
+def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:
+    """The pretrained weights that are asked for.
+
+    Raises:
+        InvalidInput: There are none for this network, or the file is damaged.
+    """
+    if source is None or str(source) == NONE:
+        return None
+    if str(source) == PARENT:
+        raise InvalidInput(
+            f"--pretrained {PARENT}: only in a search, which trains it; allowed: {IMAGENET}, a file, a "
+            "folder, or a run"
+        )
+    return find_weights(str(source), plain_network(spec))
 
 
 @contextmanager

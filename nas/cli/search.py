@@ -102,9 +102,21 @@ def search(
             "forecast. Default: forecast with --total-epochs, else none.",
         ),
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        _option(
+            STRATEGY,
+            "Weights to start from: imagenet, a file, a folder with BACKBONE_WIDTH.pt, a run, or parent "
+            "(the plain network, trained first).",
+        ),
+    ] = None,
+    pretrained_missing: Annotated[
+        str | None,
+        _option(STRATEGY, "Widths without such weights: refuse (default), or scratch."),
+    ] = None,
     inherit: Annotated[
         int | None,
-        _option(STRATEGY, "Start from the trained plain network, and train so many epochs more."),
+        _option(STRATEGY, "With parent: train so many epochs more; implies it."),
     ] = None,
     seed: Annotated[int | None, _option(STRATEGY, "Seed of proposals and trainings.")] = None,
     epochs: Annotated[int | None, _option(TRAINING, "Epochs per trial.")] = None,

@@ -12,7 +12,7 @@ from blocks import ArchSpec
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
-from nas.searching.defaults import with_early_stopping
+from nas.searching.defaults import with_early_stopping, with_pretrained
 from nas.searching.early_stopping.snapshot import rungs_of
 from nas.searching.execution import Execution
 from nas.searching.layout import FORMAT, current_layout
@@ -24,7 +24,7 @@ from nas.searching.names import (
     RunName,
     SamplerName,
 )
-from nas.training import RECIPES
+from nas.training import RECIPES, PretrainedStart
 
 
 class SearchConfig(BaseModel):
@@ -57,7 +57,10 @@ class SearchConfig(BaseModel):
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
             parts of trainings, from rung to rung); None: it goes on.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
-            and trains so many epochs more; None: it starts afresh and trains ``recipe``.
+            and trains so many epochs more; None: it starts afresh and trains ``recipe``. In a file,
+            ``pretrained: parent`` stands for it.
+        pretrained: Weights that the networks start from; in a file, the source alone will do. The search
+            adds what it has found. None: random weights, or those of ``inherit``.
         module: Import path of the LightningModule that a trial trains; None: ``Classifier``.
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
@@ -85,6 +88,7 @@ class SearchConfig(BaseModel):
     total_epochs: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     inherit: Annotated[int, Field(ge=1)] | None = None
+    pretrained: PretrainedStart | None = None
     module: str | None = None
     evaluator: str | None = None
     own_objectives: tuple[OwnObjective, ...] = ()
@@ -130,7 +134,9 @@ class SearchConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, fields: Any) -> Any:
-        return with_early_stopping(current_layout(fields)) if isinstance(fields, dict) else fields
+        if not isinstance(fields, dict):
+            return fields
+        return with_early_stopping(with_pretrained(current_layout(fields)))
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchConfig:
