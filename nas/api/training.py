@@ -240,8 +240,8 @@ def _train(
                     log_name=label,
                     log_version="full",
                     full=True,
-                    pretrained=weights and weights.file,
-                    origin=weights and weights.origin,
+                    pretrained=None if weights is None else weights.file,
+                    origin=None if weights is None else weights.origin,
                     logs=logs or default_logs(),
                     **job,
                 ),
@@ -253,7 +253,7 @@ def _train(
     return FullTraining(
         **result.model_dump(),
         key=spec.key,
-        started_from=weights and weights.said,
+        started_from=None if weights is None else weights.said,
         checkpoint=folder.checkpoint,
     )
 

