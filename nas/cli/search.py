@@ -11,7 +11,13 @@ import typer
 from nas.api.importing import importing
 from nas.api.options import Request
 from nas.cli.choice import BUDGETS, Limits, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
-from nas.cli.completion import complete_data, complete_devices, complete_runs, complete_spaces
+from nas.cli.completion import (
+    complete_data,
+    complete_devices,
+    complete_pretrained,
+    complete_runs,
+    complete_spaces,
+)
 from nas.cli.console import AsJson, console, print_json, say
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
@@ -108,6 +114,7 @@ def search(
             STRATEGY,
             "Weights to start from: imagenet, a file, a folder with BACKBONE_WIDTH.pt, a run, or parent "
             "(the plain network, trained first).",
+            autocompletion=complete_pretrained,
         ),
     ] = None,
     pretrained_missing: Annotated[
