@@ -20,7 +20,11 @@ from nas.training import TrainJob, read_info
 PLAIN = ArchSpec(
     backbone="shufflenet_v2", width=0.5, num_classes=7, input_size=32, unit=UnitSpec(kind="none")
 )
-SEARCH = ["search", "--space", "quickstart", "--data", "digits", "--recipe", "tiny", "--name", "s"]
+SEARCH = [
+    "search", "--space", "quickstart", "--data", "digits", "--recipe", "tiny", "--name", "s",
+    "--threads", "1", "--limit", "128",
+]  # fmt: skip
+TRAIN = ["train", "s", "--trial", "0", "--recipe", "tiny", "--epochs", "1", "--threads", "1"]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ def test_from_a_file_to_the_model_card(capfd: pytest.CaptureFixture[str]) -> Non
     assert info.origin == weights.origin
     assert info.pretrained == weights.sha256
 
-    assert main(["train", "s", "--trial", "0", "--recipe", "tiny", "--epochs", "1"]) == 0
+    assert main(TRAIN) == 0
     assert "starts from w.pt" in capfd.readouterr().out
     full = read_info(run.full_training("0000").checkpoint)
     assert (full.pretrained, full.start) == (weights.sha256, job.start)
@@ -70,7 +74,7 @@ def test_from_a_file_to_the_model_card(capfd: pytest.CaptureFixture[str]) -> Non
     write_weights()  # other random numbers
     for command in (
         ["search", "--resume", "s", "--trials", "2"],
-        ["train", "s", "--trial", "0", "--recipe", "tiny", "--epochs", "1"],
+        TRAIN,
     ):
         assert main(command) == 2
         assert "w.pt: other weights than at the beginning (SHA-256 " in refusal(capfd)
@@ -81,14 +85,13 @@ def test_a_search_that_goes_on_keeps_its_weights() -> None:
     write_weights()
     run = nas.search(
         "quickstart", data="digits", recipe="tiny", epochs=1, trials=1, pretrained="w.pt", name="s",
-        progress=False,
+        threads=1, limit=128, progress=False,
     )  # fmt: skip
     run = nas.search(resume=run, trials=2, progress=False)
     jobs = [json.loads(path.read_text()) for path in run.folder.path.glob("trials/*/job.json")]
     assert len(jobs) == 2
     assert len({job["origin"]["sha256"] for job in jobs}) == 1
-    assert main(["train", "s", "--trial", "0", "--recipe", "tiny", "--epochs", "1",
-                 "--pretrained", "none"]) == 0  # fmt: skip
+    assert main([*TRAIN, "--pretrained", "none"]) == 0
     assert read_info(run.folder.full_training("0000").checkpoint).pretrained is None
 
 
