@@ -41,8 +41,9 @@ from trainings import epochs_of, train_all
 
 from blocks import ArchSpec
 from nas.data import DataConfig
-from nas.searching.inherit import inherited_recipe, inherited_start, plain_parent
+from nas.searching.inherit import inherited_recipe, inherited_start
 from nas.training import TrainJob
+from nas.training.pretrained import plain_network
 
 PARENT_SEED, CHILD_SEED = 1, 0
 """Not the same: parent and child would see the images in the same order, and share their luck."""
@@ -168,7 +169,7 @@ def jobs(plan: Plan) -> Iterator[TrainJob]:
     specs = {spec.key: spec for chosen in sets(plan).values() for spec in chosen}
     parents = {}
     for spec in specs.values():
-        plain = plain_parent(spec)
+        plain = plain_network(spec)
         parents[plain.key] = TrainJob(
             spec=plain,
             data=plan.data,
@@ -190,7 +191,7 @@ def jobs(plan: Plan) -> Iterator[TrainJob]:
             log_name=plan.runs.name,
             log_version=f"{spec.key}-{CHILD_SEED}",
             start=inherited_start(spec),
-            parent=parents[plain_parent(spec).key],
+            parent=parents[plain_network(spec).key],
             threads=1,
         )
 

@@ -11,6 +11,7 @@ from blocks.wording import check_type, short
 if TYPE_CHECKING:
     from torch import nn
 
+    from blocks.backbones import Normalisation
     from blocks.spec import ArchSpec
 
 
@@ -19,6 +20,7 @@ def build(
     *,
     start: Literal["fresh", "plain"] = "fresh",
     pretrained: str | Path | None = None,
+    normalisation: Normalisation | None = None,
 ) -> nn.Module:
     """Build the network that ``spec`` names; equal keys give equal modules.
 
@@ -34,6 +36,8 @@ def build(
         pretrained: A file of weights of the plain network (torchvision's, or a checkpoint of a plain
             network trained here). A classifier for other classes stays fresh, and the weights of a
             colour stem are summed for grey images.
+        normalisation: Of the images that the network will see; None: ImageNet's, as image folders have
+            it. Only weights of known files that were trained with another are changed by it.
 
     Returns:
         A module from (B, in_channels, input_size, input_size) to (B, num_classes) logits. Random weights
@@ -52,7 +56,7 @@ def build(
     if start not in ("fresh", "plain"):
         raise InvalidInput(f"start: {short(start)}; allowed: fresh, plain")
     # Here, for `import blocks` loads this module, and torch takes seconds to import.
-    from blocks.backbones import BACKBONES
+    from blocks.backbones import BACKBONES, IMAGENET
     from blocks.spec import ArchSpec
     from blocks.units import UNITS
 
@@ -62,7 +66,9 @@ def build(
         check_type("pretrained", pretrained, (str, Path), "the path of a file")
         from blocks.pretrained import load_plain_weights
 
-        load_plain_weights(model, BACKBONES[spec.backbone], Path(pretrained))
+        load_plain_weights(
+            model, BACKBONES[spec.backbone], Path(pretrained), normalisation or IMAGENET
+        )
     plain = spec.profile
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
     for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True):

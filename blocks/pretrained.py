@@ -9,28 +9,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from blocks.backbones import Backbone
+from blocks.backbones import IMAGENET, Backbone, Normalisation
 from blocks.errors import InvalidInput
 
 
-def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None:
+def load_plain_weights(
+    model: nn.Module, backbone: Backbone, path: Path, normalisation: Normalisation = IMAGENET
+) -> bool:
     """Load a state dict of the plain network into ``model``, without executing anything in the file.
 
     Two layers may differ in shape: the classifier (other classes; it stays as it is) and the stem (other
     image channels; the weights are summed over the channels and spread evenly).
 
+    Args:
+        model: The plain network.
+        backbone: Its family.
+        path: Weights by our names, by those of another layout that ``backbone`` knows, or a checkpoint.
+        normalisation: Of the images that the network will see, for weights that know another one.
+
+    Returns:
+        Whether the classifier was loaded, too.
+
     Raises:
         InvalidInput: The file cannot be read, or holds the weights of another network.
     """
-    state = _read_state(path)
+    state = read_state(path)
     wanted = model.state_dict()
     classifier, stem = f"{backbone.classifier()}.", f"{backbone.stem()}.weight"
     channels = wanted[stem].shape[1]
-    if stem in state and state[stem].ndim == 4 and state[stem].shape[1] != channels:
-        state[stem] = (state[stem].sum(1, keepdim=True) / channels).expand(-1, channels, -1, -1)
+    state = backbone.convert(state, normalisation.of_channels(channels))
+    backbone.spread_stem(state, channels)
+    replaced = False
     for name in [name for name in state if name.startswith(classifier)]:
         if name in wanted and state[name].shape != wanted[name].shape:
             state[name] = wanted[name]
+            replaced = True
     for name in wanted:
         if name.endswith(".num_batches_tracked"):  # files from before torch 0.4.1 have none
             state.setdefault(name, wanted[name])
@@ -44,9 +57,10 @@ def load_plain_weights(model: nn.Module, backbone: Backbone, path: Path) -> None
                 f"such as {names[0]}"
             )
     model.load_state_dict(state)
+    return not replaced
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
     """The state dict in ``path``; a checkpoint of ours keeps it under ``model``."""
     try:
         with warnings.catch_warnings():

@@ -28,6 +28,7 @@ class InsertionPoint:
         kernel: Taps along one side.
         stride: Its stride.
         side: Side of its square output, in pixels.
+        trimmed: Pixels of padding that it leaves out on each side, since a layer before it pads.
         on_shortcut: Whether it lies on a block's shortcut; then all of the following are None.
         pre: Input of the residual branch.
         standard: Output of the residual branch.
@@ -41,6 +42,7 @@ class InsertionPoint:
     kernel: int
     stride: int
     side: int
+    trimmed: int = 0
     on_shortcut: bool = False
     pre: Shape | None = None
     standard: Shape | None = None

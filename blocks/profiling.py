@@ -102,6 +102,7 @@ def _insertion_point(
         conv.kernel_size[0],
         conv.stride[0],
         passed[paths.conv][1].shape[-1],
+        _trimmed(conv),
     )
     if paths.block is None:
         return InsertionPoint(*figures, on_shortcut=True)
@@ -114,6 +115,13 @@ def _insertion_point(
         post=_shape(after),
         identity=None if paths.shortcut is None else _shape(before if bare else after),
     )
+
+
+def _trimmed(conv: nn.Conv2d) -> int:
+    """Pixels of padding on each side that the convolution lacks to keep the size of its input."""
+    if isinstance(conv.padding, str):
+        return 0
+    return conv.dilation[0] * (conv.kernel_size[0] // 2) - conv.padding[0]
 
 
 def _shape(maps: Tensor) -> Shape:

@@ -18,7 +18,7 @@ Dilations = Annotated[
 ]
 Groups = Annotated[tuple[Annotated[Integer, Field(ge=1)], ...], Field(max_length=MAX_BRANCHES)]
 Blocks = Annotated[tuple[Annotated[Integer, Field(ge=-64, le=63)], ...], Field(max_length=64)]
-Kernel = Literal["dilated", "real"]
+Kernel = Literal["dilated", "real", "plain"]
 Select = Literal["full", "reduced", "sum"]
 Placement = Literal["conv", "standard", "pre", "post", "identity"]
 Pool = Literal["avg", "max", "att", "none"]
@@ -85,7 +85,9 @@ class UnitSpec(CheckedModel):
         kind: Name in the registry of units.
         dilations: One per branch [D]; their number is the number of branches [M]. The order has no
             effect. 0 is a 1x1 kernel; it needs ``kernel: real``.
-        kernel: ``dilated``: every branch is 3x3 with its dilation; ``real``: a (2d+1)x(2d+1) kernel.
+        kernel: ``dilated``: every branch is 3x3 with its dilation; ``real``: a (2d+1)x(2d+1) kernel;
+            ``plain``: as ``dilated``, but a branch of dilation 1 has the kernel of the convolution that
+            it replaces, which is 5x5 at some places of EfficientNet-Lite0 and MobileNetV3.
         group_width: Channels per group of the branch convolutions; 1 is depthwise [G = C / it].
         reduction: The squeeze keeps 1/reduction of the channels [r].
         min_dim: sk: the least width of the squeezed vector [L]: d = max(C // r, L), eq. 4.

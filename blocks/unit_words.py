@@ -42,7 +42,7 @@ def words_of(unit: UnitSpec, kind: str | None = None) -> list[str] | None:
 
 
 def _selective_kernel(unit: UnitSpec) -> list[str]:
-    kernels = "d" if unit.kernel == "dilated" else "real "
+    kernels = "d" if unit.kernel == "dilated" else f"{unit.kernel} "
     words = [
         f"{kernels}{','.join(map(str, unit.dilations))}",
         f"G{','.join(map(str, unit.groups))}" if unit.groups else f"w{unit.group_width}",

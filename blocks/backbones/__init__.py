@@ -10,11 +10,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from blocks.backbones.base import SMALL_INPUT, Backbone, Geometry
+from blocks.backbones.base import IMAGENET, SMALL_INPUT, Backbone, Geometry, Normalisation
 from blocks.plugins import hint, load_plugins
 from blocks.registry import Registry
 
-__all__ = ["BACKBONES", "SMALL_INPUT", "Backbone", "Geometry"]
+__all__ = ["BACKBONES", "IMAGENET", "SMALL_INPUT", "Backbone", "Geometry", "Normalisation"]
 
 BACKBONES: Registry[Backbone] = Registry("backbone", Backbone, load_plugins, hint)
 # Name -> module, and the table of backbones in it. The modules need torchvision, so a backbone is
@@ -24,6 +24,7 @@ _MODULES = {
     "mobilenet_v2": "mobilenet",
     "mobilenet_v3_small": "mobilenet",
     "mobilenet_v3_large": "mobilenet",
+    "efficientnet_lite0": "efficientnet_lite",
     "resnet26": "resnet",
     "resnet50": "resnet",
     "resnet101": "resnet",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from blocks.errors import InvalidInput
 
 if TYPE_CHECKING:  # the functions import it themselves: a stored network is read without torch
-    from torch import nn
+    from torch import Tensor, nn
 
 SMALL_INPUT = 64
 """Largest side in pixels of a small image, for which ShuffleNetV2 and ResNet drop their max-pool."""
@@ -26,6 +26,36 @@ class Geometry:
     in_channels: int
     input_size: int
     stem_stride: int
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel that images were normalised with, for pixels in [0, 1]."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def seen_from(self, other: Normalisation) -> tuple[Tensor, Tensor]:
+        """Scale and offset, (C,): images ``x`` in ``other`` are ``scale * (x - offset)`` in this one.
+
+        One of the two may have a single figure for all channels.
+        """
+        import torch
+
+        mean, std = torch.tensor(other.mean), torch.tensor(other.std)
+        own_mean, own_std = torch.tensor(self.mean), torch.tensor(self.std)
+        return std / own_std, (own_mean - mean) / std
+
+    def of_channels(self, channels: int) -> Normalisation:
+        """The same for so many channels; other numbers of them get the average."""
+        if len(self.mean) == channels:
+            return self
+        mean, std = (sum(figures) / len(figures) for figures in (self.mean, self.std))
+        return Normalisation((mean,) * channels, (std,) * channels)
+
+
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""As torchvision's weights and image folders have it."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +109,27 @@ class Backbone(ABC):
     @abstractmethod
     def classifier(self) -> str:
         """Path of the last linear layer, which computes the logits."""
+
+    def convert(
+        self, state: Mapping[str, Tensor], normalisation: Normalisation
+    ) -> dict[str, Tensor]:
+        """The weights of the plain network from a file of a known foreign layout, by our names.
+
+        Args:
+            state: The tensors of the file. Default: they have our names.
+            normalisation: Of the images that the network will see. Weights for another normalisation are
+                changed so that the network computes the same of the same pixels.
+        """
+        return dict(state)
+
+    def spread_stem(self, state: dict[str, Tensor], channels: int) -> None:
+        """Change weights, in place, to images of so many channels.
+
+        The kernels of the first convolution are summed over the channels and spread evenly.
+        """
+        name = f"{self.stem()}.weight"
+        if name in state and state[name].ndim == 4 and state[name].shape[1] != channels:
+            state[name] = (state[name].sum(1, keepdim=True) / channels).expand(-1, channels, -1, -1)
 
     @abstractmethod
     def module_paths(self, model: nn.Module) -> list[ModulePaths]:

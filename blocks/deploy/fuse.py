@@ -9,6 +9,7 @@ from typing import TypeVar, get_args
 from torch import nn
 from torchvision.models.shufflenetv2 import InvertedResidual, ShuffleNetV2
 
+from blocks.backbones.efficientnet_lite import Offset
 from blocks.deploy.batch_norm import fold_batch_norms
 from blocks.deploy.form import Form
 from blocks.deploy.merged import MergedSelectiveKernel
@@ -51,6 +52,7 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
     holder = nn.Sequential(copy.deepcopy(model).eval().requires_grad_(False))
     fold_batch_norms(holder)
     _rewritten(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
+    _rewritten(holder, Offset, lambda offset: offset if offset.value.any() else nn.Identity())
     _rewritten(holder, InvertedResidual, lambda block: ShuffleUnit(block, form))
     _rewritten(holder, ShuffleNetV2, flat_shuffle_net)
     return holder[0].eval().requires_grad_(False)

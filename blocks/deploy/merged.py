@@ -49,10 +49,12 @@ class MergedSelectiveKernel(nn.Module):
 
     @staticmethod
     def can_merge(unit: FusedSelectiveKernel) -> bool:
-        """Whether ``unit`` attends and its branches are depthwise, zero-padded, and without ReLU."""
+        """Whether ``unit`` attends and its branches are depthwise, fully zero-padded, without ReLU."""
         linear = all(len(list(branch.children())) == 1 for branch in unit.branches)
         depthwise = all(
-            conv.groups == conv.in_channels and conv.padding_mode == "zeros"
+            conv.groups == conv.in_channels
+            and conv.padding_mode == "zeros"
+            and conv.padding[0] == conv.dilation[0] * (conv.kernel_size[0] // 2)
             for conv in unit.convolutions
         )
         return unit.attends and linear and depthwise

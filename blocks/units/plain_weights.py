@@ -63,7 +63,9 @@ def compute_plain(module: SelectiveKernel, unit: UnitSpec, point: InsertionPoint
         raise refuse_plain(
             point, "the ReLU inside the branches changes the function; allowed: branch_act: false"
         )
-    branches = [(*kernel_shape(d, unit.kernel), w) for d, w in unit.branches(point.channels)]
+    branches = [
+        (*kernel_shape(d, unit.kernel, point.kernel), w) for d, w in unit.branches(point.channels)
+    ]
     holders = [
         i
         for i, (size, spread, width) in enumerate(branches)

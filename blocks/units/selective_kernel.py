@@ -39,7 +39,8 @@ class SelectiveKernel(nn.Module):
     Args:
         channels: C, input and output channels.
         dilations: One per branch [D]; default (1, 2), the paper's K3 and K5. 0 is a 1x1 kernel.
-        kernel: "dilated" (default): 3x3 kernels with these dilations; "real": (2d+1)x(2d+1) kernels.
+        kernel: "dilated" (default): 3x3 kernels with these dilations; "real": (2d+1)x(2d+1) kernels;
+            "plain": as "dilated", but a branch of dilation 1 has ``plain_kernel`` taps along a side.
         group_width: Channels per group, one value or one per branch; default 1, depthwise. The paper's G
             is C / group_width.
         reduction: r, default 16.
@@ -48,6 +49,9 @@ class SelectiveKernel(nn.Module):
         stride: Of the branch convolutions, default 1.
         select: "full" (default): M select matrices; "reduced": M - 1; "sum": none, the branches are
             summed.
+        plain_kernel: Taps along a side of the convolution that the unit replaces, default 3.
+        trimmed: Pixels of padding that every branch leaves out on each side, default 0. A layer before
+            the unit pads instead.
 
     Raises:
         InvalidInput: No branch, an unknown form of kernel or selection, a value below 1, a dilation of 0
@@ -66,6 +70,8 @@ class SelectiveKernel(nn.Module):
         branch_act: bool = True,
         stride: int = 1,
         select: Select = "full",
+        plain_kernel: int = 3,
+        trimmed: int = 0,
     ) -> None:
         super().__init__()
         check_branches(dilations, kernel)
@@ -79,9 +85,10 @@ class SelectiveKernel(nn.Module):
             )
         for width in widths:
             check_group_width(channels, width)
+        shapes = [kernel_shape(dilation, kernel, plain_kernel) for dilation in dilations]
         self.branches = nn.ModuleList(
-            _branch(channels, dilation, kernel, width, branch_act, stride)
-            for dilation, width in zip(dilations, widths, strict=True)
+            _branch(channels, *shape, width, branch_act, stride, trimmed)
+            for shape, width in zip(shapes, widths, strict=True)
         )
         self.attends = len(dilations) > 1 and select != "sum"
         if not self.attends:
@@ -154,22 +161,24 @@ def check_group_width(channels: int, group_width: int) -> None:
         )
 
 
-def kernel_shape(dilation: int, kernel: Kernel) -> tuple[int, int]:
-    """(taps along a side, dilation) of a branch. A branch of dilation 1 is 3x3 in both forms."""
-    return (3, dilation) if kernel == "dilated" else (2 * dilation + 1, 1)
+def kernel_shape(dilation: int, kernel: Kernel, plain_kernel: int = 3) -> tuple[int, int]:
+    """(taps along a side, dilation) of a branch in place of a convolution of ``plain_kernel`` taps."""
+    if kernel == "real":
+        return 2 * dilation + 1, 1
+    own = kernel == "plain" and dilation == 1
+    return (plain_kernel if own else 3), dilation
 
 
 def _branch(
-    channels: int, dilation: int, kernel: Kernel, group_width: int, act: bool, stride: int
+    channels: int, size: int, spread: int, group_width: int, act: bool, stride: int, trimmed: int
 ) -> nn.Sequential:
-    size, spread = kernel_shape(dilation, kernel)
     layers: list[nn.Module] = [
         BranchConv2d(
             channels,
             channels,
             size,
             stride=stride,
-            padding=spread * (size // 2),
+            padding=spread * (size // 2) - trimmed,
             dilation=spread,
             groups=channels // group_width,
             bias=False,

@@ -9,6 +9,7 @@ from torch import nn
 
 from blocks.backbones.base import ModulePaths
 from blocks.counting import Counts
+from blocks.errors import InvalidInput
 from blocks.profile import InsertionPoint
 from blocks.unit_spec import Kernel, UnitSpec
 from blocks.unit_words import words_of
@@ -36,6 +37,13 @@ class SelectiveKernelUnit(Unit):
         for width in unit.branch_widths(channels):
             check_group_width(channels, width)
 
+    def check_point(self, unit: UnitSpec, point: InsertionPoint) -> None:  # noqa: D102
+        if point.trimmed and unit.kernel == "real" and 0 in unit.dilations:
+            raise InvalidInput(
+                "dilations: 0, a 1x1 kernel, does not exist at the convolutions of stride 2 of this "
+                "backbone, whose padding is uneven; allowed: 1 or more"
+            )
+
     def words(self, unit: UnitSpec) -> list[str]:  # noqa: D102
         return words_of(unit, "sk") or []
 
@@ -43,7 +51,7 @@ class SelectiveKernelUnit(Unit):
         if point.on_shortcut and not unit.shortcut:
             return PLAIN
         branches = [
-            (*kernel_shape(dilation, unit.kernel), width)
+            (*kernel_shape(dilation, unit.kernel, point.kernel), width)
             for dilation, width in unit.branches(point.channels)
         ]
         if branches == [(point.kernel, 1, point.group_width)] and not unit.branch_act:
@@ -61,11 +69,11 @@ class SelectiveKernelUnit(Unit):
         channels, branches = point.channels, len(unit.dilations)
         pixels = point.side * point.side
         if unit.groups:
-            taps = [_taps((d,), unit.kernel) for d in sorted(unit.dilations)]
+            taps = [_taps((d,), unit.kernel, point.kernel) for d in sorted(unit.dilations)]
             widths = unit.branch_widths(channels)
             weights = channels * sum(t * w for t, w in zip(taps, widths, strict=True))
         else:
-            weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel)
+            weights = channels * unit.group_width * _taps(unit.dilations, unit.kernel, point.kernel)
         norms = 2 * channels * branches
         maps = channels * branches * pixels
         if branches == 1 or unit.select == "sum":
@@ -127,6 +135,9 @@ class SelectiveKernelUnit(Unit):
         if self.resolve(unit, point) == PLAIN:
             return
         branches = unit.branches(point.channels)
+        conv, norm = model.get_submodule(paths.conv), model.get_submodule(paths.norm)
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
         module = SelectiveKernel(
             point.channels,
             [dilation for dilation, _ in branches],
@@ -137,10 +148,9 @@ class SelectiveKernelUnit(Unit):
             branch_act=unit.branch_act,
             stride=point.stride,
             select=unit.select,
+            plain_kernel=point.kernel,
+            trimmed=point.trimmed,
         )
-        conv, norm = model.get_submodule(paths.conv), model.get_submodule(paths.norm)
-        assert isinstance(conv, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
         keep_norm_settings(module, norm)
         if start != "fresh":
             inherit(module, conv, norm)
@@ -151,6 +161,6 @@ class SelectiveKernelUnit(Unit):
 
 
 @lru_cache(maxsize=4096)
-def _taps(dilations: tuple[int, ...], kernel: Kernel) -> int:
+def _taps(dilations: tuple[int, ...], kernel: Kernel, plain_kernel: int) -> int:
     """Weights of one channel of a depthwise kernel, all branches together."""
-    return sum(size * size for size, _ in (kernel_shape(d, kernel) for d in dilations))
+    return sum(kernel_shape(d, kernel, plain_kernel)[0] ** 2 for d in dilations)

@@ -60,6 +60,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),
     "inherit": ("inherit",),
+    "pretrained": ("pretrained", "source"),
+    "pretrained_missing": ("pretrained", "missing"),
     "module": ("module",),
     "evaluator": ("evaluator",),
     "logs_dir": ("execution", "logs_dir"),
@@ -231,7 +233,7 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     check_type(option("devices"), given["devices"], int, "an integer above 0")
     if given["devices"] < 1:
         raise InvalidInput(f"{option('devices', given['devices'])}: allowed: 1 or more")
-    if given["start"] not in ("fresh", "plain"):
+    if given["start"] not in (None, "fresh", "plain"):
         raise InvalidInput(f"{option('start', given['start'])}: allowed: fresh, plain")
     names = ("epochs", "batch_size", "lr")
     changes = {name: given[name] for name in names if given[name] is not None}

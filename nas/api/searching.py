@@ -42,6 +42,8 @@ def search(
     early_stopping: str | None = None,
     total_epochs: int | None = None,
     patience: int | None = None,
+    pretrained: str | Path | None = None,
+    pretrained_missing: str | None = None,
     inherit: int | None = None,
     module: str | type | None = None,
     evaluator: str | Callable[..., Any] | None = None,
@@ -98,7 +100,12 @@ def search(
             ``total_epochs``, else none.
         total_epochs: Epochs to train in all.
         patience: End after so many trainings without growth of the hypervolume by 0.1 %.
-        inherit: Start from the trained plain network, and train so many more epochs.
+        pretrained: Weights that every network starts from: ``imagenet``, a file of weights of the plain
+            network, a folder with ``BACKBONE_WIDTH.pt``, a run, or ``parent``: the plain network, which
+            the search trains first (docs/howto/pretrained.md).
+        pretrained_missing: Networks of a width without weights: ``refuse`` (default) the search, or
+            start them from ``scratch``.
+        inherit: With ``parent``, or in place of it: so many epochs from there. Default: the recipe's.
         module: LightningModule that a trial trains (docs/howto/own_module.md).
         evaluator: Function that says how good a network is, in place of its training
             (docs/howto/own_evaluator.md).

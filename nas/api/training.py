@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from blocks.errors import InvalidInput
+from blocks.wording import check_type
 from blocks.yaml_files import parse
 from nas.api.options import check_options
 from nas.api.references import named
@@ -19,7 +21,16 @@ from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import read_config
+from nas.searching.inherit import inherited_start
 from nas.training import EpochMetrics, TestResult, TrainJob
+from nas.training.pretrained import (
+    IMAGENET,
+    NONE,
+    PARENT,
+    PretrainedWeights,
+    find_weights,
+    plain_network,
+)
 
 if TYPE_CHECKING:
     from blocks import ArchSpec
@@ -30,6 +41,7 @@ class FullTraining(TestResult):
 
     Attributes:
         key: Canonical key of the network.
+        started_from: The pretrained weights in a few words; None: it started from random ones.
         checkpoint: Of the last epoch; ``nas.export`` takes it.
 
     Examples:
@@ -41,6 +53,7 @@ class FullTraining(TestResult):
     """
 
     key: str
+    started_from: str | None = None
     checkpoint: Path
 
 
@@ -59,7 +72,7 @@ def train(
     name: str | None = None,
     module: str | type | None = None,
     pretrained: str | Path | None = None,
-    start: Literal["fresh", "plain"] = "fresh",
+    start: Literal["fresh", "plain"] | None = None,
     again: bool = False,
     runs_dir: str | Path | None = None,
     logs_dir: str | Path | None = None,
@@ -83,8 +96,9 @@ def train(
         threads: CPU threads of each.
         name: The folder is ``runs/NAME``. Default: the file's name, or the network's key.
         module: LightningModule to train (docs/howto/own_module.md).
-        pretrained: File of weights of the plain network to start from.
-        start: Units start fresh, or compute what the plain network does: ``plain``.
+        pretrained: Weights of the plain network to start from: ``imagenet``, a file, a folder with
+            ``BACKBONE_WIDTH.pt``, or a run (docs/howto/pretrained.md).
+        start: Units start ``fresh``, or compute what the plain network does: ``plain``. Default: fresh.
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
@@ -131,8 +145,8 @@ def train(
         devices=devices,
         threads=threads,
         module=named(module, "module"),
-        pretrained=_path("pretrained", pretrained),
-        start=start,
+        start=start or "fresh",
+        weights=_weights(pretrained, spec),
         logs=_path("logs_dir", logs_dir),
     )
 
@@ -152,12 +166,16 @@ def train_trial(
     threads: int | None = None,
     module: str | type | None = None,
     pretrained: str | Path | None = None,
-    start: Literal["fresh", "plain"] = "fresh",
+    start: Literal["fresh", "plain"] | None = None,
     again: bool = False,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
 ) -> FullTraining:
-    """As ``train``, for a trained trial of a run; data and module are those of the search by default."""
+    """As ``train``, for a trained trial of a run.
+
+    Data, module and pretrained weights are those of the search by default; ``pretrained="none"`` starts
+    from random weights.
+    """
     from blocks import ArchSpec
 
     config = read_config(run)
@@ -170,6 +188,12 @@ def train_trial(
     # A limit made the search's trainings short; the full training is full.
     images = parse(DataConfig, fields | {"limit": None}, "", _spellings())
     label = f"{trial:04d}"
+    if pretrained is None and config.pretrained is not None:
+        weights = config.pretrained.weights_of(spec)
+        if weights is not None:
+            weights.check_unchanged()
+    else:
+        weights = _weights(pretrained, spec)
     return _train(
         spec,
         images,
@@ -182,8 +206,8 @@ def train_trial(
         devices=devices,
         threads=threads,
         module=named(module, "module") or config.module,
-        pretrained=_path("pretrained", pretrained),
-        start=start,
+        start=start or ("fresh" if not weights or pretrained else inherited_start(spec)),
+        weights=weights,
         logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
 
@@ -196,6 +220,7 @@ def _train(
     *,
     again: bool,
     on_epoch: Callable[[EpochMetrics], None] | None,
+    weights: PretrainedWeights | None,
     logs: Path | None,
     **job: Any,
 ) -> FullTraining:
@@ -215,6 +240,8 @@ def _train(
                     log_name=label,
                     log_version="full",
                     full=True,
+                    pretrained=None if weights is None else weights.file,
+                    origin=None if weights is None else weights.origin,
                     logs=logs or default_logs(),
                     **job,
                 ),
@@ -223,7 +250,29 @@ def _train(
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
-    return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.checkpoint)
+    return FullTraining(
+        **result.model_dump(),
+        key=spec.key,
+        started_from=None if weights is None else weights.said,
+        checkpoint=folder.checkpoint,
+    )
+
+
+def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:
+    """The pretrained weights that are asked for.
+
+    Raises:
+        InvalidInput: There are none for this network, or the file is damaged.
+    """
+    if source is None or str(source) == NONE:
+        return None
+    check_type(option("pretrained"), source, (str, Path), "a source of weights")
+    if str(source) == PARENT:
+        raise InvalidInput(
+            f"{option('pretrained', PARENT)}: only in a search, which trains it; allowed: "
+            f"{IMAGENET}, a file, a folder, or a run"
+        )
+    return find_weights(str(source), plain_network(spec))
 
 
 @contextmanager

@@ -21,6 +21,11 @@ def complete_runs_and_files(incomplete: str) -> list[str]:
     return complete_runs(incomplete) + _starting(incomplete, paths)
 
 
+def complete_pretrained(incomplete: str) -> list[str]:
+    """Sources of pretrained weights: words, runs and files."""
+    return [*_starting(incomplete, ["imagenet", "parent"]), *complete_runs_and_files(incomplete)]
+
+
 def complete_spaces(incomplete: str) -> list[str]:
     """Shipped search spaces, and YAML files here."""
     from search_spaces.shipped import SPACES

@@ -12,7 +12,13 @@ from nas.api.choosing import has_checkpoint
 from nas.api.importing import importing
 from nas.api.options import Request
 from nas.cli.choice import BUDGETS, Limits, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
-from nas.cli.completion import complete_data, complete_devices, complete_runs, complete_spaces
+from nas.cli.completion import (
+    complete_data,
+    complete_devices,
+    complete_pretrained,
+    complete_runs,
+    complete_spaces,
+)
 from nas.cli.console import AsJson, console, print_json, say
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
@@ -103,9 +109,22 @@ def search(
             "forecast. Default: forecast with --total-epochs, else none.",
         ),
     ] = None,
+    pretrained: Annotated[
+        str | None,
+        _option(
+            STRATEGY,
+            "Weights to start from: imagenet, a file, a folder with BACKBONE_WIDTH.pt, a run, or parent "
+            "(the plain network, trained first).",
+            autocompletion=complete_pretrained,
+        ),
+    ] = None,
+    pretrained_missing: Annotated[
+        str | None,
+        _option(STRATEGY, "Widths without such weights: refuse (default), or scratch."),
+    ] = None,
     inherit: Annotated[
         int | None,
-        _option(STRATEGY, "Start from the trained plain network, and train so many epochs more."),
+        _option(STRATEGY, "With parent: train so many epochs more; implies it."),
     ] = None,
     seed: Annotated[int | None, _option(STRATEGY, "Seed of proposals and trainings.")] = None,
     epochs: Annotated[int | None, _option(TRAINING, "Epochs per trial.")] = None,

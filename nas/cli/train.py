@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -71,11 +70,19 @@ def train(
         str | None, typer.Option(help="For a network: its folder is runs/NAME.")
     ] = None,
     pretrained: Annotated[
-        Path | None, typer.Option(help="Weights of the plain network to start from.")
+        str | None,
+        typer.Option(
+            help="Weights of the plain network to start from: imagenet, a file, a folder with "
+            "BACKBONE_WIDTH.pt, or a run. For a run, those of the search; none: random weights."
+        ),
     ] = None,
     start: Annotated[
-        str, typer.Option(help="Units start fresh, or compute what the plain network does: plain.")
-    ] = "fresh",
+        str | None,
+        typer.Option(
+            help="Units start fresh (default), or compute what the plain network does: plain. For a "
+            "run with pretrained weights, as in the search."
+        ),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Start over: drop the checkpoint that is there.")
     ] = False,
@@ -135,6 +142,8 @@ def train(
         f"test error {100 * done.test_error:.2f} % ({plural(done.test_images, 'image')}; trained on "
         f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}, seed {done.seed})"
     )
+    if done.started_from is not None:
+        say(done.started_from)
     say(f"checkpoint: {done.checkpoint}")
     say(f"next:       nas export {done.checkpoint} --targets onnx")
 

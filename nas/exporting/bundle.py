@@ -242,6 +242,7 @@ def _manifest(
         epochs=len(info.history),
         val_error=info.history[-1].val_error if info.history else None,
         test_error=_test_error(checkpoint) if info.full else None,
+        pretrained=info.origin,
         accuracy=accuracy,
         machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},

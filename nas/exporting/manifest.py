@@ -10,6 +10,7 @@ from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.exporting.shipped.runtime import FORMAT
 from nas.exporting.targets import Precision
+from nas.training.pretrained import WeightsOrigin
 
 Split: TypeAlias = Literal["val", "test"]
 
@@ -146,6 +147,7 @@ class Manifest(Part):
         val_error: Share of misclassified validation images, as the training reported it; None if the
             network was trained on them.
         test_error: Share of misclassified test images after a full training; else None.
+        pretrained: The weights that the training started from, where their origin is known.
         accuracy: Accuracy of the network in PyTorch, on the images that the artifacts were run on.
         machine: The processor on which the latencies were measured.
         versions: Versions of the packages that made the artifacts.
@@ -166,6 +168,7 @@ class Manifest(Part):
     epochs: int
     val_error: float | None
     test_error: float | None
+    pretrained: WeightsOrigin | None = None
     accuracy: Accuracy
     machine: str
     versions: dict[str, str]

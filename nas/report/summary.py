@@ -103,6 +103,8 @@ def _epochs(config: SearchConfig) -> str:
         said += f", paused at {rungs} (early stopping: {config.early_stopping})"
     if config.inherit is not None:
         said += f", from plain networks trained for {config.recipe.epochs:,}"
+    if config.pretrained is not None:
+        said += f", from pretrained weights ({config.pretrained.source})"
     if config.total_epochs is not None:
         said += f"; {config.total_epochs:,} in all"
     return said

@@ -56,6 +56,11 @@ def _check_checkpoints(config: SearchConfig) -> None:
             "checkpoints: networks that inherit read their parents in the folder of the run, which "
             "all machines must see; allowed: one of checkpoints and inherit"
         )
+    if config.pretrained is not None:
+        raise InvalidInput(
+            "checkpoints: the file of pretrained weights is on this machine; allowed: one of "
+            "checkpoints and pretrained"
+        )
     if not _is_portable(config.data.name):
         raise InvalidInput(
             f"data.name: {config.data.name}: other machines start in other folders; with checkpoints "

@@ -13,7 +13,7 @@ from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
-from nas.searching.defaults import with_early_stopping
+from nas.searching.defaults import with_early_stopping, with_pretrained
 from nas.searching.early_stopping.snapshot import rungs_of
 from nas.searching.execution import Execution
 from nas.searching.layout import FORMAT, current_layout
@@ -25,7 +25,7 @@ from nas.searching.names import (
     RunName,
     SamplerName,
 )
-from nas.training import RECIPES
+from nas.training import RECIPES, PretrainedStart
 
 
 class SearchConfig(CheckedModel):
@@ -58,7 +58,10 @@ class SearchConfig(CheckedModel):
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
             parts of trainings, from rung to rung); None: it continues.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
-            and trains so many epochs more; None: it starts afresh and trains ``recipe``.
+            and trains so many epochs more; None: it starts afresh and trains ``recipe``. In a file,
+            ``pretrained: parent`` stands for it.
+        pretrained: Weights that the networks start from; in a file, the source alone will do. The search
+            adds what it has found. None: random weights, or those of ``inherit``.
         module: Import path of the LightningModule that a trial trains; None: ``Classifier``.
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
@@ -86,6 +89,7 @@ class SearchConfig(CheckedModel):
     total_epochs: Annotated[Integer, Field(ge=1)] | None = None
     patience: Annotated[Integer, Field(ge=1)] | None = None
     inherit: Annotated[Integer, Field(ge=1)] | None = None
+    pretrained: PretrainedStart | None = None
     module: str | None = None
     evaluator: str | None = None
     own_objectives: tuple[OwnObjective, ...] = ()
@@ -131,7 +135,9 @@ class SearchConfig(CheckedModel):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, fields: Any) -> Any:
-        return with_early_stopping(current_layout(fields)) if isinstance(fields, dict) else fields
+        if not isinstance(fields, dict):
+            return fields
+        return with_early_stopping(with_pretrained(current_layout(fields)))
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchConfig:

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
+from blocks.errors import InvalidInput
 from nas.searching.early_stopping.snapshot import ETA
 from nas.searching.names import recipe_fields
 from nas.searching.samplers import TAKE_PAUSED
 from nas.training import Recipe
+from nas.training.pretrained import PARENT
 
 PAUSING = "rungs"
 """The recipe of trainings that pause, when none is given."""
+
+
+def with_pretrained(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a SearchConfig with the pretrained weights as a table; ``parent`` becomes ``inherit``.
+
+    Raises:
+        InvalidInput: Both are given, or ``inherit`` has another source.
+    """
+    start = fields.get("pretrained")
+    if isinstance(start, str):
+        start = {"source": start}
+    if not isinstance(start, dict):
+        return fields
+    start = {"source" if name == "name" else name: value for name, value in start.items()}
+    if "source" not in start:
+        raise InvalidInput("pretrained_missing: only with pretrained")
+    if start["source"] != PARENT:
+        if fields.get("inherit") is not None:
+            raise InvalidInput(
+                f"pretrained: {start['source']}: inherit starts from the plain network that the search "
+                f"trains; allowed: one of them, or pretrained: {PARENT}"
+            )
+        return {**fields, "pretrained": start}
+    fields = {**fields, "pretrained": None}
+    if fields.get("inherit") is None:
+        recipe = recipe_fields(with_early_stopping(fields).get("recipe", "proxy"))
+        fields["inherit"] = recipe.epochs if isinstance(recipe, Recipe) else recipe["epochs"]
+    return fields
 
 
 def with_early_stopping(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from nas.runs import TrialRecord, TrialState
 from nas.searching.candidates import Candidates
 from nas.searching.config import SearchConfig
-from nas.searching.inherit import plain_parent
+from nas.training.pretrained import plain_network
 
 BEGUN = (TrialState.TRAINED, TrialState.FAILED, TrialState.STOPPED, TrialState.PAUSED)
 AT_REST = (TrialState.PAUSED, TrialState.STOPPED, TrialState.TRAINED)
@@ -33,7 +33,7 @@ class EpochAccount:
         spent = sum(one.epochs if one.state in AT_REST else one.target_epoch for one in begun)
         if self.config.inherit is None:
             return spent
-        parents = {plain_parent(one.spec).key for one in begun}
+        parents = {plain_network(one.spec).key for one in begun}
         return spent + len(parents) * self.config.recipe.epochs
 
     def left(self, records: Sequence[TrialRecord]) -> int | None:
@@ -45,7 +45,7 @@ class EpochAccount:
         """Epochs that the next network may take, with those of a parent that it may need first."""
         if self.config.inherit is None:
             return self.config.epochs
-        known = {plain_parent(one.spec).key for one in records if one.target_epoch}
+        known = {plain_network(one.spec).key for one in records if one.target_epoch}
         parent = 0 if self._parents <= known else self.config.recipe.epochs
         return self.config.epochs + parent
 
@@ -57,4 +57,4 @@ class EpochAccount:
 
     @cached_property
     def _parents(self) -> set[str]:
-        return {plain_parent(spec).key for spec in self.candidates.specs.values()}
+        return {plain_network(spec).key for spec in self.candidates.specs.values()}

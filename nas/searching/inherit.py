@@ -1,4 +1,4 @@
-"""Inherited starts: the networks of a search begin as the trained plain network of their geometry."""
+"""Where the networks of a search start: from published weights, or from the plain network, trained."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ from typing import Literal
 
 import torch
 
-from blocks import ArchSpec, UnitSpec, build
+from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
 from nas.runs import RunFolder
 from nas.searching.config import SearchConfig
 from nas.searching.samplers import derive_seed
-from nas.training import Recipe, TrainJob
+from nas.training import PretrainedStart, Recipe, TrainJob
+from nas.training.pretrained import plain_network
 
 
-def inheriting(job: TrainJob, config: SearchConfig, run: RunFolder) -> TrainJob:
-    """``job`` with an inherited start; as it is when the search has none.
+def started(job: TrainJob, config: SearchConfig, run: RunFolder) -> TrainJob:
+    """``job`` with the start of the search: pretrained or inherited weights, or none.
 
-    The process that trains it trains the plain network first, unless it is trained.
+    The process that trains a network with an inherited start trains the plain network first, unless it
+    is trained.
     """
+    if config.pretrained is not None:
+        return pretrained_job(job, config.pretrained)
     if config.inherit is None:
         return job
     return job.model_copy(
@@ -30,14 +34,28 @@ def inheriting(job: TrainJob, config: SearchConfig, run: RunFolder) -> TrainJob:
     )
 
 
-def plain_parent(spec: ArchSpec) -> ArchSpec:
-    """The plain network of the geometry of ``spec``."""
-    return spec.model_copy(update={"unit": UnitSpec(kind="none")})
+def pretrained_job(job: TrainJob, start: PretrainedStart) -> TrainJob:
+    """``job`` with the weights that ``start`` has for its network; without, from scratch."""
+    found = start.weights_of(job.spec)
+    if found is None:
+        if start.missing == "refuse":
+            raise InvalidInput(
+                f"pretrained: {job.spec.backbone} at width {job.spec.width:g}: no weights were looked "
+                "for when the search began; allowed: a space with few widths"
+            )
+        return job
+    return job.model_copy(
+        update={
+            "pretrained": found.file,
+            "origin": found.origin,
+            "start": inherited_start(job.spec),
+        }
+    )
 
 
 def parent_job(spec: ArchSpec, config: SearchConfig, run: RunFolder) -> TrainJob:
     """The training that ``spec`` inherits from, one for each geometry of a search."""
-    plain = plain_parent(spec)
+    plain = plain_network(spec)
     return TrainJob(
         spec=plain,
         data=config.data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas.runs import RunFolder, TrialRecord
 from nas.searching.config import SearchConfig
-from nas.searching.inherit import inheriting
+from nas.searching.inherit import started
 from nas.searching.samplers import derive_seed
 from nas.training import TrainJob
 
@@ -26,4 +26,4 @@ def training_job(
         module=config.module,
         evaluator=config.evaluator,
     )
-    return inheriting(job, config, run)
+    return started(job, config, run)

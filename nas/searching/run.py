@@ -28,6 +28,7 @@ from nas.searching.study import check_unused, open_study
 from nas.searching.view import View
 from nas.training import end_owner
 from nas.training.evaluate import load_evaluator
+from nas.training.pretrained import find_all, starts
 from search_spaces import SearchSpace
 
 
@@ -50,7 +51,13 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     check_plugins(config)
     space = bound_space(config)
     candidates = _candidates(config, space)
-    config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
+    config = config.model_copy(
+        update={
+            "reference": candidates.reference(config.objectives),
+            "pretrained": config.pretrained
+            and find_all(config.pretrained, candidates.specs.values()),
+        }
+    )
     if config.execution.storage is not None:
         check_unused(config, run)
     with _only_if_plugins_work(config, run):
@@ -124,6 +131,8 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     check_cluster_options(config, changes)
     with named_by_a_run():
         check_plugins(config)
+        for weights in config.pretrained.weights if config.pretrained else ():
+            weights.check_unchanged()
         space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
@@ -168,6 +177,8 @@ def _search(
             f"{config.execution.workers} at a time; Ctrl-C stops, and "
             f"{call('search', resume=run.name)} continues"
         )
+        for line in starts(config.pretrained, candidates.specs.values()):
+            view.event(line)
         for folder in run.trainings():
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nas.training.job import TrainJob as TrainJob
     from nas.training.metrics import read_metrics as read_metrics
     from nas.training.owner import end_owner as end_owner
+    from nas.training.pretrained import PretrainedStart as PretrainedStart
+    from nas.training.pretrained import find_weights as find_weights
     from nas.training.recipe import RECIPES as RECIPES
     from nas.training.recipe import Recipe as Recipe
 
@@ -32,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.training.job": ["EpochMetrics", "TestResult", "TrainJob"],
         "nas.training.metrics": ["read_metrics"],
         "nas.training.owner": ["end_owner"],
+        "nas.training.pretrained": ["PretrainedStart", "find_weights"],
         "nas.training.recipe": ["RECIPES", "Recipe"],
     },
 )

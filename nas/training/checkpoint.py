@@ -15,6 +15,7 @@ from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
 from nas.data import DataConfig
 from nas.training.job import EpochMetrics
+from nas.training.pretrained import WeightsOrigin
 from nas.training.recipe import Recipe
 
 FORMAT = 1
@@ -32,6 +33,7 @@ class CheckpointInfo(BaseModel):
         full: Whether the training included the held-out images.
         start: Initial weights of the units.
         pretrained: SHA-256 of the file of pretrained weights; None: there was none.
+        origin: Where those weights come from, where that is known.
         module: Reference of the LightningModule that trained it; None: the program's. Loading the
             network does not import it.
         history: The epochs so far.
@@ -47,6 +49,7 @@ class CheckpointInfo(BaseModel):
     full: bool
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: str | None = None
+    origin: WeightsOrigin | None = None
     module: str | None = None
     history: tuple[EpochMetrics, ...]
 

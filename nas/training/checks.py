@@ -9,6 +9,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.data import Data, DataInfo
 from nas.training.job import TrainJob
+from nas.training.pretrained import changed, digest_of
 
 
 def check_fits(spec: ArchSpec, info: DataInfo) -> None:
@@ -17,6 +18,15 @@ def check_fits(spec: ArchSpec, info: DataInfo) -> None:
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:
             raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
+
+
+def check_weights(job: TrainJob) -> None:
+    """Raise InvalidInput when the pretrained weights are not those that were asked for."""
+    if job.origin is None or job.pretrained is None:
+        return
+    now = digest_of(job.pretrained)
+    if now != job.origin.sha256:
+        raise InvalidInput(changed(job.pretrained, now, job.origin.sha256))
 
 
 def check_devices(job: TrainJob, data: Data) -> None:

@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from blocks import build
+from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, load_data
 from nas.folders import logs_dir
@@ -22,7 +23,7 @@ from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.checkpoint import CheckpointInfo, read_info
-from nas.training.checks import check_devices, check_fits
+from nas.training.checks import check_devices, check_fits, check_weights
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.own_module import blaming, make_module, module_class
@@ -72,6 +73,7 @@ def fit(
         torch.set_num_threads(job.threads)
     if job.parent is not None:
         _finish(job.parent.model_copy(update={"threads": job.threads}))
+    check_weights(job)
     data = load_data(job.data)
     check_fits(job.spec, data.info)
     check_devices(job, data)
@@ -119,7 +121,8 @@ def _train(
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
-    net = build(job.spec, start=job.start, pretrained=job.weights)
+    seen = Normalisation(data.info.mean, data.info.std)
+    net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
     closer = EpochCloser(job, history, on_epoch)
     trainer = _trainer(job, last, closer)
     device = trainer.strategy.root_device

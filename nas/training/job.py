@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ from blocks import ArchSpec, InvalidInput
 from blocks.checked_model import CheckedModel, Integer, Number
 from nas.data import DataConfig
 from nas.runs import TrialFolder
+from nas.training.pretrained import WeightsOrigin, digest_of
 from nas.training.recipe import Recipe
 
 
@@ -75,7 +75,8 @@ class TrainJob(CheckedModel):
         logs: Folder of the logs in place of lightning_logs/; None: ``logs_dir()``.
         full: Train on all training images, including the held-out ones, and test at the end.
         start: Initial weights of the units; see ``blocks.build``.
-        pretrained: Weights of the plain network to start from.
+        pretrained: File of weights of the plain network to start from.
+        origin: What is known of that file, kept in the checkpoint; the file must still be the same.
         parent: The training of the plain network to start from, instead of ``pretrained``; it is
             finished first if necessary. Its ``threads`` are those of this job.
         devices: Number of processes that train the network together, on one GPU each if there are any.
@@ -110,6 +111,7 @@ class TrainJob(CheckedModel):
     full: bool = False
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
+    origin: WeightsOrigin | None = None
     parent: TrainJob | None = None
     module: str | None = None
     devices: Annotated[Integer, Field(ge=1)] = 1
@@ -144,10 +146,4 @@ class TrainJob(CheckedModel):
         Raises:
             InvalidInput: The file cannot be read.
         """
-        if self.weights is None:
-            return None
-        try:
-            return hashlib.sha256(self.weights.read_bytes()).hexdigest()
-        except OSError as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise InvalidInput(f"{self.weights}: {reason}") from None
+        return None if self.weights is None else digest_of(self.weights)

@@ -156,6 +156,7 @@ class EpochCloser(Checkpoint):
             full=job.full,
             start=job.start,
             pretrained=self._pretrained,
+            origin=job.origin,
             module=job.module,
             history=self.history,
         )

@@ -20,11 +20,15 @@ WIDTHS = {
     "mobilenet_v2": (0.35, 1.0),
     "mobilenet_v3_small": (0.5, 1.0),
     "mobilenet_v3_large": (0.5, 1.0),
+    "efficientnet_lite0": (0.35, 1.0),
     "resnet26": (1.0,),
     "resnext26": (1.0,),
     "resnext29_16x32d": (1.0,),
 }
-MOBILE = ("shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+MOBILE = (
+    "shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
+    "efficientnet_lite0",
+)  # fmt: skip
 RESNETS = ("resnet26", "resnext26", "resnext29_16x32d")
 CHEAP = (*MOBILE, *RESNETS)
 """One of each kind of block, and none that takes seconds to build."""
@@ -32,11 +36,16 @@ CHEAP = (*MOBILE, *RESNETS)
 PLACEMENTS: list[Placement] = ["conv", "standard", "pre", "post"]
 
 dilations = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple)
-kernels: st.SearchStrategy[Kernel] = st.sampled_from(["dilated", "real"])
+kernels: st.SearchStrategy[Kernel] = st.sampled_from(["dilated", "real", "plain"])
 kinds = st.sampled_from(["none", "se", "sk"])
 groups = st.sampled_from([(), (1,), (2,)])
 selects: st.SearchStrategy[Select] = st.sampled_from(["full", "reduced", "sum"])
 pools: st.SearchStrategy[Pool | None] = st.sampled_from([None, "avg", "max", "none"])
+
+
+def dilations_in(backbone: str) -> st.SearchStrategy[tuple[int, ...]]:
+    """EfficientNet-Lite0, which pads unevenly, has no 1x1 kernels with a stride."""
+    return dilations.filter(lambda shape: 0 not in shape or backbone != "efficientnet_lite0")
 
 
 def placements(backbone: str) -> st.SearchStrategy[Placement | None]:
@@ -57,7 +66,7 @@ def overrides(draw: st.DrawFn, backbone: str, depth: int, unit: UnitSpec) -> Uni
         st.builds(
             UnitOverride,
             kind=st.none() | kinds,
-            dilations=st.none() | dilations,
+            dilations=st.none() | dilations_in(backbone),
             kernel=st.none() | kernels,
             group_width=st.none() | st.sampled_from([1, 2]),
             reduction=st.none() | st.sampled_from([2, 16]),
@@ -92,7 +101,7 @@ def arch_specs(draw: st.DrawFn, backbones: Sequence[str] = CHEAP) -> ArchSpec:
         stem_stride=draw(st.sampled_from([1, 2])),
     )
     stages = profile(backbone, figures).stages
-    shape = draw(dilations)
+    shape = draw(dilations_in(backbone))
     each = st.lists(st.sampled_from([1, 2]), min_size=len(shape), max_size=len(shape)).map(tuple)
     unit = UnitSpec(
         kind=draw(kinds),

@@ -59,8 +59,8 @@ LARGE: dict[str, Callable[..., nn.Module]] = {
     "resnext101": resnet([3, 4, 23, 3], 32, 4),
 }
 CIFAR = {"resnext29_16x32d": (16, 32), "resnext29_8x64d": (8, 64), "resnext29_16x64d": (16, 64)}
-OF_OUR_OWN = {"resnext50_wider"}
-"""No torchvision class makes them; their counts are compared with the paper's."""
+OF_OUR_OWN = {"resnext50_wider", "efficientnet_lite0"}
+"""No torchvision class makes them: compared with the paper's counts, or with another package."""
 
 
 @pytest.mark.integration
@@ -156,7 +156,8 @@ def test_logits_and_gradients(spec: ArchSpec) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "backbone", ["shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "resnext26"]
+    "backbone",
+    ["shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_lite0", "resnext26"],
 )
 def test_units_train_before_an_activation_in_place(backbone: str, unit: dict[str, Any]) -> None:
     # MobileNets activate the unit's output in place; a unit whose backward pass needs that output fails.

@@ -103,7 +103,9 @@ def test_units_with_a_relu_in_the_branches_are_not_merged() -> None:
 @pytest.mark.parametrize(
     ("backbone", "width", "form"),
     [*(("shufflenet_v2", 1.0, form) for form in FORMS), ("shufflenet_v2", 0.5, "ncnn"),
-     ("mobilenet_v2", 0.35, "graph"), ("mobilenet_v3_small", 1.0, "ncnn"), ("resnet26", 1.0, "graph")],
+     ("mobilenet_v2", 0.35, "graph"), ("mobilenet_v3_small", 1.0, "ncnn"),
+     ("efficientnet_lite0", 0.35, "graph"), ("efficientnet_lite0", 0.35, "ncnn"),
+     ("resnet26", 1.0, "graph")],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "unit",

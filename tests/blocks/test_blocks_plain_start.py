@@ -31,6 +31,8 @@ UNITS: list[tuple[str, dict[str, Any]]] = [
         (backbone, unit)
         for backbone in MOBILE
         for unit in (
+            {"kernel": "plain", "dilations": [1, 2]},
+            {"kernel": "plain", "dilations": [1], "group_width": 2},
             {"kernel": "real", "dilations": [1, 2]},
             {"kernel": "real", "dilations": [3, 2], "reduction": 2, "group_width": 2},
             {"kernel": "real", "dilations": [2]},
@@ -39,6 +41,7 @@ UNITS: list[tuple[str, dict[str, Any]]] = [
             {"kind": "se"},
             {"kind": "se", "reduction": 3, "placement": "conv"},
         )
+        if backbone != "efficientnet_lite0" or 0 not in unit.get("dilations", [])  # type: ignore[operator]
     ),
     *(
         ("resnext26", unit)

@@ -7,6 +7,7 @@ integer that represents 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ BIAS = {"Convolution": 5, "ConvolutionDepthWise": 5, "InnerProduct": 1}
 """Kind of a layer with weights -> the parameter that tells whether it has a bias."""
 SIZE = {"Convolution": 6, "ConvolutionDepthWise": 6, "InnerProduct": 2}
 """Kind of a layer with weights -> the parameter with the number of weights."""
+CONSTANT = "MemoryData"
+"""Kind of a layer that is a constant map: numbers without a tag."""
 GROUPS, SCALES = 7, 8
 PACKED = 8
 """Number of channels that ncnn packs together in int8."""
@@ -74,8 +77,17 @@ class Layer:
         width = int(self.parameters[0]) // self.rows
         return width % PACKED == 0
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a constant map, which stays as it is."""
+        return self.kind == CONSTANT
+
     def read(self, weights: bytes, start: int) -> int:
         """Read the layer from ``weights``; return the offset of the next layer."""
+        if self.is_constant:
+            sides = [int(self.parameters.get(number, "0")) or 1 for number in (0, 1, 2, 11)]
+            self.weight = np.frombuffer(weights, np.float32, math.prod(sides), start)
+            return start + self.weight.nbytes
         size = int(self.parameters[SIZE[self.kind]])
         tag = int.from_bytes(weights[start : start + 4], "little")
         if tag != FLOAT_TAG:
@@ -89,6 +101,8 @@ class Layer:
 
     def plain(self) -> bytes:
         """The layer in float32, as it was read."""
+        if self.is_constant:
+            return self.weight.tobytes()
         return FLOAT_TAG.to_bytes(4, "little") + self.weight.tobytes() + self.bias.tobytes()
 
     def quantized(self, largest_input: float, per_channel: bool) -> bytes:
@@ -141,10 +155,11 @@ def quantize_files(
     wrong = {name for layer, name in zip(layers, names, strict=True) if layer.is_wrong_in_integers}
     if unknown := float_layers.difference(names):
         raise InvalidInput(f"ncnn: layer {min(unknown)} is not found among the converted ones")
-    largest = _largest(layers, images, floats)
+    reading = [layer for layer in layers if not layer.is_constant]
+    largest = _largest(reading, images, floats)
     content = b""
     for layer, name in zip(layers, names, strict=True):
-        if name in float_layers | wrong:
+        if layer.is_constant or name in float_layers | wrong:
             content += layer.plain()
             continue
         content += layer.quantized(largest[layer.source], per_channel)
@@ -159,7 +174,7 @@ def _layers(lines: Sequence[str]) -> list[Layer]:
     found = []
     for number, line in enumerate(lines[HEADER:], HEADER):
         kind, name, inputs, outputs, *rest = line.split()
-        if kind in SIZE:
+        if kind in SIZE or kind == CONSTANT:
             words = rest[int(inputs) + int(outputs) :]
             pairs = [word.split("=", 1) for word in words]
             parameters = {int(key): value for key, value in pairs}

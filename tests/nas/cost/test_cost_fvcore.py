@@ -14,6 +14,7 @@ UNITS = {
     "sk": UnitSpec(dilations=(1, 2)),
     "sk real": UnitSpec(dilations=(1, 2, 3), kernel="real", group_width=2, branch_act=False),
     "sk one branch": UnitSpec(dilations=(2,), min_dim=8),
+    "sk plain": UnitSpec(dilations=(1, 3), kernel="plain", groups=(2, 1)),
 }
 MORE_UNITS = {
     "sk groups": UnitSpec(dilations=(0, 1), kernel="real", groups=(2, 1), select="reduced"),
@@ -23,7 +24,10 @@ MORE_UNITS = {
     "se post": UnitSpec(kind="se", placement="post"),
     "se identity": UnitSpec(kind="se", placement="identity"),
 }
-MOBILE = ("shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+MOBILE = (
+    "shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
+    "efficientnet_lite0",
+)  # fmt: skip
 CASES = [
     *((backbone, unit) for backbone in (*MOBILE, "resnext29_16x32d") for unit in UNITS.values()),
     *(

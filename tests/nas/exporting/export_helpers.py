@@ -42,6 +42,28 @@ def network(**unit: Any) -> nn.Module:
     return model.eval()
 
 
+def mobile_network() -> nn.Module:
+    """An EfficientNet-Lite0 for colour images of 32 pixels: uneven padding, ReLU6, a shifted image."""
+    torch.manual_seed(0)
+    unit = {"kind": "sk", "kernel": "plain", "dilations": (1, 2), "branch_act": False}
+    spec = ArchSpec(
+        backbone="efficientnet_lite0",
+        width=0.35,
+        num_classes=10,
+        input_size=32,
+        unit=UnitSpec.model_validate({"kind": "none", "stages": {3: unit}}),
+    )
+    model = build(spec)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.get_buffer("features.0_offset.value")[0, :, 0, 0] = torch.tensor([0.1, 0.2, 0.4])
+        model.get_parameter("classifier.1.weight").mul_(10)
+        model(torch.randn(32, 3, 32, 32))
+    return model.eval()
+
+
 class Spoiled(nn.Module):
     """Four layers of which the second writes, and the third reads, one channel far above the others.
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from blocks import InvalidInput
@@ -18,8 +19,15 @@ from blocks.deploy import fuse
 from nas.exporting import TARGETS
 from nas.exporting.bundle import TOLERANCE
 from nas.exporting.evaluate import load
-from nas.exporting.targets import Quantization
-from tests.nas.exporting.export_helpers import PLAIN, THREE, TWO, Spoiled, network
+from nas.exporting.targets import Quantization, Written
+from tests.nas.exporting.export_helpers import (
+    PLAIN,
+    THREE,
+    TWO,
+    Spoiled,
+    mobile_network,
+    network,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +64,35 @@ def test_every_runtime_gives_the_networks_logits(
     got = np.concatenate([run(image[None]) for image in images.contiguous().numpy()])
     # The tolerance that a bundle is held to.
     np.testing.assert_allclose(got, wanted, rtol=0, atol=TOLERANCE * max(1, np.abs(wanted).max()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        "ncnn",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("executorch", "litert")),
+    ],
+)
+def test_uneven_padding_and_a_shifted_image_in_every_runtime(name: str, tmp_path: Path) -> None:
+    target, model = TARGETS[name], mobile_network()
+    images = torch.randn(16, 3, 32, 32)
+    with torch.inference_mode():
+        wanted = model(images).numpy()
+    assert np.ptp(wanted, axis=0).max() > 0.1
+    fused = fuse(model, target.form)
+
+    def logits(written: Written) -> NDArray[np.float32]:
+        assert not written.undelegated
+        run = load(name, written.files[0])
+        return np.concatenate([run(image[None]) for image in images.numpy()])
+
+    floats = logits(target.write(fused, images[:1], tmp_path))
+    np.testing.assert_allclose(floats, wanted, rtol=0, atol=TOLERANCE * np.abs(wanted).max())
+    integers = logits(target.quantize(fused, Quantization(images), tmp_path))
+    # Random weights: rounding adds up over fifty layers.
+    assert np.corrcoef(integers.ravel(), wanted.ravel())[0, 1] > 0.8
 
 
 def errors(name: str, how: Quantization, folder: Path, images: Tensor) -> float:

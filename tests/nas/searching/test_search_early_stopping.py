@@ -12,11 +12,11 @@ from blocks.errors import InvalidInput
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig
 from nas.searching.history import shown_to_sampler
-from nas.searching.inherit import plain_parent
 from nas.searching.plateau import trainings_without_growth
 from nas.searching.study import open_study
 from nas.study import proposed_trials, read_records
 from nas.training import TrainJob
+from nas.training.pretrained import plain_network
 from tests.nas.searching.search_helpers import (
     Crash,
     FormulaEvaluator,
@@ -222,7 +222,7 @@ def test_a_search_says_how_far_it_came_and_counts_parents(tmp_path: Path) -> Non
     view = SilentView()
     _, records = formula_search(tmp_path / "run", config, view=view)
     begun = [one for one in records if one.target_epoch]
-    parents = {plain_parent(one.spec).key for one in begun}
+    parents = {plain_network(one.spec).key for one in begun}
     spent = len(begun) + 3 * len(parents)
     assert spent <= 9
     assert view.events[-1].endswith(f"0 stopped early; {spent} of 9 epochs")

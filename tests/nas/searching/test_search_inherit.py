@@ -11,9 +11,10 @@ from blocks import ArchSpec, UnitSpec
 from blocks.backbones import Geometry
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import SearchConfig
-from nas.searching.inherit import inherited_recipe, inherited_start, inheriting, plain_parent
+from nas.searching.inherit import inherited_recipe, inherited_start, started
 from nas.training import RECIPES, TrainJob, read_metrics
 from nas.training.fit import fit
+from nas.training.pretrained import plain_network
 from tests.nas.searching.search_helpers import digits_space, make_config
 
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ def trial_job(spec: ArchSpec, config: SearchConfig, number: int = 0) -> TrainJob
 
 
 def parent_of(spec: ArchSpec, config: SearchConfig) -> TrainJob:
-    parent = inheriting(trial_job(spec, config), config, RUN).parent
+    parent = started(trial_job(spec, config), config, RUN).parent
     assert parent is not None
     return parent
 
@@ -57,20 +58,20 @@ def parent_of(spec: ArchSpec, config: SearchConfig) -> TrainJob:
 def test_without_inheritance_a_job_stays_as_it_is() -> None:
     config = config_of(None)
     job = trial_job(SPEC, config)
-    assert inheriting(job, config, RUN) == job
+    assert started(job, config, RUN) == job
 
 
 def test_a_job_trains_a_few_epochs_from_a_parent_that_trains_the_whole_recipe() -> None:
     config = config_of(3)
-    job = inheriting(trial_job(SPEC, config), config, RUN)
+    job = started(trial_job(SPEC, config), config, RUN)
     assert (job.recipe.epochs, job.stop_epoch, job.start) == (3, 1, "plain")
     parent = parent_of(SPEC, config)
     assert (parent.spec, parent.recipe, parent.data) == (
-        plain_parent(SPEC),
+        plain_network(SPEC),
         config.recipe,
         config.data,
     )
-    assert parent.folder == RUN.path / "parents" / plain_parent(SPEC).key
+    assert parent.folder == RUN.path / "parents" / plain_network(SPEC).key
     assert parent.seed != job.seed
     assert job.weights == TrialFolder(parent.folder).checkpoint
     # The process that trains reads it from a file.
@@ -126,7 +127,7 @@ def test_what_it_makes_can_be_trained(
     monkeypatch.chdir(tmp_path)
     config = config_of(2)
     spec = SPEC.model_copy(update={"unit": UnitSpec(dilations=(1, 2), branch_act=branch_act)})
-    job = inheriting(trial_job(spec, config), config, RUN)
+    job = started(trial_job(spec, config), config, RUN)
     assert len(fit(job)) == 1
     assert len(fit(job.model_copy(update={"stop_epoch": 2}))) == 2
-    assert len(read_metrics(RUN.parent(plain_parent(spec).key))) == 2
+    assert len(read_metrics(RUN.parent(plain_network(spec).key))) == 2
