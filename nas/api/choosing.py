@@ -60,7 +60,7 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
 def best_checkpoint(run: RunFolder, trial: int) -> Path:
     """The checkpoint of the full training of a trial if there is one, else the search's own."""
     full = run.full_training(f"{trial:04d}")
-    return (full if full.result.is_file() else run.trial(trial)).checkpoint
+    return full.kept if full.result.is_file() else run.trial(trial).checkpoint
 
 
 def front_checkpoints(run: RunFolder) -> Iterator[Path]:

@@ -194,7 +194,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
-        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices`` and ``start`` by name.
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices``, ``start``, ``keep`` and
+            ``patience`` by name.
 
     Raises:
         InvalidInput: One is out of range.
@@ -203,6 +204,10 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
         raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
     if given["start"] not in ("fresh", "plain"):
         raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
+    if given["keep"] not in (None, "last", "best"):
+        raise InvalidInput(f"--keep {given['keep']}: allowed: last, best")
+    if given["patience"] is not None and given["patience"] < 1:
+        raise InvalidInput(f"--patience {given['patience']}: allowed: 1 or more")
     names = ("epochs", "batch_size", "lr")
     changes = {name: given[name] for name in names if given[name] is not None}
     typed = {name: f"--{name.replace('_', '-')}" for name in changes}

@@ -20,7 +20,10 @@ from nas.searching import read_config
 from nas.training import EpochMetrics, TestResult, TrainJob
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from blocks import ArchSpec
+    from nas.training.bar import TrainingBar
 
 
 class FullTraining(TestResult):
@@ -28,7 +31,7 @@ class FullTraining(TestResult):
 
     Attributes:
         key: Canonical key of the network.
-        checkpoint: Of the last epoch; ``nas.export`` takes it.
+        checkpoint: Of the weights that were tested; ``nas.export`` takes it.
 
     Examples:
         >>> import nas
@@ -58,14 +61,20 @@ def train(
     module: str | type | None = None,
     pretrained: str | Path | None = None,
     start: Literal["fresh", "plain"] = "fresh",
+    patience: int | None = None,
+    keep: Literal["last", "best"] | None = None,
+    teacher: str | Path | None = None,
     again: bool = False,
     runs_dir: str | Path | None = None,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    progress: bool | Console = False,
 ) -> FullTraining:
     """Train a network on all training images, then read the test set once.
 
-    Called again with the same arguments it continues from its checkpoint. ``Run.train`` does the same
+    Called again with the same arguments it continues from its checkpoint. A finished training that is
+    given more ``epochs`` continues, too: for those, the learning rate starts at 0.3 of the recipe's peak
+    and falls to 0 by half a cosine. ``Run.train`` does the same
     for a network of a search.
 
     Args:
@@ -83,10 +92,17 @@ def train(
         module: LightningModule to train (docs/howto/own_module.md).
         pretrained: File of weights of the plain network to start from.
         start: Units start fresh, or compute what the plain network does: ``plain``.
+        patience: Hold the validation images out, and stop when their error has not improved for so many
+            epochs. Default: all epochs, on all training images.
+        keep: Which weights are tested and exported: of the ``last`` epoch, or of the one with the least
+            validation error, ``best``, for which the validation images are held out. Default: ``best``
+            with ``patience``, else ``last``.
+        teacher: Checkpoint of a larger network for the same classes, whose outputs are learned as well.
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
         on_epoch: Called at the end of every epoch.
+        progress: Show a progress bar, on standard output or on a console of rich.
 
     Returns:
         The figures on the test set, and the checkpoint.
@@ -129,6 +145,10 @@ def train(
         module=named(module, "module"),
         pretrained=_path(pretrained),
         start=start,
+        patience=patience,
+        keep=keep or ("last" if patience is None else "best"),
+        teacher=_path(teacher),
+        progress=progress,
         logs=_path(logs_dir),
     )
 
@@ -149,9 +169,13 @@ def train_trial(
     module: str | type | None = None,
     pretrained: str | Path | None = None,
     start: Literal["fresh", "plain"] = "fresh",
+    patience: int | None = None,
+    keep: Literal["last", "best"] | None = None,
+    teacher: str | Path | None = None,
     again: bool = False,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    progress: bool | Console = False,
 ) -> FullTraining:
     """As ``train``, for a trained trial of a run; data and module are those of the search by default."""
     from blocks import ArchSpec
@@ -185,6 +209,10 @@ def train_trial(
         module=named(module, "module") or config.module,
         pretrained=_path(pretrained),
         start=start,
+        patience=patience,
+        keep=keep or ("last" if patience is None else "best"),
+        teacher=_path(teacher),
+        progress=progress,
         logs=_path(logs_dir) or config.execution.logs_dir,
     )
 
@@ -198,10 +226,11 @@ def _train(
     again: bool,
     on_epoch: Callable[[EpochMetrics], None] | None,
     logs: Path | None,
+    progress: bool | Console,
     **job: Any,
 ) -> FullTraining:
     if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint):
+        for old in (folder.result, folder.metrics, folder.checkpoint, folder.best):
             old.unlink(missing_ok=True)
     end_load()
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
@@ -220,11 +249,22 @@ def _train(
                     **job,
                 ),
                 on_epoch,
+                bar=_bar(progress),
             )
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
-    return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.checkpoint)
+    return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.kept)
+
+
+def _bar(progress: bool | Console) -> TrainingBar | None:
+    if progress is False:
+        return None
+    from rich import get_console
+
+    from nas.training.bar import TrainingBar
+
+    return TrainingBar(get_console() if progress is True else progress)
 
 
 @contextmanager

@@ -29,7 +29,9 @@ def check_devices(job: TrainJob, data: Data) -> None:
     if gpus is not None and job.devices > gpus:
         raise InvalidInput(f"devices {job.devices}: allowed here: 1 to {gpus}, one for each GPU")
     cpu = torch.device("cpu")
-    images = data.train_batches(job.recipe.batch_size, job.seed, cpu, full=job.full).batch_images
+    images = data.train_batches(
+        job.recipe.batch_size, job.seed, cpu, full=not job.validates
+    ).batch_images
     if job.devices > images:
         raise InvalidInput(
             f"devices {job.devices}: a batch has {images} images; allowed: 1 to {images}"

@@ -43,7 +43,18 @@ class EpochMetrics(BaseModel):
 
 
 class TestResult(BaseModel):
-    """The test results of a full training, measured once."""
+    """The test results of a full training, measured once.
+
+    Attributes:
+        test_error: Share of misclassified test images, 0 to 1.
+        test_loss: Cross entropy on the test images.
+        test_images: Number of test images.
+        train_images: Number of images that the weights were trained on.
+        epochs: Epochs trained.
+        seed: Of the training.
+        kept_epoch: The epoch whose weights were tested, when it was chosen by the validation error;
+            None: the last.
+    """
 
     __test__ = False  # not a class of tests, whatever its name looks like to pytest
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +65,7 @@ class TestResult(BaseModel):
     train_images: int
     epochs: int
     seed: int
+    kept_epoch: int | None = None
 
 
 class TrainJob(BaseModel):
@@ -69,7 +81,14 @@ class TrainJob(BaseModel):
         log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
         log_version: See ``log_name``.
         logs: Folder of the logs in place of lightning_logs/; None: ``logs_dir()``.
-        full: Train on all training images, including the held-out ones, and test at the end.
+        full: Test at the end, and train on all training images, including the held-out ones unless
+            ``patience`` or ``keep`` needs them.
+        patience: End the training when the validation error has not improved for so many epochs; None:
+            train to the end of the schedule.
+        keep: Which weights are the result: of the ``last`` epoch, or of the one with the least
+            validation error, ``best``.
+        teacher: Checkpoint of a network whose outputs this one learns as well; see
+            ``nas.training.distillation``.
         start: Initial weights of the units; see ``blocks.build``.
         pretrained: Weights of the plain network to start from.
         parent: The training of the plain network to start from, instead of ``pretrained``; it is
@@ -104,6 +123,9 @@ class TrainJob(BaseModel):
     log_version: str
     logs: Path | None = None
     full: bool = False
+    patience: Annotated[int, Field(ge=1)] | None = None
+    keep: Literal["last", "best"] = "last"
+    teacher: Path | None = None
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     parent: TrainJob | None = None
@@ -111,6 +133,11 @@ class TrainJob(BaseModel):
     devices: Annotated[int, Field(ge=1)] = 1
     threads: Annotated[int, Field(ge=1)] | None = None
     evaluator: str | None = None
+
+    @property
+    def validates(self) -> bool:
+        """Whether the validation images are held out."""
+        return not self.full or self.patience is not None or self.keep == "best"
 
     @property
     def weights(self) -> Path | None:
@@ -140,10 +167,22 @@ class TrainJob(BaseModel):
         Raises:
             InvalidInput: The file cannot be read.
         """
-        if self.weights is None:
-            return None
-        try:
-            return hashlib.sha256(self.weights.read_bytes()).hexdigest()
-        except OSError as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise InvalidInput(f"{self.weights}: {reason}") from None
+        return _digest(self.weights)
+
+    def teacher_digest(self) -> str | None:
+        """SHA-256 of the teacher's checkpoint; None when there is none.
+
+        Raises:
+            InvalidInput: The file cannot be read.
+        """
+        return _digest(self.teacher)
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise InvalidInput(f"{path}: {reason}") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from nas.training.distillation import distilled
 from nas.training.frozen import freeze
 from nas.training.mixing import mix
 from nas.training.optimizer import make_optimizer, make_schedule
@@ -26,6 +29,10 @@ class Classifier(pl.LightningModule):
         steps_per_epoch: Batches per epoch; with the recipe's epochs, the length of the schedule.
         rank_info: The rank of this process among those that train the network together.
         batch_images: Images in a training batch, of all processes.
+
+    Attributes:
+        teach: Gives a teacher's logits of a batch, which are learned as well; None: no teacher.
+        schedule_start: Epochs before the present schedule began; see ``nas.training.more_epochs``.
     """
 
     def __init__(
@@ -44,6 +51,8 @@ class Classifier(pl.LightningModule):
         self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.num_classes = num_classes
+        self.teach: Callable[[Tensor], Tensor] | None = None
+        self.schedule_start = 0
         self.steps_per_epoch = steps_per_epoch
         self.loss: nn.Module = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = WeightedMean()
@@ -62,7 +71,10 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch
         images, targets = mix(images, labels, self.recipe, self.num_classes)
-        loss: Tensor = self.loss(self(images), targets)
+        logits = self(images)
+        loss: Tensor = self.loss(logits, targets)
+        if self.teach is not None:
+            loss = distilled(loss, logits, self.teach(images))
         processes = self.rank_info.processes
         share = 1.0 if processes == 1 else len(labels) / self.batch_images
         self.train_loss.update(loss.detach(), weight=share)
@@ -108,5 +120,5 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:  # noqa: D102
         optimizer = make_optimizer(self.net, self.recipe)
-        schedule = make_schedule(optimizer, self.recipe, self.steps_per_epoch)
+        schedule = make_schedule(optimizer, self.recipe, self.steps_per_epoch, self.schedule_start)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
+    LambdaLR,
     LinearLR,
     LRScheduler,
     OneCycleLR,
@@ -17,6 +19,9 @@ from torch.optim.lr_scheduler import (
 )
 
 from nas.training.recipe import Recipe
+
+ADDITIONAL = 0.3
+"""Rate at the start of additional epochs, in parts of the recipe's peak."""
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> Optimizer:
@@ -63,14 +68,20 @@ def _rates(net: nn.Module, recipe: Recipe) -> list[tuple[float, nn.Parameter]]:
     return [(rate, parameter) for parameter, rate in rates.items()]
 
 
-def make_schedule(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int) -> LRScheduler:
+def make_schedule(
+    optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, start: int = 0
+) -> LRScheduler:
     """The whole schedule of the recipe, also if this process trains fewer epochs.
 
     Args:
         optimizer: Its groups keep the ratios of their rates.
         recipe: The recipe.
         steps_per_epoch: Batches an epoch.
+        start: Epochs before this schedule began: of a finished training that was given more. Then the
+            rate starts at a part of the recipe's peak and falls to 0 by half a cosine.
     """
+    if start:
+        return _additional(optimizer, (recipe.epochs - start) * steps_per_epoch)
     steps = recipe.epochs * steps_per_epoch
     if recipe.schedule == "one_cycle":
         peaks = [group["lr"] for group in optimizer.param_groups]
@@ -87,3 +98,10 @@ def make_schedule(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int) ->
         return rest
     linear = LinearLR(optimizer, start_factor=0.01, total_iters=warmup)
     return SequentialLR(optimizer, [linear, rest], milestones=[warmup])
+
+
+def _additional(optimizer: Optimizer, steps: int) -> LambdaLR:
+    def factor(step: int) -> float:
+        return ADDITIONAL * (1 + math.cos(math.pi * min(step, steps) / steps)) / 2
+
+    return LambdaLR(optimizer, factor)
