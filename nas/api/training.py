@@ -17,6 +17,7 @@ from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import read_config
+from nas.searching.input_size import data_for
 from nas.training import EpochMetrics, TestResult, TrainJob
 
 if TYPE_CHECKING:
@@ -182,11 +183,12 @@ def train_trial(
 
     config = read_config(run)
     spec = ArchSpec.from_yaml(run.trial(trial).arch)
+    searched = data_for(spec, config)
     overrides: dict[str, Any] = {
         "name": named(data, "data"),
         "data_dir": data_dir and str(data_dir),
     }
-    fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
+    fields = searched.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
     images = parse(
         DataConfig,
