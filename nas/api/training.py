@@ -13,7 +13,9 @@ from blocks.yaml_files import parse
 from nas.api.options import check_options
 from nas.api.references import named
 from nas.data import DataConfig
+from nas.folders import given_folder, given_path
 from nas.folders import logs_dir as default_logs
+from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import read_config
@@ -125,11 +127,13 @@ def train(
     """
     from blocks import ArchSpec
 
-    path = None if isinstance(network, ArchSpec) else Path(network)
-    spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(Path(network))
-    run = RunFolder.named(name or (spec.key if path is None else path.stem), _path(runs_dir))
-    fields = {"name": named(data, "data"), "data_dir": data_dir and str(data_dir)}
-    images = parse(DataConfig, fields, "nas train", {"name": "--data", "data_dir": "--data-dir"})
+    path = None if isinstance(network, ArchSpec) else _path("network", network)
+    spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(path or Path())
+    root = None if runs_dir is None else given_folder("runs_dir", runs_dir)
+    default = spec.key if path is None else path.stem
+    run = RunFolder.named(default if name is None else name, root)
+    fields = {"name": named(data, "data"), "data_dir": _text("data_dir", data_dir)}
+    images = parse(DataConfig, fields, "", _spellings())
     if path is not None or "input_size" in spec.model_fields_set:
         images = _sized(images, spec)
     return _train(
@@ -144,13 +148,13 @@ def train(
         devices=devices,
         threads=threads,
         module=named(module, "module"),
-        pretrained=_path(pretrained),
+        pretrained=_path("pretrained", pretrained),
         start=start,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path(teacher),
+        teacher=_path("teacher", teacher),
         progress=progress,
-        logs=_path(logs_dir),
+        logs=_path("logs_dir", logs_dir),
     )
 
 
@@ -186,16 +190,11 @@ def train_trial(
     searched = data_for(spec, config)
     overrides: dict[str, Any] = {
         "name": named(data, "data"),
-        "data_dir": data_dir and str(data_dir),
+        "data_dir": _text("data_dir", data_dir),
     }
     fields = searched.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
-    images = parse(
-        DataConfig,
-        fields | {"limit": None},
-        "nas train",
-        {"name": "--data", "data_dir": "--data-dir"},
-    )
+    images = parse(DataConfig, fields | {"limit": None}, "", _spellings())
     label = f"{trial:04d}"
     return _train(
         spec,
@@ -209,13 +208,13 @@ def train_trial(
         devices=devices,
         threads=threads,
         module=named(module, "module") or config.module,
-        pretrained=_path(pretrained),
+        pretrained=_path("pretrained", pretrained),
         start=start,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path(teacher),
+        teacher=_path("teacher", teacher),
         progress=progress,
-        logs=_path(logs_dir) or config.execution.logs_dir,
+        logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
 
 
@@ -295,5 +294,14 @@ def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:
     return images.model_copy(update={"input_size": spec.input_size})
 
 
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
+def _spellings() -> dict[str, str]:
+    """Field of a DataConfig -> how the caller wrote it."""
+    return {"name": option("data"), "data_dir": option("data_dir")}
+
+
+def _text(name: str, path: str | Path | None) -> str | None:
+    return None if path is None else str(given_path(name, path))
+
+
+def _path(name: str, value: str | Path | None) -> Path | None:
+    return None if value is None else given_path(name, value)

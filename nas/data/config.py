@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import ConfigDict, Field
+
+from blocks.checked_model import CheckedModel, Integer, Number
 
 
-class DataConfig(BaseModel, frozen=True, extra="forbid"):
+class DataConfig(CheckedModel):
     """Choice of data set and of its training augmentation.
 
     Attributes:
@@ -36,13 +38,15 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
             process.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str
     data_dir: str | None = None
     flip: bool | None = None
-    crop_padding: int | None = Field(default=None, ge=0)
-    scale_jitter: float | None = Field(default=None, gt=0, le=1)
-    input_size: int | None = Field(default=None, ge=1)
-    limit: int | None = Field(default=None, ge=1)
-    val_limit: int | None = Field(default=None, ge=1)
-    epoch_images: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=2, ge=0)
+    crop_padding: Integer | None = Field(default=None, ge=0)
+    scale_jitter: Number | None = Field(default=None, gt=0, le=1)
+    input_size: Integer | None = Field(default=None, ge=1)
+    limit: Integer | None = Field(default=None, ge=1)
+    val_limit: Integer | None = Field(default=None, ge=1)
+    epoch_images: Integer | None = Field(default=None, ge=1)
+    workers: Integer = Field(default=2, ge=0)

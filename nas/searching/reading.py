@@ -8,6 +8,7 @@ from typing import Any
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse, read_yaml
 from nas.front import Front, make_front, recall_hypervolume
+from nas.naming import option
 from nas.runs import RunFolder, TrialRecord
 from nas.searching.config import SearchConfig
 from nas.searching.execution import place_of_field
@@ -19,7 +20,7 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
 
     Args:
         run: Its folder.
-        changes: New values of some fields, for a search that goes on, those of ``execution`` by their
+        changes: New values of some fields, for a search that is resumed, those of ``execution`` by their
             plain names; None: the run is only read.
 
     Raises:
@@ -31,7 +32,7 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
     changes = changes or {}
     if isinstance(fields, dict):
         fields = {**fields, **changes}
-    typed = {".".join(place_of_field(name)): f"--{name.replace('_', '-')}" for name in changes}
+    typed = {".".join(place_of_field(name)): option(name) for name in changes}
     config = parse(SearchConfig, fields, str(run.config), typed)
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
