@@ -19,7 +19,10 @@ Values: TypeAlias = dict[str, Value | None]
 """Path of a field -> its value; None for an unset field."""
 
 DATA_FIELDS = ("num_classes", "in_channels", "input_size")
-"""The fields that the data set determines; a space may fix them, but not vary them."""
+"""The fields that the data set determines; a space may fix them."""
+
+INPUT_SIZE = "input_size"
+"""The one of them that a space may vary: images that are scaled have any size."""
 
 
 @dataclass(frozen=True)

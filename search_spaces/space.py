@@ -11,6 +11,7 @@ from blocks.wording import check_type
 from search_spaces.assembly import assemble, base_values, check_buildable
 from search_spaces.assignments import count, walk
 from search_spaces.definition import SpaceDefinition
+from search_spaces.fields import INPUT_SIZE
 from search_spaces.locating import locate
 from search_spaces.variables import Alternative
 
@@ -55,7 +56,7 @@ class SearchSpace:
         """The same space for the images of a data set.
 
         Unless the space fixes or varies ``stem_stride``, it is 1 for images of up to SMALL_INPUT pixels
-        and 2 above.
+        and 2 above; ``input_size`` decides that also where the space varies it.
 
         Args:
             num_classes: Outputs of the classifier.
@@ -71,6 +72,11 @@ class SearchSpace:
             "input_size": input_size,
         }
         return SearchSpace(self.definition, data)
+
+    @property
+    def varies_input_size(self) -> bool:
+        """Whether its networks take images of different sizes."""
+        return any(variable.path == INPUT_SIZE for variable in self._variables)
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Every parameter, active or not, so that samplers without conditions work, too."""

@@ -10,7 +10,7 @@ from typing import Any
 from blocks import InvalidInput
 from search_spaces.conditions import Requirement, when_from
 from search_spaces.domains import Domain, domain_from
-from search_spaces.fields import DATA_FIELDS, SpecField, Value, Values, field_at
+from search_spaces.fields import DATA_FIELDS, INPUT_SIZE, SpecField, Value, Values, field_at
 
 KEYS = ("choice", "int", "float", "step", "log", "when")
 
@@ -97,7 +97,7 @@ def variable_from(path: str, raw: object) -> Variable:
         field = field_at(path)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error}") from None
-    if path in DATA_FIELDS:
+    if path in DATA_FIELDS and path != INPUT_SIZE:
         raise InvalidInput(f"{where}: comes from the data set, so no space can vary it")
     if not isinstance(raw, list | tuple):
         return Variable(field, (_alternative(raw, field, path, where),))

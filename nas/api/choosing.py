@@ -73,7 +73,7 @@ def best_checkpoint(run: RunFolder, trial: int) -> Path:
     from nas.searching import read_config
 
     full = run.full_training(f"{trial:04d}")
-    checkpoint = (full if full.result.is_file() else run.trial(trial)).checkpoint
+    checkpoint = full.kept if full.result.is_file() else run.trial(trial).checkpoint
     if not checkpoint.is_file():
         evaluator = read_config(run).evaluator
         why = "" if evaluator is None else f": the evaluator of the run, {evaluator}, wrote none"

@@ -225,7 +225,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
-        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices`` and ``start`` by name.
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices``, ``start``, ``keep`` and
+            ``patience`` by name.
 
     Raises:
         InvalidInput: One is out of range.
@@ -235,6 +236,12 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
         raise InvalidInput(f"{option('devices', given['devices'])}: allowed: 1 or more")
     if given["start"] not in (None, "fresh", "plain"):
         raise InvalidInput(f"{option('start', given['start'])}: allowed: fresh, plain")
+    if given["keep"] not in (None, "last", "best"):
+        raise InvalidInput(f"{option('keep', given['keep'])}: allowed: last, best")
+    if given["patience"] is not None:
+        check_type(option("patience"), given["patience"], int, "an integer above 0")
+        if given["patience"] < 1:
+            raise InvalidInput(f"{option('patience', given['patience'])}: allowed: 1 or more")
     names = ("epochs", "batch_size", "lr")
     changes = {name: given[name] for name in names if given[name] is not None}
     spelled = {name: option(name) for name in changes}

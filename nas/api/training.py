@@ -22,6 +22,7 @@ from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
 from nas.searching import read_config
 from nas.searching.inherit import inherited_start
+from nas.searching.input_size import data_for
 from nas.training import EpochMetrics, TestResult, TrainJob
 from nas.training.pretrained import (
     IMAGENET,
@@ -33,7 +34,10 @@ from nas.training.pretrained import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from blocks import ArchSpec
+    from nas.training.bar import TrainingBar
 
 
 class FullTraining(TestResult):
@@ -42,7 +46,7 @@ class FullTraining(TestResult):
     Attributes:
         key: Canonical key of the network.
         started_from: The pretrained weights in a few words; None: it started from random ones.
-        checkpoint: Of the last epoch; ``nas.export`` takes it.
+        checkpoint: Of the weights that were tested; ``nas.export`` takes it.
 
     Examples:
         >>> import nas
@@ -73,14 +77,20 @@ def train(
     module: str | type | None = None,
     pretrained: str | Path | None = None,
     start: Literal["fresh", "plain"] | None = None,
+    patience: int | None = None,
+    keep: Literal["last", "best"] | None = None,
+    teacher: str | Path | None = None,
     again: bool = False,
     runs_dir: str | Path | None = None,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    progress: bool | Console = False,
 ) -> FullTraining:
     """Train a network on all training images, then read the test set once.
 
-    Called again with the same arguments it continues from its checkpoint. ``Run.train`` does the same
+    Called again with the same arguments it continues from its checkpoint. A finished training that is
+    given more ``epochs`` continues, too: for those, the learning rate starts at 0.3 of the recipe's peak
+    and falls to 0 by half a cosine. ``Run.train`` does the same
     for a network of a search.
 
     Args:
@@ -99,10 +109,17 @@ def train(
         pretrained: Weights of the plain network to start from: ``imagenet``, a file, a folder with
             ``BACKBONE_WIDTH.pt``, or a run (docs/howto/pretrained.md).
         start: Units start ``fresh``, or compute what the plain network does: ``plain``. Default: fresh.
+        patience: Hold the validation images out, and stop when their error has not improved for so many
+            epochs. Default: all epochs, on all training images.
+        keep: Which weights are tested and exported: of the ``last`` epoch, or of the one with the least
+            validation error, ``best``, for which the validation images are held out. Default: ``best``
+            with ``patience``, else ``last``.
+        teacher: Checkpoint of a larger network for the same classes, whose outputs are learned as well.
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
         on_epoch: Called at the end of every epoch.
+        progress: Show a progress bar, on standard output or on a console of rich.
 
     Returns:
         The figures on the test set, and the checkpoint.
@@ -147,6 +164,10 @@ def train(
         module=named(module, "module"),
         start=start or "fresh",
         weights=_weights(pretrained, spec),
+        patience=patience,
+        keep=keep or ("last" if patience is None else "best"),
+        teacher=_path("teacher", teacher),
+        progress=progress,
         logs=_path("logs_dir", logs_dir),
     )
 
@@ -167,9 +188,13 @@ def train_trial(
     module: str | type | None = None,
     pretrained: str | Path | None = None,
     start: Literal["fresh", "plain"] | None = None,
+    patience: int | None = None,
+    keep: Literal["last", "best"] | None = None,
+    teacher: str | Path | None = None,
     again: bool = False,
     logs_dir: str | Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    progress: bool | Console = False,
 ) -> FullTraining:
     """As ``train``, for a trained trial of a run.
 
@@ -180,11 +205,12 @@ def train_trial(
 
     config = read_config(run)
     spec = ArchSpec.from_yaml(run.trial(trial).arch)
+    searched = data_for(spec, config)
     overrides: dict[str, Any] = {
         "name": named(data, "data"),
         "data_dir": _text("data_dir", data_dir),
     }
-    fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
+    fields = searched.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
     images = parse(DataConfig, fields | {"limit": None}, "", _spellings())
     label = f"{trial:04d}"
@@ -208,6 +234,10 @@ def train_trial(
         module=named(module, "module") or config.module,
         start=start or ("fresh" if not weights or pretrained else inherited_start(spec)),
         weights=weights,
+        patience=patience,
+        keep=keep or ("last" if patience is None else "best"),
+        teacher=_path("teacher", teacher),
+        progress=progress,
         logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
 
@@ -222,10 +252,11 @@ def _train(
     on_epoch: Callable[[EpochMetrics], None] | None,
     weights: PretrainedWeights | None,
     logs: Path | None,
+    progress: bool | Console,
     **job: Any,
 ) -> FullTraining:
     if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint):
+        for old in (folder.result, folder.metrics, folder.checkpoint, folder.best):
             old.unlink(missing_ok=True)
     end_load()
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
@@ -246,6 +277,7 @@ def _train(
                     **job,
                 ),
                 on_epoch,
+                bar=_bar(progress),
             )
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
@@ -254,7 +286,7 @@ def _train(
         **result.model_dump(),
         key=spec.key,
         started_from=None if weights is None else weights.said,
-        checkpoint=folder.checkpoint,
+        checkpoint=folder.kept,
     )
 
 
@@ -273,6 +305,16 @@ def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | N
             f"{IMAGENET}, a file, a folder, or a run"
         )
     return find_weights(str(source), plain_network(spec))
+
+
+def _bar(progress: bool | Console) -> TrainingBar | None:
+    if progress is False:
+        return None
+    from rich import get_console
+
+    from nas.training.bar import TrainingBar
+
+    return TrainingBar(get_console() if progress is True else progress)
 
 
 @contextmanager

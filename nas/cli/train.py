@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ from nas.cli.choice import (
     make_budgets,
 )
 from nas.cli.completion import complete_data, complete_runs_and_files
-from nas.cli.console import AsJson, print_json, say
+from nas.cli.console import AsJson, console, print_json, say
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
 from nas.training.recipe import RECIPES
@@ -83,6 +84,25 @@ def train(
             "run with pretrained weights, as in the search."
         ),
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Hold the validation images out, and stop when their error has not improved for so "
+            "many epochs.",
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to test: of the last epoch, or of the one with the least validation error: "
+            "best. Default: best with --patience, else last."
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of a larger network whose outputs are learned as well."),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Start over: drop the checkpoint that is there.")
     ] = False,
@@ -90,7 +110,8 @@ def train(
 ) -> None:
     """Train a network on all training images, then read the test set once.
 
-    Started again with the same options, it continues from its checkpoint.
+    Started again with the same options, it continues from its checkpoint; with more --epochs, a finished
+    training continues with a learning rate that falls again from 0.3 of the recipe's.
 
     Example: nas train first --pick knee --epochs 30
     """
@@ -107,8 +128,12 @@ def train(
         "module": module,
         "pretrained": pretrained,
         "start": start,
+        "patience": patience,
+        "keep": keep,
+        "teacher": teacher,
         "again": again,
         "on_epoch": None if as_json else _say_epoch,
+        "progress": console if console.is_terminal and not as_json else False,
     }
     budgets = make_budgets(
         limits,
@@ -138,9 +163,10 @@ def train(
     if as_json:
         print_json(done.model_dump(mode="json"))
         return
+    kept = "" if done.kept_epoch is None else f", weights of epoch {done.kept_epoch}"
     say(
         f"test error {100 * done.test_error:.2f} % ({plural(done.test_images, 'image')}; trained on "
-        f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}, seed {done.seed})"
+        f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}{kept}, seed {done.seed})"
     )
     if done.started_from is not None:
         say(done.started_from)
@@ -151,4 +177,5 @@ def train(
 def _say_epoch(epoch: EpochMetrics) -> None:
     from nas.searching.view import duration
 
-    say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}  ({duration(epoch.seconds)})")
+    error = "" if epoch.val_error is None else f"  validation error {100 * epoch.val_error:.2f} %"
+    say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}{error}  ({duration(epoch.seconds)})")

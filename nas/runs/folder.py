@@ -40,6 +40,16 @@ class TrialFolder:
         return self.path / "checkpoint.pt"
 
     @property
+    def best(self) -> Path:
+        """The state after the epoch of the least validation error, of a training that keeps it."""
+        return self.path / "best.pt"
+
+    @property
+    def kept(self) -> Path:
+        """The checkpoint whose weights are the result: the best if it is kept, else the last."""
+        return self.best if self.best.is_file() else self.checkpoint
+
+    @property
     def error(self) -> Path:
         """The traceback of a failed training."""
         return self.path / "error.txt"

@@ -10,6 +10,7 @@ from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
 from nas.runs import RunFolder
 from nas.searching.config import SearchConfig
+from nas.searching.input_size import data_for
 from nas.searching.samplers import derive_seed
 from nas.training import PretrainedStart, Recipe, TrainJob
 from nas.training.pretrained import plain_network
@@ -58,7 +59,7 @@ def parent_job(spec: ArchSpec, config: SearchConfig, run: RunFolder) -> TrainJob
     plain = plain_network(spec)
     return TrainJob(
         spec=plain,
-        data=config.data,
+        data=data_for(spec, config),
         recipe=config.recipe,
         # Not the seed of the networks, who would see again what their parent saw.
         seed=derive_seed(config.seed, "parent"),

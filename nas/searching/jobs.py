@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.runs import RunFolder, TrialRecord
 from nas.searching.config import SearchConfig
 from nas.searching.inherit import started
+from nas.searching.input_size import data_for
 from nas.searching.samplers import derive_seed
 from nas.training import TrainJob
 
@@ -15,7 +16,7 @@ def training_job(
     """The job that trains a trial (on) until ``stop_epoch``."""
     job = TrainJob(
         spec=record.spec,
-        data=config.data,
+        data=data_for(record.spec, config),
         recipe=config.recipe,
         stop_epoch=stop_epoch,
         seed=derive_seed(config.seed, "training"),

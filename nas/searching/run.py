@@ -142,9 +142,15 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
 def bound_space(config: SearchConfig) -> SearchSpace:
     """The search space for the images of the search."""
     info = load_data(config.data).info
-    return SearchSpace(config.space).bind(
+    space = SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
+    if space.varies_input_size and info.resize is None:
+        raise InvalidInput(
+            f"vary.input_size: the images of {info.name} have {info.input_size} pixels a side and are "
+            "not scaled; allowed: sets of image files"
+        )
+    return space
 
 
 def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:

@@ -34,6 +34,11 @@ class CheckpointInfo(BaseModel):
         start: Initial weights of the units.
         pretrained: SHA-256 of the file of pretrained weights; None: there was none.
         origin: Where those weights come from, where that is known.
+        patience: The job's.
+        keep: The job's.
+        teacher: SHA-256 of the teacher's checkpoint; None: there was none.
+        schedule_start: Epochs that were trained before the present schedule began: a finished training
+            that was given more epochs has another schedule for those.
         module: Reference of the LightningModule that trained it; None: the program's. Loading the
             network does not import it.
         history: The epochs so far.
@@ -50,8 +55,17 @@ class CheckpointInfo(BaseModel):
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: str | None = None
     origin: WeightsOrigin | None = None
+    patience: int | None = None
+    keep: Literal["last", "best"] = "last"
+    teacher: str | None = None
+    schedule_start: int = 0
     module: str | None = None
     history: tuple[EpochMetrics, ...]
+
+    @property
+    def validates(self) -> bool:
+        """Whether the validation images were held out."""
+        return not self.full or self.patience is not None or self.keep == "best"
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,16 @@ def check_devices(job: TrainJob, data: Data) -> None:
     """Raise InvalidInput when a job cannot be divided among its processes."""
     if job.devices == 1:
         return
+    if job.recipe.mixup > 0 or job.recipe.cutmix > 0:
+        # Images are blended with others of the batch, of which each process has a share.
+        raise InvalidInput(f"devices {job.devices}: with mixup or cutmix; allowed: devices 1")
     gpus = torch.accelerator.device_count() if torch.accelerator.is_available() else None
     if gpus is not None and job.devices > gpus:
         raise InvalidInput(f"devices {job.devices}: allowed here: 1 to {gpus}, one for each GPU")
     cpu = torch.device("cpu")
-    images = data.train_batches(job.recipe.batch_size, job.seed, cpu, full=job.full).batch_images
+    images = data.train_batches(
+        job.recipe.batch_size, job.seed, cpu, full=not job.validates
+    ).batch_images
     if job.devices > images:
         raise InvalidInput(
             f"devices {job.devices}: a batch has {plural(images, 'image')}; allowed: 1 to {images}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import pytorch_lightning as pl
@@ -22,10 +23,14 @@ from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
+from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits, check_weights
+from nas.training.distillation import load_teacher
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
+from nas.training.module import Classifier
+from nas.training.more_epochs import gives_more, schedule_start
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
@@ -44,6 +49,7 @@ def fit(
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     *,
     lock_seconds: float = 0,
+    bar: Callback | None = None,
 ) -> tuple[EpochMetrics, ...]:
     """Train until ``job.stop_epoch``, from the folder's checkpoint if there is one.
 
@@ -54,6 +60,7 @@ def fit(
         job: What to train.
         on_epoch: Called at the end of every epoch.
         lock_seconds: How long to wait for another process that trains in the same folder.
+        bar: Shows the progress, of a training in this process alone.
 
     Returns:
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
@@ -83,56 +90,69 @@ def fit(
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)
             with blaming(job):
-                return _fit(job, data, on_epoch)
+                return _fit(job, data, on_epoch, bar)
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None
 
 
 def _fit(
-    job: TrainJob, data: Data, on_epoch: Callable[[EpochMetrics], None] | None
+    job: TrainJob,
+    data: Data,
+    on_epoch: Callable[[EpochMetrics], None] | None,
+    bar: Callback | None,
 ) -> tuple[EpochMetrics, ...]:
     folder = TrialFolder(job.folder)
     write_text(folder.arch, job.spec.to_yaml())
-    history = _trained_so_far(job, folder)
-    write_metrics(folder, history)
+    past = _trained_so_far(job, folder)
+    write_metrics(folder, past.history)
     if job.devices == 1:
-        return _train(job, data, history, on_epoch)
-    return train_together(partial(_train_share, job, history), job, on_epoch)
+        return _train(job, data, past, on_epoch, bar=bar)
+    return train_together(partial(_train_share, job, past), job, on_epoch)
 
 
 def _train_share(
     job: TrainJob,
-    history: tuple[EpochMetrics, ...],
+    past: Past,
     rank_info: RankInfo,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> tuple[EpochMetrics, ...]:
     """The work of each of several processes."""
     quieten()
-    return _train(job, load_data(job.data), history, on_epoch, rank_info)
+    return _train(job, load_data(job.data), past, on_epoch, rank_info)
 
 
 def _train(
     job: TrainJob,
     data: Data,
-    history: tuple[EpochMetrics, ...],
+    past: Past,
     on_epoch: Callable[[EpochMetrics], None] | None,
     rank_info: RankInfo = ALONE,
+    bar: Callback | None = None,
 ) -> tuple[EpochMetrics, ...]:
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
+    history = past.history
+    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec)
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
-    closer = EpochCloser(job, history, on_epoch)
-    trainer = _trainer(job, last, closer)
+    closer = EpochCloser(job, history, past.schedule_start, on_epoch)
+    trainer = _trainer(job, last, closer, bar)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)
     if rank_info.processes > 1:
         net = share_layers(net, rank_info, train.batch_images, device)
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
+    if isinstance(module, Classifier):
+        module.teach, module.schedule_start = teach, past.schedule_start
+    elif teach is not None or past.schedule_start:
+        raise InvalidInput(
+            f"module {job.module}: a teacher, or more epochs than a finished training had, need a "
+            "subclass of nas.training.module.Classifier"
+        )
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after it has made the average
-    if len(history) < last:
+    if len(history) < last and not is_exhausted(history, job.patience):
         trainer.fit(
             module,
             train,
@@ -140,7 +160,8 @@ def _train(
             ckpt_path=str(folder.checkpoint) if history else None,
             weights_only=True,
         )
-    if job.full and len(closer.history) == job.recipe.epochs and not folder.result.exists():
+    ended = len(closer.history) == job.recipe.epochs or is_exhausted(closer.history, job.patience)
+    if job.full and ended and not folder.result.exists():
         _test(job, module, data, closer.history, rank_info)
     return closer.history
 
@@ -160,22 +181,42 @@ def _finish(parent: TrainJob) -> None:
     fit(parent, lock_seconds=PARENT_SECONDS)
 
 
-def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
-    """The history of the checkpoint to continue from; empty without a usable one."""
+@dataclass(frozen=True)
+class Past:
+    """What earlier processes have trained.
+
+    Attributes:
+        history: The epochs.
+        schedule_start: Those before the present schedule began.
+    """
+
+    history: tuple[EpochMetrics, ...] = ()
+    schedule_start: int = 0
+
+
+def _trained_so_far(job: TrainJob, folder: TrialFolder) -> Past:
+    """What the checkpoint to continue from says; nothing without a usable one."""
     if not folder.checkpoint.exists():
-        return ()
+        return Past()
     try:
         info = read_info(folder.checkpoint)
     except InvalidInput as error:
         # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
-        return ()
+        return Past()
     _check_same(job, info)
-    return info.history
+    start = schedule_start(job, info)
+    if job.recipe.epochs > info.recipe.epochs:
+        folder.result.unlink(missing_ok=True)  # of the shorter training
+    if job.keep == "best":
+        keep_best(folder, info.history)
+    return Past(info.history, start)
 
 
 def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
     """Raise InvalidInput when the checkpoint in the job's folder is not one of the job."""
+    if gives_more(job, info):
+        job = job.model_copy(update={"recipe": info.recipe})
     here, there = _identity(job), _identity(info)
     differs = [name for name in here if here[name] != there[name]]
     if differs:
@@ -188,7 +229,10 @@ def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
 
 def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     """The settings that identify a training, without the location and the readers of the images."""
-    digest = training.pretrained_digest() if isinstance(training, TrainJob) else training.pretrained
+    if isinstance(training, TrainJob):
+        weights, teacher = training.pretrained_digest(), training.teacher_digest()
+    else:
+        weights, teacher = training.pretrained, training.teacher
     return {
         "network": training.spec.key,
         "data": {
@@ -197,9 +241,11 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
         },
         "recipe": training.recipe,
         "seed": training.seed,
-        "use of the held-out images": training.full,
+        "use of the held-out images": (training.full, training.validates),
+        "choice of the weights": training.keep,
+        "teacher": teacher,
         "start": training.start,
-        "pretrained weights": digest,
+        "pretrained weights": weights,
         "module": None if training.module is None else identity(training.module),
     }
 
@@ -208,13 +254,13 @@ def _batches(
     job: TrainJob, data: Data, device: torch.device, rank_info: RankInfo
 ) -> tuple[Batches, Batches | None]:
     share = (rank_info.rank, rank_info.processes)
-    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=job.full)
-    val = None if job.full else data.val_batches(EVALUATION_BATCH, device)
+    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=not job.validates)
+    val = None if not job.validates else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)
 
 
-def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
-    callbacks: list[Callback] = [closer]
+def _trainer(job: TrainJob, last: int, closer: EpochCloser, bar: Callback | None) -> pl.Trainer:
+    callbacks: list[Callback] = [closer] if bar is None else [bar, closer]
     if job.recipe.ema_decay > 0:
         callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
     return pl.Trainer(
@@ -240,7 +286,7 @@ def _test(
     history: tuple[EpochMetrics, ...],
     rank_info: RankInfo,
 ) -> None:
-    """Evaluate on the test set once, with the weights of the last checkpoint."""
+    """Evaluate on the test set once, with the weights that are kept."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
         **placement(job.devices),
@@ -252,7 +298,7 @@ def _test(
     )
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
-    tester.test(module, batches, ckpt_path=str(folder.checkpoint), weights_only=True, verbose=False)
+    tester.test(module, batches, ckpt_path=str(folder.kept), weights_only=True, verbose=False)
     error, loss = (
         logged_error(tester, module, "test_error"),
         tester.callback_metrics.get("test_loss"),
@@ -264,9 +310,10 @@ def _test(
         test_error=round(error, 7),
         test_loss=None if loss is None else float(loss),
         test_images=info.test_images,
-        train_images=info.train_images + info.val_images,
+        train_images=info.train_images + (0 if job.validates else info.val_images),
         epochs=len(history),
         seed=job.seed,
+        kept_epoch=best_epoch(history) if job.keep == "best" else None,
     )
     write_text(folder.result, result.model_dump_json(indent=2) + "\n")
 

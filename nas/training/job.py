@@ -47,7 +47,18 @@ class EpochMetrics(CheckedModel):
 
 
 class TestResult(CheckedModel):
-    """The test results of a full training, measured once."""
+    """The test results of a full training, measured once.
+
+    Attributes:
+        test_error: Share of misclassified test images, 0 to 1.
+        test_loss: Cross entropy on the test images.
+        test_images: Number of test images.
+        train_images: Number of images that the weights were trained on.
+        epochs: Epochs trained.
+        seed: Of the training.
+        kept_epoch: The epoch whose weights were tested, when it was chosen by the validation error;
+            None: the last.
+    """
 
     __test__ = False  # not a class of tests, whatever its name looks like to pytest
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +69,7 @@ class TestResult(CheckedModel):
     train_images: Integer
     epochs: Integer
     seed: Integer
+    kept_epoch: Integer | None = None
 
 
 class TrainJob(CheckedModel):
@@ -73,7 +85,14 @@ class TrainJob(CheckedModel):
         log_name: TensorBoard's folder is lightning_logs/<log_name>/<log_version>.
         log_version: See ``log_name``.
         logs: Folder of the logs in place of lightning_logs/; None: ``logs_dir()``.
-        full: Train on all training images, including the held-out ones, and test at the end.
+        full: Test at the end, and train on all training images, including the held-out ones unless
+            ``patience`` or ``keep`` needs them.
+        patience: End the training when the validation error has not improved for so many epochs; None:
+            train to the end of the schedule.
+        keep: Which weights are the result: of the ``last`` epoch, or of the one with the least
+            validation error, ``best``.
+        teacher: Checkpoint of a network whose outputs this one learns as well; see
+            ``nas.training.distillation``.
         start: Initial weights of the units; see ``blocks.build``.
         pretrained: File of weights of the plain network to start from.
         origin: What is known of that file, kept in the checkpoint; the file must still be the same.
@@ -109,6 +128,9 @@ class TrainJob(CheckedModel):
     log_version: str
     logs: Path | None = None
     full: bool = False
+    patience: Annotated[Integer, Field(ge=1)] | None = None
+    keep: Literal["last", "best"] = "last"
+    teacher: Path | None = None
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     origin: WeightsOrigin | None = None
@@ -117,6 +139,11 @@ class TrainJob(CheckedModel):
     devices: Annotated[Integer, Field(ge=1)] = 1
     threads: Annotated[Integer, Field(ge=1)] | None = None
     evaluator: str | None = None
+
+    @property
+    def validates(self) -> bool:
+        """Whether the validation images are held out."""
+        return not self.full or self.patience is not None or self.keep == "best"
 
     @property
     def weights(self) -> Path | None:
@@ -147,3 +174,11 @@ class TrainJob(CheckedModel):
             InvalidInput: The file cannot be read.
         """
         return None if self.weights is None else digest_of(self.weights)
+
+    def teacher_digest(self) -> str | None:
+        """SHA-256 of the teacher's checkpoint; None when there is none.
+
+        Raises:
+            InvalidInput: The file cannot be read.
+        """
+        return None if self.teacher is None else digest_of(self.teacher)

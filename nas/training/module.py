@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytorch_lightning as pl
 import torch
@@ -10,6 +10,10 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from nas.training.distillation import distilled
+from nas.training.frozen import freeze
+from nas.training.mixing import mix
+from nas.training.optimizer import make_optimizer, make_schedule
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.recipe import Recipe
 from nas.training.weighted_mean import WeightedMean
@@ -25,6 +29,10 @@ class Classifier(pl.LightningModule):
         steps_per_epoch: Batches per epoch; with the recipe's epochs, the length of the schedule.
         rank_info: The rank of this process among those that train the network together.
         batch_images: Images in a training batch, of all processes.
+
+    Attributes:
+        teach: Gives a teacher's logits of a batch, which are learned as well; None: no teacher.
+        schedule_start: Epochs before the present schedule began; see ``nas.training.more_epochs``.
     """
 
     def __init__(
@@ -42,6 +50,9 @@ class Classifier(pl.LightningModule):
         # Convolutions of small channel counts run faster channels last, on the CPU and on a GPU.
         self.net = net.to(memory_format=torch.channels_last)
         self.recipe = recipe
+        self.num_classes = num_classes
+        self.teach: Callable[[Tensor], Tensor] | None = None
+        self.schedule_start = 0
         self.steps_per_epoch = steps_per_epoch
         self.loss: nn.Module = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self.train_loss = WeightedMean()
@@ -53,9 +64,17 @@ class Classifier(pl.LightningModule):
         logits: Tensor = self.net(images)
         return logits
 
+    def on_train_epoch_start(self) -> None:  # noqa: D102
+        self.net.train()
+        freeze(self.net, self.recipe, self.current_epoch)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch
-        loss: Tensor = self.loss(self(images), labels)
+        images, targets = mix(images, labels, self.recipe, self.num_classes)
+        logits = self(images)
+        loss: Tensor = self.loss(logits, targets)
+        if self.teach is not None:
+            loss = distilled(loss, logits, self.teach(images))
         processes = self.rank_info.processes
         share = 1.0 if processes == 1 else len(labels) / self.batch_images
         self.train_loss.update(loss.detach(), weight=share)
@@ -100,42 +119,6 @@ class Classifier(pl.LightningModule):
         self._log_evaluation("test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:  # noqa: D102
-        recipe = self.recipe
-        decayed = [p for p in self.parameters() if p.ndim > 1]
-        others = [p for p in self.parameters() if p.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.SGD(
-            groups,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.momentum > 0,
-        )
-        schedule = _schedule(optimizer, recipe, self.steps_per_epoch)
+        optimizer = make_optimizer(self.net, self.recipe)
+        schedule = make_schedule(optimizer, self.recipe, self.steps_per_epoch, self.schedule_start)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """The whole schedule of the recipe, also if this process trains fewer epochs."""
-    steps = recipe.epochs * steps_per_epoch
-    if recipe.schedule == "one_cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=recipe.lr, total_steps=max(steps, 2), cycle_momentum=False
-        )
-    warmup = min(recipe.warmup_epochs * steps_per_epoch, steps - 1)
-    rest: torch.optim.lr_scheduler.LRScheduler
-    if recipe.schedule == "cosine":
-        rest = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps - warmup)
-    else:
-        # Its warm-up is as long in a short training as in a long one.
-        warmup = recipe.warmup_epochs * steps_per_epoch
-        rest = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=1)
-    if warmup == 0:
-        return rest
-    linear = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.01, total_iters=warmup)
-    return torch.optim.lr_scheduler.SequentialLR(optimizer, [linear, rest], milestones=[warmup])

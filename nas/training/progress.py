@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from nas.errors import WorkFailed
 from nas.plugins import PluginFault, PluginRaised, place_of
 from nas.runs import TrialFolder
+from nas.training.best_epoch import is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, describe
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import write_metrics
@@ -68,6 +69,7 @@ class EpochCloser(Checkpoint):
     Args:
         job: What is trained.
         history: The epochs that an earlier process trained.
+        schedule_start: Epochs before the present schedule began.
         on_epoch: Called with every epoch after it is written to disk.
     """
 
@@ -75,12 +77,15 @@ class EpochCloser(Checkpoint):
         self,
         job: TrainJob,
         history: tuple[EpochMetrics, ...],
+        schedule_start: int = 0,
         on_epoch: Callable[[EpochMetrics], None] | None = None,
     ) -> None:
         self.job = job
         self.history = history
+        self._schedule_start = schedule_start
         self._on_epoch = on_epoch
         self._pretrained = job.pretrained_digest()
+        self._teacher = job.teacher_digest()
         self._started = 0.0
         self._steps = _Mean()
 
@@ -106,14 +111,14 @@ class EpochCloser(Checkpoint):
         batch_idx: int,
     ) -> None:
         # Ours logs its loss; to read it at every step would have a GPU wait.
-        if self.job.full and self.job.module is not None and isinstance(outputs, dict):
+        if not self.job.validates and self.job.module is not None and isinstance(outputs, dict):
             self._steps.add(float(outputs.get("loss", 0.0)))
 
     def on_train_epoch_end(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
         val_error, val_loss = None, None
-        if not self.job.full:
+        if self.job.validates:
             val_error = round(self._val_error(trainer, pl_module), 7)
             val_loss = _logged(trainer, "val_loss")
         train_loss = _logged(trainer, "train_loss")
@@ -130,8 +135,12 @@ class EpochCloser(Checkpoint):
         folder = TrialFolder(self.job.folder)
         # All processes call it, one writes.
         trainer.save_checkpoint(folder.checkpoint)
+        if is_exhausted(self.history, self.job.patience):
+            trainer.should_stop = True
         if not trainer.is_global_zero:
             return
+        if self.job.keep == "best":
+            keep_best(folder, self.history)
         write_metrics(folder, self.history)
         if self._on_epoch is not None:
             self._on_epoch(metrics)
@@ -157,6 +166,10 @@ class EpochCloser(Checkpoint):
             start=job.start,
             pretrained=self._pretrained,
             origin=job.origin,
+            patience=job.patience,
+            keep=job.keep,
+            teacher=self._teacher,
+            schedule_start=self._schedule_start,
             module=job.module,
             history=self.history,
         )
@@ -173,6 +186,8 @@ class EpochCloser(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._rng = checkpoint["rng"]
+        if checkpoint["sknas"].get("schedule_start", 0) != self._schedule_start:
+            checkpoint["lr_schedulers"] = []  # of the schedule that has ended
 
     def on_train_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule

@@ -11,13 +11,21 @@ from blocks.registry import Registry
 
 
 class Recipe(CheckedModel):
-    """Optimisation with SGD and Nesterov momentum.
+    """How a network is optimised.
 
     Attributes:
         epochs: Length of the schedule.
         batch_size: Images per step.
         lr: Peak learning rate, for ``batch_size`` images.
-        momentum: Momentum of SGD.
+        optimizer: ``sgd``, with Nesterov momentum, or ``adamw`` (Loshchilov and Hutter, ICLR 2019).
+        momentum: Momentum of SGD; the first beta of AdamW.
+        head_lr: Rate of the classifier, in multiples of ``lr``. A classifier for new classes starts from
+            random weights, the layers below it from trained ones.
+        first_lr: Rate of the first layer, in parts of ``lr``. The rates of the layers between it and the
+            classifier increase geometrically to ``lr``: layer-wise decay.
+        head_epochs: Epochs at the start in which only the classifier is trained.
+        freeze_norm: BatchNorm keeps the mean and variance that it starts with; scale and shift are
+            trained.
         weight_decay: Weight decay of convolutions and linear layers; BatchNorm and biases have none.
         schedule: ``one_cycle``: up over the first 30 % and down to 0; ``cosine``: a linear warm-up, then
             half a cosine; ``constant``: a linear warm-up, then the peak. With ``constant`` a short
@@ -26,6 +34,8 @@ class Recipe(CheckedModel):
         label_smoothing: Label smoothing of the cross entropy.
         ema_decay: Decay of the moving average of weights and BatchNorm statistics, which is evaluated
             and exported; it is smaller at the start, so that few steps are enough. 0: no average.
+        mixup: Alpha of mixup (Zhang et al., ICLR 2018), one weight a batch; 0: none.
+        cutmix: Alpha of CutMix (Yun et al., ICCV 2019), likewise. With both, each batch has one of them.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -34,12 +44,19 @@ class Recipe(CheckedModel):
     epochs: Annotated[Integer, Field(ge=1, le=10_000)]
     batch_size: Annotated[Integer, Field(ge=2, le=65_536)]
     lr: Annotated[Number, Field(gt=0, le=100)]
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    head_lr: Annotated[Number, Field(gt=0, le=1000)] = 1.0
+    first_lr: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    head_epochs: Annotated[Integer, Field(ge=0)] = 0
+    freeze_norm: bool = False
     weight_decay: Annotated[Number, Field(ge=0, le=1)]
     schedule: Literal["one_cycle", "cosine", "constant"]
     warmup_epochs: Annotated[Integer, Field(ge=0)] = 0
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.1
     ema_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    cutmix: Annotated[Number, Field(ge=0, le=10)] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 

@@ -120,3 +120,23 @@ def test_binding_to_other_data_is_refused(data: dict[str, int], message: str) ->
     with pytest.raises(InvalidInput) as caught:
         space_of(text, **data)
     assert str(caught.value) == message
+
+
+def test_a_space_may_vary_the_size_of_the_images() -> None:
+    text = """
+    name: x
+    fixed: {backbone: shufflenet_v2, width: 0.5}
+    vary:
+      input_size: {choice: [48, 64, 96]}
+      unit.group_width: {choice: [1, 2]}
+    """
+    space = space_of(text, input_size=96)
+    networks = list(space.enumerate())
+    assert sorted({spec.input_size for spec in networks}) == [48, 64, 96]
+    assert {spec.stem_stride for spec in networks} == {2}  # of 96 pixels, in all
+    assert space.size() == len(networks) == 6
+    for spec in networks:
+        assert space.from_params(space.to_params(spec)).key == spec.key
+    other = networks[0].model_copy(update={"input_size": 80})
+    with pytest.raises(InvalidInput, match="input_size"):
+        space.to_params(other)

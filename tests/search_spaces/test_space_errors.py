@@ -18,7 +18,8 @@ IN_A_LINE = {
     "unit.stages.two.kind: {choice: [sk]}": "unit.stages.two.kind: unknown field; ",
     "unit.stages.04.kind: {choice: [sk]}": "unit.stages.04.kind: unknown field; ",
     "unit: {choice: [1]}": "unit: unknown field; ",
-    "input_size: {choice: [16, 32]}": "input_size: comes from the data set, so no space can vary it",
+    "num_classes: {choice: [2, 3]}": "num_classes: comes from the data set, so no space can vary it",
+    "input_size: {choice: [2, 32]}": "input_size.choice.0: Input should be greater than or equal to 4",
     "backbone: {choice: [mobilenet_v2]}": (
         "backbone: fixed as well; a field is either fixed or varied"
     ),

@@ -20,7 +20,7 @@ from nas.data import DataConfig, load_data
 from nas.errors import WorkFailed
 from nas.runs import RunFolder, TrialFolder
 from nas.training import EpochMetrics, TestResult, TrainJob, read_info, read_metrics
-from nas.training.fit import _train_share, fit
+from nas.training.fit import Past, _train_share, fit
 from nas.training.module import Classifier
 from nas.training.processes import History, train_together
 from nas.training.rank_info import ALONE, RankInfo
@@ -126,7 +126,7 @@ def state_of_each(job: TrainJob, rank_info: RankInfo, tell: object) -> History:
         kept.append(module)
 
     Classifier.__init__ = note  # type: ignore[method-assign, assignment]
-    history = _train_share(job, (), rank_info, lambda epoch: None)
+    history = _train_share(job, Past(), rank_info, lambda epoch: None)
     torch.save(kept[0].state_dict(), f"state-{rank_info.rank}.pt")
     return history
 

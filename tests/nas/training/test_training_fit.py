@@ -83,11 +83,21 @@ def assert_same(one: object, other: object, path: str = "") -> None:
         assert one == other, path
 
 
-@pytest.mark.parametrize("spec", [SPEC, DROPOUT], ids=["shufflenet_v2", "with dropout"])
-def test_training_in_parts_equals_training_at_once(spec: ArchSpec) -> None:
-    whole = fit(make_job("whole", spec=spec))
+FINE = RECIPE.model_copy(
+    update={"optimizer": "adamw", "lr": 0.002, "head_lr": 5.0, "first_lr": 0.1, "head_epochs": 2}
+    | {"freeze_norm": True, "mixup": 0.2, "cutmix": 1.0}
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "recipe"),
+    [(SPEC, RECIPE), (DROPOUT, RECIPE), (SPEC, FINE)],
+    ids=["shufflenet_v2", "with dropout", "fine-tuning"],
+)
+def test_training_in_parts_equals_training_at_once(spec: ArchSpec, recipe: Recipe) -> None:
+    whole = fit(make_job("whole", spec=spec, recipe=recipe))
     for stop in (1, None):
-        parts = fit(make_job("parts", spec=spec, stop_epoch=stop))
+        parts = fit(make_job("parts", spec=spec, recipe=recipe, stop_epoch=stop))
     assert [e.model_dump(exclude={"seconds"}) for e in parts] == [
         e.model_dump(exclude={"seconds"}) for e in whole
     ]

@@ -1,0 +1,73 @@
+"""Distillation: a network learns the outputs of a larger one beside the labels.
+
+Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. The teacher sees the same
+augmented images as the network, as Beyer et al. (CVPR 2022) recommend; so nothing is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from blocks import ArchSpec
+from blocks.errors import InvalidInput
+from nas.training.checkpoint import load_checkpoint
+
+WEIGHT = 0.5
+"""Of the teacher's part of the loss; the labels have the rest."""
+TEMPERATURE = 2.0
+
+
+def load_teacher(path: Path, spec: ArchSpec) -> Callable[[Tensor], Tensor]:
+    """The outputs of a trained network, for one of ``spec`` to learn.
+
+    Args:
+        path: A checkpoint of this program.
+        spec: The network that learns.
+
+    Returns:
+        A function from images (B, C, H, W) of any size to logits (B, num_classes), without gradients.
+        It is a function, not a module: the teacher is no part of checkpoints and averages.
+
+    Raises:
+        InvalidInput: The file is no checkpoint, or the teacher knows other classes or channels.
+    """
+    loaded = load_checkpoint(path)
+    for field in ("num_classes", "in_channels"):
+        have, want = getattr(loaded.info.spec, field), getattr(spec, field)
+        if have != want:
+            raise InvalidInput(f"teacher {path}: {field} {have}; the network has {want}")
+    net, side = loaded.model.requires_grad_(False), loaded.info.spec.input_size
+
+    @torch.no_grad()
+    def teach(images: Tensor) -> Tensor:
+        if images.shape[-1] != side:
+            images = functional.interpolate(
+                images, (side, side), mode="bilinear", antialias=True, align_corners=False
+            )
+        logits: Tensor = net.to(images)(images)
+        return logits
+
+    return teach
+
+
+def distilled(loss: Tensor, logits: Tensor, taught: Tensor) -> Tensor:
+    """The loss with the teacher's part: ``WEIGHT`` times the divergence at ``TEMPERATURE``.
+
+    Args:
+        loss: Of the labels.
+        logits: (B, num_classes) of the network.
+        taught: (B, num_classes) of the teacher.
+    """
+    divergence = functional.kl_div(
+        functional.log_softmax(logits / TEMPERATURE, 1),
+        functional.log_softmax(taught / TEMPERATURE, 1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    # Gradients at a temperature are smaller by its square (section 2 of the paper).
+    return (1 - WEIGHT) * loss + WEIGHT * TEMPERATURE**2 * divergence
