@@ -12,7 +12,7 @@ from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
-from nas.data.image_files import centre_resize
+from nas.data.image_files import PhotoFiles, Photos, centre_resize, read_side
 from nas.data.interface import DataInfo
 from nas.data.split import hold_out
 from nas.data.statistics import Statistics
@@ -39,7 +39,8 @@ class ImageFolderData:
         val: Images held out of the training folder.
         test: Images of the val folder.
         augmentation: Training augmentation.
-        workers: Processes that read images.
+        photos: Where the pixels of the images come from.
+        workers: Threads that read images.
         epoch_images: Images per epoch; None: all.
     """
 
@@ -50,6 +51,7 @@ class ImageFolderData:
         val: LabelledFiles,
         test: LabelledFiles,
         augmentation: Augmentation,
+        photos: Photos,
         workers: int,
         epoch_images: int | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class ImageFolderData:
         self._val = val
         self._test = test
         self._augmentation = augmentation
+        self._photos = photos
         self._workers = workers
 
     def train_batches(
@@ -95,7 +98,7 @@ class ImageFolderData:
         )
 
     def _reading(self, device: torch.device) -> Reading:
-        return Reading(self.info.input_size, self._workers, device)
+        return Reading(self._photos, self.info.input_size, self._workers, device)
 
 
 def load(config: DataConfig) -> ImageFolderData:
@@ -145,10 +148,14 @@ def load(config: DataConfig) -> ImageFolderData:
         val_images=len(val),
         test_images=len(test),
         resize=centre_resize(size),
+        read_side=read_side(size),
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)
-    return ImageFolderData(info, used, val, test, augmentation, config.workers, config.epoch_images)
+    photos = PhotoFiles(read_side(size))
+    return ImageFolderData(
+        info, used, val, test, augmentation, photos, config.workers, config.epoch_images
+    )
 
 
 def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -12,9 +13,12 @@ from blocks.errors import InvalidInput
 from nas.data.augment import crop_images, flip_images, pad_images, paste_scaled
 from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
-from nas.data.image_batches import FORK
 from nas.data.own_datasets import Items, Refused, Request
 from nas.data.statistics import Statistics
+
+FORK = "fork" if sys.platform == "linux" else None
+"""How processes that read are started. The default in a process of a fork server is another server for
+each pass, with workers that import torch: seconds per epoch."""
 
 VIEW_SEED = 20190317
 """Of whatever is random about validation and test items; they are the same in every epoch."""
@@ -35,7 +39,8 @@ def read_batches(
         num_workers=workers,
         multiprocessing_context=FORK if workers else None,
         pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # see Reading.batches
+        # The loader draws a seed for its workers; not from the generator of the program.
+        generator=torch.Generator(),
     )
     for batch in loader:
         if isinstance(batch, Refused):

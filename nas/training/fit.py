@@ -119,7 +119,7 @@ def _train(
     torch.manual_seed(job.seed)
     net = build(job.spec, start=job.start, pretrained=job.weights)
     closer = EpochCloser(job, history, on_epoch)
-    trainer = _trainer(job, last, closer)
+    trainer = _trainer(job, last, closer, rank_info)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)
     if rank_info.processes > 1:
@@ -207,12 +207,12 @@ def _batches(
     return train.share(*share), None if val is None else val.share(*share)
 
 
-def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
+def _trainer(job: TrainJob, last: int, closer: EpochCloser, rank_info: RankInfo) -> pl.Trainer:
     callbacks: list[Callback] = [closer]
     if job.recipe.ema_decay > 0:
         callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
     return pl.Trainer(
-        **placement(job.devices),
+        **placement(rank_info),
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
@@ -236,7 +236,7 @@ def _test(
     """Evaluate on the test set once, with the weights of the last checkpoint."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
-        **placement(job.devices),
+        **placement(rank_info),
         precision="64-true" if job.recipe.precision == "64-true" else "32-true",
         logger=False,
         enable_progress_bar=False,

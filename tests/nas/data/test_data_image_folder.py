@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import importlib
-import multiprocessing
-import sys
 from itertools import product
-from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +10,6 @@ from PIL import Image
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
-from nas.data.image_files import MODES
-from nas.exporting import shipped
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -114,20 +108,6 @@ def test_workers_do_not_change_the_batches(photographs: Path) -> None:
     helped = epoch(load(photographs, workers=2).train_batches(8, 5, CPU), 1)
     assert torch.equal(alone[0], helped[0])
     assert torch.equal(alone[1], helped[1])
-
-
-@pytest.mark.integration
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the readers are started anew")
-def test_readers_are_forked_in_a_training_too(photographs: Path) -> None:
-    """A fork server starts trainings; readers started its way import torch anew in every epoch."""
-    before = multiprocessing.get_start_method(allow_none=True)
-    multiprocessing.set_start_method("forkserver", force=True)
-    try:
-        reading = iter(load(photographs, workers=1).val_batches(1, CPU))
-        next(reading)
-        assert any(isinstance(child, ForkProcess) for child in multiprocessing.active_children())
-    finally:
-        multiprocessing.set_start_method(before, force=True)
 
 
 def test_an_epoch_is_the_same_after_a_restart_and_unlike_the_others(photographs: Path) -> None:
@@ -267,21 +247,13 @@ def test_text_under_the_name_of_an_image_is_named(photographs: Path) -> None:
         epoch(load(photographs).test_batches(4, CPU))
 
 
-def test_pixels_of_more_than_8_bits_are_refused(photographs: Path) -> None:
-    """Pillow would make white of all of them."""
-    deep = Image.fromarray(np.full((20, 20), 30_000, np.uint16))
-    deep.save(photographs / "val" / "emu" / "1.png")
+def test_pixels_without_a_white_point_are_refused(photographs: Path) -> None:
+    deep = Image.fromarray(np.full((20, 20), 0.5, np.float32))
+    deep.save(photographs / "val" / "emu" / "1.png", format="TIFF")
     with pytest.raises(
-        InvalidInput, match=r"emu/1\.png cannot be read \(pixels of the kind I;16; all"
+        InvalidInput, match=r"emu/1\.png cannot be read \(pixels of the kind F; all"
     ):
         epoch(load(photographs).test_batches(4, CPU))
-
-
-def test_the_kinds_of_pixels_are_those_that_leave_with_a_bundle(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend(Path(shipped.__file__).parent)
-    assert importlib.import_module("predict").MODES == MODES
 
 
 def test_hidden_files_are_no_images(photographs: Path) -> None:
