@@ -32,8 +32,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         epoch_images: Images per epoch, drawn from the training split for each epoch; None, or more than
             there are, means all. A short epoch gives an early result of a training without a smaller
             training set. A full training uses all images.
-        workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
-            process.
+        workers: Threads that read image files, or processes that read sets of your own; 0 reads in the
+            main thread.
+        cache_gb: Gigabytes of decoded photographs that are kept in ``SKNAS_CACHE_DIR`` (default
+            ~/.cache/sknas), of all image folders together; what does not fit is read from its files. 0
+            keeps none. Results do not depend on it.
     """
 
     name: str
@@ -46,3 +49,4 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     val_limit: int | None = Field(default=None, ge=1)
     epoch_images: int | None = Field(default=None, ge=1)
     workers: int = Field(default=2, ge=0)
+    cache_gb: float = Field(default=8.0, ge=0, allow_inf_nan=False)

@@ -186,7 +186,7 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     return {
         "network": training.spec.key,
         "data": {
-            **training.data.model_dump(exclude={"data_dir", "workers"}),
+            **training.data.model_dump(exclude={"data_dir", "workers", "cache_gb"}),
             "name": identity(training.data.name),
         },
         "recipe": training.recipe,
