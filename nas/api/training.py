@@ -22,6 +22,9 @@ from nas.training import EpochMetrics, TestResult, TrainJob
 if TYPE_CHECKING:
     from blocks import ArchSpec
 
+_TYPED = {"name": "--data", "data_dir": "--data-dir", "cache_gb": "--cache-gb"}
+"""Fields of the data as the user writes them."""
+
 
 class FullTraining(TestResult):
     """What a full training came to: figures on the test set, which was read once.
@@ -47,6 +50,7 @@ def train(
     *,
     data: str | Path | Callable[..., Any],
     data_dir: str | Path | None = None,
+    cache_gb: float | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -72,6 +76,7 @@ def train(
         network: The network, or its YAML file.
         data: As for ``nas.search``.
         data_dir: Where the images are looked for.
+        cache_gb: As for ``nas.search``.
         recipe: Name of a recipe.
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
@@ -111,8 +116,10 @@ def train(
     path = None if isinstance(network, ArchSpec) else Path(network)
     spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(Path(network))
     run = RunFolder.named(name or (spec.key if path is None else path.stem), _path(runs_dir))
-    fields = {"name": named(data, "data"), "data_dir": data_dir and str(data_dir)}
-    images = parse(DataConfig, fields, "nas train", {"name": "--data", "data_dir": "--data-dir"})
+    fields: dict[str, Any] = {"name": named(data, "data"), "data_dir": data_dir and str(data_dir)}
+    if cache_gb is not None:
+        fields["cache_gb"] = cache_gb
+    images = parse(DataConfig, fields, "nas train", _TYPED)
     if path is not None or "input_size" in spec.model_fields_set:
         images = _sized(images, spec)
     return _train(
@@ -139,6 +146,7 @@ def train_trial(
     *,
     data: str | Path | Callable[..., Any] | None = None,
     data_dir: str | Path | None = None,
+    cache_gb: float | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -161,15 +169,11 @@ def train_trial(
     overrides: dict[str, Any] = {
         "name": named(data, "data"),
         "data_dir": data_dir and str(data_dir),
+        "cache_gb": cache_gb,
     }
     fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
-    images = parse(
-        DataConfig,
-        fields | {"limit": None},
-        "nas train",
-        {"name": "--data", "data_dir": "--data-dir"},
-    )
+    images = parse(DataConfig, fields | {"limit": None}, "nas train", _TYPED)
     label = f"{trial:04d}"
     return _train(
         spec,

@@ -99,6 +99,12 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
         """Number of items."""
         return sum(part.length for part in self._parts)
 
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of an image."""
+        form = self._form
+        return form.channels * form.size**2 * (4 if form.floating else 1)
+
     def __getitem__(self, request: Request) -> tuple[Tensor, int] | Refused:
         """(C, S, S), uint8 or float32 in [0, 1], and the label; or why there is none."""
         row = request.row

@@ -17,7 +17,7 @@ _SHOWN = ContextVar("shown", default=True)
 
 
 @contextmanager
-def progress(*, show: bool) -> Iterator[None]:
+def show_reading(*, show: bool) -> Iterator[None]:
     """Whether passes over photographs are shown within the block."""
     token = _SHOWN.set(show)
     try:
