@@ -124,14 +124,14 @@ def _show_machine(machine: Machine) -> None:
     limit = "" if machine.memory_limit is None else f", limited to {_size(machine.memory_limit)}"
     say(f"memory   {_size(machine.memory)}{limit}, {_size(machine.memory_free)} free")
     if machine.shared_memory is not None:
-        free = machine.shared_memory_free or 0
+        left = machine.shared_memory_free or 0
         few = (
             ": too little for processes that read a data set of your own; the training reads it itself. "
             "Image folders need none"
-            if free < FEW_SHARED
+            if left < FEW_SHARED
             else ""
         )
-        say(f"shared   {_size(machine.shared_memory)} in /dev/shm, {_size(free)} free{few}")
+        say(f"shared   {_size(machine.shared_memory)} in /dev/shm, {_size(left)} free{few}")
     for gpu in machine.gpus:
         free = "" if gpu.free is None else f", {_size(gpu.free)} free"
         say(f"gpu      {gpu.name}: {_size(gpu.memory)}{free}")

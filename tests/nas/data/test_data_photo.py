@@ -51,7 +51,7 @@ def stored(image: Image.Image, orientation: int, path: Path) -> Path:
     tags = Image.Exif()
     tags[ORIENTATION] = orientation
     turned = image if turn is None else image.transpose(turn)
-    turned.save(path, exif=tags, **({"lossless": True} if path.suffix == ".webp" else {}))
+    turned.save(path, exif=tags, lossless=True)  # of WebP; the other formats do not look at it
     return path
 
 

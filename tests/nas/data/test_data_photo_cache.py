@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from nas.data import DataConfig, load_data, photo_cache, photo_room
@@ -158,7 +159,7 @@ def test_a_cache_that_is_removed_while_it_is_made(
     photos: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Removing(PhotoFiles):
-        def pixels(self, path: Path) -> np.ndarray:  # type: ignore[type-arg]
+        def pixels(self, path: Path) -> NDArray[np.uint8]:
             if path == photos[2]:
                 subprocess.run(["rm", "-rf", str(cache_dir())], check=True)
             return super().pixels(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lightning_utilities.core.rank_zero import rank_zero_only
 
+from blocks.unit_spec import UnitSpec
 from nas.training.environment import OwnProcesses
 from nas.training.rank_info import RankInfo
 
@@ -26,12 +27,12 @@ def test_the_ranks_are_those_of_this_program(
 ) -> None:
     for name, value in FOREIGN.items():
         monkeypatch.setenv(name, value)
-    before = rank_zero_only.rank
+    before = vars(rank_zero_only)["rank"]
     try:
         own = OwnProcesses(rank_info)
-        assert rank_zero_only.rank == rank_info.rank
+        assert vars(rank_zero_only)["rank"] == rank_info.rank
     finally:
-        rank_zero_only.rank = before
+        vars(rank_zero_only)["rank"] = before
     assert (own.global_rank(), own.local_rank(), own.node_rank()) == (
         rank_info.rank, rank_info.rank, 0,
     )  # fmt: skip
@@ -49,7 +50,7 @@ def test_a_full_training_inside_a_job_of_several_tasks(
         monkeypatch.setenv(name, value)
     spec = nas.ArchSpec(
         backbone="shufflenet_v2", width=0.5, num_classes=10, in_channels=1, input_size=16,
-        stem_stride=1, unit={"kind": "none"},
+        stem_stride=1, unit=UnitSpec(kind="none"),
     )  # fmt: skip
     done = nas.train(
         spec, data="digits", recipe="tiny", epochs=1, runs_dir=tmp_path, logs_dir=tmp_path / "logs",
