@@ -13,7 +13,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
             holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
             "package.module:NAME", a callable that returns `nas.Datasets`.
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
-            ~/.cache/sknas when it is None. Not used by digits and imagefolder.
+            SKNAS_CACHE_DIR, else ~/.cache/sknas, when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
             the default of the set: False for digits, True for all others but those of your own, which
             say it themselves.

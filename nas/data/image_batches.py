@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from blocks.errors import InvalidInput
-from nas.data.augment import flip_images, paste_scaled
+from nas.data.augment import paste_scaled
 from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, Paste, draw_epoch, draw_view, seed_from
 from nas.data.image_files import CropRequest, Photos, crop
@@ -130,7 +130,8 @@ class Reading:
     def _fill(self, batch: Tensor, paths: Sequence[Path], requests: Sequence[CropRequest]) -> None:
         places = batch.numpy()
         for place, request in zip(places, requests, strict=True):
-            place[:] = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
+            square = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
+            place[:] = square[:, ::-1] if request.flip else square
 
     def _on_device(self, batch: Tensor) -> Tensor:
         return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
@@ -170,17 +171,15 @@ class FileTrainBatches(EpochBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
         draws = draw_epoch(len(self._files), self._augmentation, self._seed, self.epoch)
-        rows = draws.order.tolist()
-        requests = [
-            [CropRequest(row, seed_from(self._seed, self.epoch, row)) for row in rows[start:stop]]
-            for start, stop in self.bounds
+        crops = [
+            CropRequest(row, seed_from(self._seed, self.epoch, row), flip)
+            for row, flip in zip(draws.order.tolist(), draws.flip.tolist(), strict=True)
         ]
+        requests = [crops[start:stop] for start, stop in self.bounds]
         draws = draws.to(self._reading.device)
         labels = self._files.labels.to(self._reading.device)[draws.order]
         batches = self._reading.batches(self._files.paths, requests)
         for (start, stop), images in zip(self.bounds, batches, strict=True):
-            if self._augmentation.flip:
-                images = flip_images(images, draws.flip[start:stop])
             if self._augmentation.scale_jitter is not None:
                 images = _pasted(images, draws.paste.part(start, stop))
             yield self._statistics.normalise(images), labels[start:stop]

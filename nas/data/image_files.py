@@ -33,10 +33,12 @@ class CropRequest(NamedTuple):
     Attributes:
         row: Position of the image in the list of files.
         seed: Seed of a random resized crop; None asks for the centre crop of evaluation.
+        flip: Whether the crop is mirrored left to right.
     """
 
     row: int
     seed: int | None
+    flip: bool = False
 
 
 class Photos(Protocol):
