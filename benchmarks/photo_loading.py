@@ -159,7 +159,7 @@ def timm(folder: Path) -> Epoch:
         use_prefetcher=False,
         scale=CROP_AREAS,
         hflip=0.5,
-        color_jitter=None,
+        color_jitter=None,  # type: ignore[arg-type]
         interpolation="bilinear",
         mean=MEAN,
         std=STD,
