@@ -27,13 +27,15 @@ from nas.data.image_files import PhotoFiles
 from nas.data.photo import PhotoError
 from nas.data.photo_index import CHANNELS, PhotoWriter, Row, read_rows
 from nas.data.photo_progress import ReadingProgress, say, say_once
-from nas.data.photo_room import Room
+from nas.data.photo_room import LEAST_FREE, Room
 from nas.folders import cache_dir, temporary_cache
 
 FLUSH_EVERY = 100
 """Photographs after which the cache is complete on the disk; a kill loses at most these."""
 AHEAD = 4
 """Photographs per thread that may wait to be written."""
+MORE = 10**8
+"""Bytes by which a cache must have grown before photographs that did not fit are tried again."""
 NAMED = 10
 """Damaged files that a message names; of the others it gives the number."""
 
@@ -155,12 +157,13 @@ def _ordered(paths: Sequence[Path], damaged: dict[Path, str]) -> dict[Path, str]
 def _known(room: Room, files: Mapping[Path, Row], limit: int) -> dict[Path, Row]:
     """The rows of files that are as they were when they were read."""
     rows = read_rows(room.index, room.pixels)
+    allowed = room.bytes_allowed(limit) if any(row.offset < 0 for row in rows.values()) else 0
     known = {}
     for path, file in files.items():
         row = rows.get(file.name)
         same = row is not None and (row.size, row.mtime_ns) == (file.size, file.mtime_ns)
-        # What did not fit may fit into a larger cache.
-        if same and row is not None and (row.offset >= 0 or row.limit >= limit):
+        # What did not fit is tried again when there is clearly more room.
+        if same and row is not None and (row.offset >= 0 or allowed <= 1.1 * row.limit + MORE):
             known[path] = row
     return known
 
@@ -284,7 +287,7 @@ class _Keeper:
 
     def keep(self, row: Row, pixels: NDArray[np.uint8]) -> Row:
         """The row of a photograph that was read."""
-        row = row._replace(limit=self._limit)
+        row = row._replace(limit=max(0, self._allowed))
         if self._writer is None:
             self.left_out += 1
             return row
@@ -292,7 +295,7 @@ class _Keeper:
             fits = self._limit > 0 and self._has_room(pixels.nbytes)
             if self._limit > 0 and not fits:
                 self.left_out += 1
-                self.reason = self.reason or f"{self._limit / 1e9:g} GB, or the disk, are full"
+                self.reason = self.reason or self._why_full(pixels.nbytes)
             kept = self._writer.add(row, pixels if fits else None)
             self._added += 1
             if self._added % FLUSH_EVERY == 0:
@@ -304,6 +307,11 @@ class _Keeper:
             self.close()
             return row
         return kept
+
+    def _why_full(self, size: int) -> str:
+        if self._room.free() < size:
+            return f"less than {LEAST_FREE / 1e9:g} GB of the disk is free"
+        return f"the cache of {self._limit / 1e9:g} GB is full"
 
     def _has_room(self, size: int) -> bool:
         assert self._writer is not None

@@ -24,7 +24,7 @@ class Row(NamedTuple):
         offset: Where its pixels begin in the file of pixels; -1: they are not kept.
         height: Of the pixels.
         width: Of the pixels.
-        limit: Bytes that the cache was allowed when the pixels were not kept.
+        limit: Bytes that the file of pixels was allowed to have at that time.
     """
 
     name: str

@@ -71,8 +71,11 @@ class Room:
     def bytes_allowed(self, limit: int) -> int:
         """How large the file of pixels may be, with ``limit`` bytes for all sets on this disk."""
         others = sum(_size(one) for one in self._others())
-        free = shutil.disk_usage(self.path).free - LEAST_FREE
-        return min(limit - others, _size(self.path) + free)
+        return min(limit - others, _size(self.path) + self.free())
+
+    def free(self) -> int:
+        """Bytes of the disk that the cache may still take; below 0 if too few are free."""
+        return shutil.disk_usage(self.path).free - LEAST_FREE
 
     def remove_oldest(self) -> bool:
         """Remove the folder that was not used for longest; False when all others are in use."""

@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_read_from_the_files(
 ) -> None:
     cache = opened(photos, 3e-6)  # 3,000 bytes
     (line,) = capsys.readouterr().err.splitlines()
-    assert "photographs are not kept decoded (3e-06 GB, or the disk, are full)" in line
+    assert "photographs are not kept decoded (the cache of 3e-06 GB is full)" in line
     assert 0 < (entry() / "pixels.bin").stat().st_size <= 3000
     for path in photos:
         assert np.array_equal(cache.pixels(path), PhotoFiles(SIDE).pixels(path))
@@ -188,8 +188,13 @@ def test_a_full_disk_is_one_line(
     monkeypatch.setattr(photo_room, "LEAST_FREE", 10**18)
     cache = opened(photos)
     (line,) = capsys.readouterr().err.splitlines()
-    assert "5 of 5 photographs are not kept decoded" in line
+    assert "5 of 5 photographs are not kept decoded (less than 1 GB of the disk is free)" in line
     assert np.array_equal(cache.pixels(photos[0]), PhotoFiles(SIDE).pixels(photos[0]))
+    opened(photos)
+    assert not capsys.readouterr().err  # nor is anything read again
+    monkeypatch.setattr(photo_room, "LEAST_FREE", 0)
+    opened(photos)  # until there is room
+    assert all(row.offset >= 0 for row in rows().values())
 
 
 @pytest.mark.parametrize("torn", [b'["x', b"\n\n", b"[1, 2]\n", b'["a", 1, 2, 0, 999, 999, 1]\n'])
