@@ -8,8 +8,11 @@ import os
 # other on a busy machine cost many times what they save. Processes that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import atexit
 import multiprocessing.process
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -28,6 +31,12 @@ settings.register_profile(
 settings.load_profile("default")
 
 torch.set_num_threads(1)
+
+if "SKNAS_CACHE_DIR" not in os.environ:
+    # Decoded photographs of tests are not kept; processes of pytest-xdist inherit the folder.
+    CACHE = tempfile.mkdtemp(prefix="nas-tests-")
+    os.environ["SKNAS_CACHE_DIR"] = f"{CACHE}/.cache/sknas"
+    atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
 FAST = "not integration and not slow and not long"
 COSTLY = {"bare_python", "bucket", "bundle", "executor", "finished_run", "reference_counter"}

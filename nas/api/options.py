@@ -43,6 +43,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "data": ("data", "name"),
     "data_dir": ("data", "data_dir"),
     "input_size": ("data", "input_size"),
+    "cache_gb": ("data", "cache_gb"),
     "limit": ("data", "limit"),
     "val_limit": ("data", "val_limit"),
     "epoch_images": ("data", "epoch_images"),

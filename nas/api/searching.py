@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.wording import check_type
 from nas.api.options import Request
 from nas.api.run import Run
+from nas.data.photo_progress import show_reading
 from nas.plugins import end_load
 from nas.searching import resume_search, start_search
 from nas.searching.view import View, default_view
@@ -54,6 +55,7 @@ def search(
     limit: int | None = None,
     val_limit: int | None = None,
     input_size: int | None = None,
+    cache_gb: float | None = None,
     epoch_images: int | None = None,
     scale_jitter: float | None = None,
     threads: int | None = None,
@@ -116,6 +118,7 @@ def search(
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.
         input_size: Side of an image in pixels, for image folders. Default 224.
+        cache_gb: Gigabytes of decoded photographs that are kept for later trainings. Default 8; 0: none.
         epoch_images: Images per epoch, drawn anew for each.
         scale_jitter: Lowest scale at which objects are pasted, 0 to 1.
         threads: CPU threads per training. Default: the cores shared out.
@@ -148,10 +151,11 @@ def search(
         ('error', 'mflops')
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    check_type("progress", given.pop("progress", None), bool, "True or False")
-    view = default_view(show=progress)
+    check_type("progress", given.get("progress"), bool, "True or False")
+    show = given.pop("progress", None)
     end_load()
-    return carry_out(Request.of(given), view)
+    with show_reading(show=show):
+        return carry_out(Request.of(given), default_view(show=show))
 
 
 def carry_out(request: Request, view: View) -> Run:

@@ -66,6 +66,7 @@ def train(
     *,
     data: str | Path | Callable[..., Any],
     data_dir: str | Path | None = None,
+    cache_gb: float | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -97,6 +98,7 @@ def train(
         network: The network, or its YAML file.
         data: As for ``nas.search``.
         data_dir: Where the images are looked for.
+        cache_gb: As for ``nas.search``.
         recipe: Name of a recipe.
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
@@ -146,7 +148,12 @@ def train(
     root = None if runs_dir is None else given_folder("runs_dir", runs_dir)
     default = spec.key if path is None else path.stem
     run = RunFolder.named(default if name is None else name, root)
-    fields = {"name": named(data, "data"), "data_dir": _text("data_dir", data_dir)}
+    fields: dict[str, Any] = {
+        "name": named(data, "data"),
+        "data_dir": _text("data_dir", data_dir),
+    }
+    if cache_gb is not None:
+        fields["cache_gb"] = cache_gb
     images = parse(DataConfig, fields, "", _spellings())
     if path is not None or "input_size" in spec.model_fields_set:
         images = _sized(images, spec)
@@ -178,6 +185,7 @@ def train_trial(
     *,
     data: str | Path | Callable[..., Any] | None = None,
     data_dir: str | Path | None = None,
+    cache_gb: float | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -209,6 +217,7 @@ def train_trial(
     overrides: dict[str, Any] = {
         "name": named(data, "data"),
         "data_dir": _text("data_dir", data_dir),
+        "cache_gb": cache_gb,
     }
     fields = searched.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
@@ -345,7 +354,11 @@ def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:
 
 def _spellings() -> dict[str, str]:
     """Field of a DataConfig -> how the caller wrote it."""
-    return {"name": option("data"), "data_dir": option("data_dir")}
+    return {
+        "name": option("data"),
+        "data_dir": option("data_dir"),
+        "cache_gb": option("cache_gb"),
+    }
 
 
 def _text(name: str, path: str | Path | None) -> str | None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from nas.doctor.packages import Package
     from nas.doctor.sweep import Estimate
 
+FEW_SHARED = 2**30
+"""Bytes of shared memory in which two processes can read batches of 500 images of 224 pixels."""
+
 
 def doctor(
     space: Annotated[
@@ -121,6 +124,15 @@ def _show_machine(machine: Machine) -> None:
         )
     limit = "" if machine.memory_limit is None else f", limited to {_size(machine.memory_limit)}"
     say(f"memory   {_size(machine.memory)}{limit}, {_size(machine.memory_free)} free")
+    if machine.shared_memory is not None:
+        left = machine.shared_memory_free or 0
+        few = (
+            ": too little for processes that read a data set of your own; the training reads it itself. "
+            "Image folders need none"
+            if left < FEW_SHARED
+            else ""
+        )
+        say(f"shared   {_size(machine.shared_memory)} in /dev/shm, {_size(left)} free{few}")
     for gpu in machine.gpus:
         free = "" if gpu.free is None else f", {_size(gpu.free)} free"
         say(f"gpu      {gpu.name}: {_size(gpu.memory)}{free}")

@@ -52,6 +52,10 @@ def search(
     input_size: Annotated[
         int | None, _option(WHAT, "Side of an image in pixels; imagefolder only, default 224.")
     ] = None,
+    cache_gb: Annotated[
+        float | None,
+        _option(WHERE, "Gigabytes of decoded photographs that are kept; 0: none. Default 8."),
+    ] = None,
     objectives: Annotated[
         str | None,
         _option(

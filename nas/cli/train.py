@@ -54,6 +54,10 @@ def train(
         typer.Option(help="Images; for a run, those of the search.", autocompletion=complete_data),
     ] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    cache_gb: Annotated[
+        float | None,
+        typer.Option(help="Gigabytes of decoded photographs that are kept; 0: none. Default 8."),
+    ] = None,
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
@@ -118,6 +122,7 @@ def train(
     options: dict[str, Any] = {
         "data": data,
         "data_dir": data_dir,
+        "cache_gb": cache_gb,
         "recipe": recipe,
         "epochs": epochs,
         "batch_size": batch_size,

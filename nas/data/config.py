@@ -15,7 +15,7 @@ class DataConfig(CheckedModel):
             holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
             "package.module:NAME", a callable that returns `nas.Datasets`.
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
-            ~/.cache/sknas when it is None. Not used by digits and imagefolder.
+            SKNAS_CACHE_DIR, else ~/.cache/sknas, when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
             the default of the set: False for digits, True for all others but those of your own, which
             say it themselves.
@@ -34,8 +34,11 @@ class DataConfig(CheckedModel):
         epoch_images: Images per epoch, drawn from the training split for each epoch; None, or more than
             there are, means all. A short epoch gives an early result of a training without a smaller
             training set. A full training uses all images.
-        workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
-            process.
+        workers: Threads that read image files, or processes that read sets of your own; 0 reads in the
+            main thread.
+        cache_gb: Gigabytes of decoded photographs that are kept in ``SKNAS_CACHE_DIR`` (default
+            ~/.cache/sknas), of all image folders together; what does not fit is read from its files. 0
+            keeps none. Results do not depend on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,3 +53,4 @@ class DataConfig(CheckedModel):
     val_limit: Integer | None = Field(default=None, ge=1)
     epoch_images: Integer | None = Field(default=None, ge=1)
     workers: Integer = Field(default=2, ge=0)
+    cache_gb: Number = Field(default=8.0, ge=0, allow_inf_nan=False)

@@ -1,24 +1,26 @@
-"""Batches of image files, read by worker processes."""
+"""Batches of photographs, read by threads."""
 
 from __future__ import annotations
 
-import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from blocks.errors import InvalidInput
-from nas.data.augment import flip_images, paste_scaled
+from nas.data.augment import paste_scaled
 from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, Paste, draw_epoch, draw_view, seed_from
-from nas.data.image_files import CropRequest, ImageFiles, Unreadable, gather
+from nas.data.image_files import CropRequest, Photos, crop
+from nas.data.photo import PhotoError
 from nas.data.statistics import Statistics
 
-FORK = "fork" if sys.platform == "linux" else None
+AHEAD = 2
+"""Batches that are read while another is used."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,16 @@ class LabelledFiles:
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read.
+    """How photographs are read.
 
     Attributes:
+        photos: Where their pixels come from.
         size: Side of the crops, in pixels.
-        workers: Processes that read; 0 reads in the main process.
+        workers: Threads that read; 0 reads in the thread that takes the batches.
         device: Where the batches are wanted.
     """
 
+    photos: Photos
     size: int
     workers: int
     device: torch.device
@@ -65,27 +69,72 @@ class Reading:
     ) -> Iterator[Tensor]:
         """Read one batch, uint8 (B, 3, size, size), per list of requests.
 
+        Threads read, no processes: decoding, cropping and scaling leave the interpreter to others, and
+        there is nothing to start, to fork or to share memory with.
+
         Raises:
             InvalidInput: If a file is not an image that can be read.
         """
-        loader: DataLoader[Tensor | Unreadable] = DataLoader(
-            ImageFiles(paths, self.size),
-            batch_sampler=requests,  # type: ignore[arg-type]
-            collate_fn=gather,
-            num_workers=self.workers,
-            # They only read files. The default in a process of a fork server is another
-            # server for each pass, with workers that import torch: seconds per epoch.
-            multiprocessing_context=FORK if self.workers else None,
-            pin_memory=self.device.type == "cuda",
-            # The loader draws a seed for its workers; not from the generator of the program.
-            generator=torch.Generator(),
-        )
-        for batch in loader:
-            if isinstance(batch, Unreadable):
-                raise InvalidInput(
-                    f"the image {batch.path} cannot be read ({batch.reason}); replace or remove it"
+        try:
+            if self.workers == 0:
+                for request in requests:
+                    batch = self._empty(len(request))
+                    self._fill(batch, paths, request)
+                    yield self._on_device(batch)
+                return
+            with ThreadPoolExecutor(self.workers) as pool:
+                try:
+                    yield from self._read_ahead(pool, paths, requests)
+                finally:
+                    pool.shutdown(wait=True, cancel_futures=True)
+        except PhotoError as error:
+            raise InvalidInput(
+                f"the image {error.path} cannot be read ({error.reason}); replace or remove it"
+            ) from None
+
+    def _read_ahead(
+        self,
+        pool: ThreadPoolExecutor,
+        paths: Sequence[Path],
+        requests: Sequence[Sequence[CropRequest]],
+    ) -> Iterator[Tensor]:
+        begun: deque[tuple[Tensor, list[Future[None]]]] = deque()
+        for request in requests:
+            batch = self._empty(len(request))
+            # Every thread reads a part of each batch, so that the first is there soon.
+            begun.append(
+                (
+                    batch,
+                    [
+                        pool.submit(
+                            self._fill, batch[k :: self.workers], paths, request[k :: self.workers]
+                        )
+                        for k in range(self.workers)
+                    ],
                 )
-            yield batch.to(self.device, non_blocking=True)
+            )
+            if len(begun) > AHEAD:
+                yield self._finished(*begun.popleft())
+        while begun:
+            yield self._finished(*begun.popleft())
+
+    def _finished(self, batch: Tensor, parts: Sequence[Future[None]]) -> Tensor:
+        for part in parts:
+            part.result()
+        return self._on_device(batch)
+
+    def _empty(self, images: int) -> Tensor:
+        on_gpu = self.device.type == "cuda"
+        return torch.empty(images, self.size, self.size, 3, dtype=torch.uint8, pin_memory=on_gpu)
+
+    def _fill(self, batch: Tensor, paths: Sequence[Path], requests: Sequence[CropRequest]) -> None:
+        places = batch.numpy()
+        for place, request in zip(places, requests, strict=True):
+            square = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
+            place[:] = square[:, ::-1] if request.flip else square
+
+    def _on_device(self, batch: Tensor) -> Tensor:
+        return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
 
 
 class FileTrainBatches(EpochBatches):
@@ -122,17 +171,15 @@ class FileTrainBatches(EpochBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
         draws = draw_epoch(len(self._files), self._augmentation, self._seed, self.epoch)
-        rows = draws.order.tolist()
-        requests = [
-            [CropRequest(row, seed_from(self._seed, self.epoch, row)) for row in rows[start:stop]]
-            for start, stop in self.bounds
+        crops = [
+            CropRequest(row, seed_from(self._seed, self.epoch, row), flip)
+            for row, flip in zip(draws.order.tolist(), draws.flip.tolist(), strict=True)
         ]
+        requests = [crops[start:stop] for start, stop in self.bounds]
         draws = draws.to(self._reading.device)
         labels = self._files.labels.to(self._reading.device)[draws.order]
         batches = self._reading.batches(self._files.paths, requests)
         for (start, stop), images in zip(self.bounds, batches, strict=True):
-            if self._augmentation.flip:
-                images = flip_images(images, draws.flip[start:stop])
             if self._augmentation.scale_jitter is not None:
                 images = _pasted(images, draws.paste.part(start, stop))
             yield self._statistics.normalise(images), labels[start:stop]

@@ -1,28 +1,30 @@
-"""Reading and cropping image files, in the processes of a DataLoader."""
+"""Square crops of photographs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset
-from torchvision.transforms import RandomResizedCrop
-from torchvision.transforms import functional as image_functional
+from torch.nn import functional
+
+from nas.data.photo import centre_crop, read_reduced
 
 # Light networks underfit: they get a smaller range of areas than the usual (0.08, 1).
 CROP_AREAS = (0.25, 1.0)
 CROP_ASPECTS = (3 / 4, 4 / 3)
+CROP_ATTEMPTS = 10
 
 # Evaluation enlarges the shorter side to this multiple of the crop before cutting the centre.
 CENTRE_MARGIN = 256 / 224
 
-# Pillow's modes with 8 bits per channel, as in predict.py; the white point of others is unknown.
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+# Photographs are kept with a shorter side of this multiple of what evaluation needs: a random crop of
+# the mean area then has more pixels than the network's input. A larger multiple costs memory.
+READ_MARGIN = 1.25
 
 
 class CropRequest(NamedTuple):
@@ -31,69 +33,86 @@ class CropRequest(NamedTuple):
     Attributes:
         row: Position of the image in the list of files.
         seed: Seed of a random resized crop; None asks for the centre crop of evaluation.
+        flip: Whether the crop is mirrored left to right.
     """
 
     row: int
     seed: int | None
+    flip: bool = False
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """Takes the place of an image that cannot be read.
+class Photos(Protocol):
+    """Where the pixels of photographs come from."""
 
-    An exception would reach the main process with the traceback of the worker as its message.
-    """
+    def pixels(self, path: Path) -> NDArray[np.uint8]:
+        """The photograph, reduced to ``read_side``, uint8 (H, W, 3).
 
-    path: Path
-    reason: str
+        Raises:
+            PhotoError: It cannot be read.
+        """
+        ...
 
 
-class ImageFiles(Dataset[Tensor | Unreadable]):
-    """Image files as square crops.
+class PhotoFiles:
+    """Photographs read from their files each time.
 
     Args:
-        paths: The files.
-        size: Side of the crops, in pixels.
+        side: Pixels to which the shorter side of larger ones is reduced.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int) -> None:
-        self._paths = paths
-        self._size = size
+    def __init__(self, side: int) -> None:
+        self._side = side
 
-    def __getitem__(self, request: CropRequest) -> Tensor | Unreadable:
-        """The crop, uint8 (3, size, size), or why there is none."""
-        path = self._paths[request.row]
-        try:
-            with Image.open(path) as file:
-                if file.mode not in MODES:
-                    allowed = f"allowed, of 8 bits a channel: {', '.join(MODES)}"
-                    return Unreadable(path, f"pixels of the kind {file.mode}; {allowed}")
-                image = file.convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            return Unreadable(path, str(error))
-        if request.seed is None:
-            return _to_tensor(centre_crop(image, self._size))
-        return _to_tensor(random_crop(image, self._size, request.seed))
+    def pixels(self, path: Path) -> NDArray[np.uint8]:
+        """See `Photos.pixels`."""
+        return np.asarray(read_reduced(path, self._side))
 
 
-def gather(crops: list[Tensor | Unreadable]) -> Tensor | Unreadable:
-    """Stack crops into uint8 (B, 3, S, S), or return the first that cannot be read."""
-    tensors = []
-    for crop in crops:
-        if isinstance(crop, Unreadable):
-            return crop
-        tensors.append(crop)
-    return torch.stack(tensors)
+def crop(pixels: NDArray[np.uint8], size: int, seed: int | None) -> NDArray[np.uint8]:
+    """A square of ``size`` pixels, uint8 (size, size, C), of an image (H, W, C): see `CropRequest`."""
+    if seed is not None:
+        return random_crop(pixels, size, seed)
+    grey = pixels.shape[2] == 1
+    image = Image.fromarray(pixels[..., 0] if grey else pixels)
+    square = np.asarray(centre_crop(image, size, centre_resize(size)))
+    return square[..., None] if grey else square
 
 
-def random_crop(image: Image.Image, size: int, seed: int) -> Image.Image:
-    """A random part of an image, scaled to a square of ``size`` pixels."""
-    # torchvision draws from the global generator; the rest of the program must not notice.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        box = RandomResizedCrop.get_params(image, list(CROP_AREAS), list(CROP_ASPECTS))
-    cropped: Image.Image = image_functional.resized_crop(image, *box, [size, size])
-    return cropped
+def random_crop(pixels: NDArray[np.uint8], size: int, seed: int) -> NDArray[np.uint8]:
+    """A random part of an image (H, W, C), scaled to (size, size, C)."""
+    top, left, height, width = crop_box(pixels.shape[0], pixels.shape[1], seed)
+    # A copy by numpy: torch would start threads of its own for it, in each thread that reads.
+    part = np.array(pixels[top : top + height, left : left + width], order="C")
+    scaled = functional.interpolate(
+        torch.from_numpy(part).permute(2, 0, 1)[None],
+        size=(size, size),
+        mode="bilinear",
+        antialias=True,
+        align_corners=False,
+    )
+    square: NDArray[np.uint8] = scaled[0].permute(1, 2, 0).numpy()
+    return square
+
+
+def crop_box(height: int, width: int, seed: int) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a random crop, spread as in torchvision's RandomResizedCrop."""
+    # A generator of its own: the rest of the program must not notice.
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.rand(CROP_ATTEMPTS, 4, generator=generator, dtype=torch.float64).tolist()
+    least, most = CROP_AREAS
+    narrow, wide = (math.log(aspect) for aspect in CROP_ASPECTS)
+    for share, shape, down, across in draws:
+        area = height * width * (least + (most - least) * share)
+        aspect = math.exp(narrow + (wide - narrow) * shape)
+        high, broad = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
+        if 0 < high <= height and 0 < broad <= width:
+            top, left = int(down * (height - high + 1)), int(across * (width - broad + 1))
+            return top, left, high, broad
+    # Long images: the largest centre of an allowed shape.
+    aspect = min(max(width / height, CROP_ASPECTS[0]), CROP_ASPECTS[1])
+    high, broad = min(height, round(width / aspect)), min(width, round(height * aspect))
+    high, broad = max(1, high), max(1, broad)
+    return (height - high) // 2, (width - broad) // 2, high, broad
 
 
 def centre_resize(size: int) -> int:
@@ -101,13 +120,6 @@ def centre_resize(size: int) -> int:
     return round(size * CENTRE_MARGIN)
 
 
-def centre_crop(image: Image.Image, size: int) -> Image.Image:
-    """The centre of an image whose shorter side was scaled before, a square of ``size`` pixels."""
-    resized = image_functional.resize(image, [centre_resize(size)])
-    cropped: Image.Image = image_functional.center_crop(resized, [size, size])
-    return cropped
-
-
-def _to_tensor(image: Image.Image) -> Tensor:
-    tensor: Tensor = image_functional.pil_to_tensor(image)
-    return tensor
+def read_side(size: int) -> int:
+    """Pixels to which the shorter side of a larger photograph is reduced once, for crops of ``size``."""
+    return math.ceil(centre_resize(size) * READ_MARGIN)

@@ -12,8 +12,10 @@ from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
-from nas.data.image_files import centre_resize
+from nas.data.image_files import Photos, centre_resize, read_side
 from nas.data.interface import DataInfo
+from nas.data.photo_cache import open_cache
+from nas.data.places import expanded
 from nas.data.split import hold_out
 from nas.data.statistics import Statistics
 
@@ -39,7 +41,8 @@ class ImageFolderData:
         val: Images held out of the training folder.
         test: Images of the val folder.
         augmentation: Training augmentation.
-        workers: Processes that read images.
+        photos: Where the pixels of the images come from.
+        workers: Threads that read images.
         epoch_images: Images per epoch; None: all.
     """
 
@@ -50,6 +53,7 @@ class ImageFolderData:
         val: LabelledFiles,
         test: LabelledFiles,
         augmentation: Augmentation,
+        photos: Photos,
         workers: int,
         epoch_images: int | None = None,
     ) -> None:
@@ -59,6 +63,7 @@ class ImageFolderData:
         self._val = val
         self._test = test
         self._augmentation = augmentation
+        self._photos = photos
         self._workers = workers
 
     def train_batches(
@@ -95,7 +100,7 @@ class ImageFolderData:
         )
 
     def _reading(self, device: torch.device) -> Reading:
-        return Reading(self.info.input_size, self._workers, device)
+        return Reading(self._photos, self.info.input_size, self._workers, device)
 
 
 def load(config: DataConfig) -> ImageFolderData:
@@ -110,14 +115,14 @@ def load(config: DataConfig) -> ImageFolderData:
 
     Raises:
         InvalidInput: If the folder is missing or laid out differently, if no class has an image
-            to spare for validation, or if crop_padding is given.
+            to spare for validation, if an image cannot be read, or if crop_padding is given.
     """
     if config.crop_padding is not None:
         raise InvalidInput(
             f"crop_padding is {config.crop_padding} for {config.name}, which crops at random"
             " scales instead; leave crop_padding out"
         )
-    root = Path(config.name.partition(":")[2]).expanduser()
+    root = expanded(config.name.partition(":")[2])
     train, class_names = _listed(root, "train")
     test, test_names = _listed(root, "val")
     _require_same_classes(root, class_names, test_names)
@@ -145,10 +150,16 @@ def load(config: DataConfig) -> ImageFolderData:
         val_images=len(val),
         test_images=len(test),
         resize=centre_resize(size),
+        read_side=read_side(size),
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)
-    return ImageFolderData(info, used, val, test, augmentation, config.workers, config.epoch_images)
+    used_files = used.paths + val.paths + test.paths
+    photos = open_cache(root, used_files, read_side(size), config.cache_gb)
+    photos.require_whole(root)
+    return ImageFolderData(
+        info, used, val, test, augmentation, photos, config.workers, config.epoch_images
+    )
 
 
 def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:

@@ -27,6 +27,8 @@ class DataInfo:
         test_images: Images in the test set.
         resize: Shorter side in pixels to which the evaluation scales an image before it cuts the
             centre; None (the default) for images that are not scaled.
+        read_side: Pixels to which the shorter side of a larger photograph is reduced when it is read,
+            before anything else; None (the default) for images that are not read from files.
     """
 
     name: str
@@ -40,6 +42,7 @@ class DataInfo:
     val_images: int
     test_images: int
     resize: int | None = None
+    read_side: int | None = None
 
 
 class TakesEpoch(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -11,10 +12,19 @@ from torch.utils.data import DataLoader
 from nas.data.augment import crop_images, flip_images, pad_images, paste_scaled
 from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
-from nas.data.image_batches import FORK
 from nas.data.own_datasets import Items, Refused, Request
+from nas.data.photo_progress import say_once
+from nas.data.shared_memory import AHEAD, SHM, workers_that_fit
 from nas.data.statistics import Statistics
+from nas.errors import WorkFailed
 from nas.plugins import PluginFault
+
+FORK = "fork" if sys.platform == "linux" else None
+"""How processes that read are started. The default in a process of a fork server is another server for
+each pass, with workers that import torch: seconds per epoch."""
+
+WAIT_SECONDS = 600
+"""How long a training waits for a batch before it gives up."""
 
 VIEW_SEED = 20190317
 """Of whatever is random about validation and test items; they are the same in every epoch."""
@@ -27,21 +37,55 @@ def read_batches(
 
     Raises:
         PluginFault: An item cannot be used.
+        WorkFailed: A process that reads was killed, or gave no batch for ten minutes.
     """
+    workers = _fitting(items, requests, workers)
     loader: DataLoader[tuple[Tensor, Tensor] | Refused] = DataLoader(
         items,  # type: ignore[arg-type]  # a batch is what the gathering gives
         batch_sampler=requests,  # type: ignore[arg-type]
         collate_fn=_gather,
         num_workers=workers,
         multiprocessing_context=FORK if workers else None,
+        prefetch_factor=AHEAD if workers else None,
+        timeout=WAIT_SECONDS if workers else 0,
         pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # see Reading.batches
+        # The loader draws a seed for its workers; not from the generator of the program.
+        generator=torch.Generator(),
     )
-    for batch in loader:
+    for batch in _until_lost(loader):
         if isinstance(batch, Refused):
             raise PluginFault(batch.message)
         images, labels = (one.to(device, non_blocking=True) for one in batch)
         yield images * 255 if images.is_floating_point() else images, labels
+
+
+def _until_lost(
+    loader: DataLoader[tuple[Tensor, Tensor] | Refused],
+) -> Iterator[tuple[Tensor, Tensor] | Refused]:
+    batches = iter(loader)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise WorkFailed(
+                f"a process that reads images was lost ({reason}); fewer data.workers need less memory"
+            ) from None
+        yield batch
+
+
+def _fitting(items: Items, requests: Sequence[Sequence[Request]], workers: int) -> int:
+    """As many of ``workers`` as there is shared memory for their batches."""
+    largest = max(map(len, requests), default=0)
+    fitting = workers_that_fit(workers, largest * items.item_bytes)
+    if fitting < workers:
+        instead = (
+            f"{fitting} of {workers} processes read" if fitting else "the training itself reads"
+        )
+        say_once(f"{SHM} has too little shared memory free: {instead} the images")
+    return fitting
 
 
 def _gather(items: list[tuple[Tensor, int] | Refused]) -> tuple[Tensor, Tensor] | Refused:

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import functional as image_functional
 
 from blocks.errors import InvalidInput
 from blocks.plugins import frame_to_blame, reason_of
 from blocks.wording import kind_of, plural
-from nas.data.image_files import MODES, centre_crop, random_crop
+from nas.data.image_files import crop
+from nas.data.photo import PhotoError, upright_rgb
 from nas.plugins import place_of
 
 PAIR = "a pair (PIL image or tensor, label)"
@@ -100,6 +100,12 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
         """Number of items."""
         return sum(part.length for part in self._parts)
 
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of an image."""
+        form = self._form
+        return form.channels * form.size**2 * (4 if form.floating else 1)
+
     def __getitem__(self, request: Request) -> tuple[Tensor, int] | Refused:
         """(C, S, S), uint8 or float32 in [0, 1], and the label; or why there is none."""
         row = request.row
@@ -122,13 +128,15 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
     def _image(self, image: object, request: Request) -> Tensor:
         form = self._form
         if isinstance(image, Image.Image) and form.pil:
-            if image.mode not in MODES:
-                raise _Wrong(f"a PIL image of mode {image.mode}; expected {', '.join(MODES)}")
-            image = image.convert("RGB" if form.channels == 3 else "L")
-            crop = random_crop(image, form.size, request.seed) if request.crop else None
-            taken = centre_crop(image, form.size) if crop is None else crop
-            tensor: Tensor = image_functional.pil_to_tensor(taken)
-            return tensor
+            try:
+                image = upright_rgb(image)
+            except PhotoError as error:
+                raise _Wrong(f"a PIL image with {error.reason}") from None
+            pixels = np.asarray(image if form.channels == 3 else image.convert("L"))
+            pixels = pixels.reshape(image.height, image.width, form.channels)
+            square = crop(pixels, form.size, request.seed if request.crop else None)
+            # Copied: what torch gets must be writable.
+            return torch.from_numpy(square.copy()).permute(2, 0, 1)
         if not isinstance(image, Tensor) or form.pil:
             kinds = ("a tensor", "a PIL image") if form.pil else ("a PIL image", "a tensor")
             known = isinstance(image, Tensor | Image.Image)

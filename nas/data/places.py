@@ -6,7 +6,8 @@ from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
 
-CACHE_DIR = "~/.cache/sknas"
+from blocks.errors import InvalidInput
+from nas.folders import cache_dir
 
 # The errors of an interrupted, refused or impossible download.
 DOWNLOAD_ERRORS = (OSError, RuntimeError, HTTPException, EOFError, TarError)
@@ -14,5 +15,17 @@ DOWNLOAD_ERRORS = (OSError, RuntimeError, HTTPException, EOFError, TarError)
 
 def search_roots(data_dir: str | None) -> tuple[Path, ...]:
     """The folders to search for a published data set, in order; downloads go to the first."""
-    chosen = (CACHE_DIR,) if data_dir is None else (data_dir, CACHE_DIR)
-    return tuple(Path(place).expanduser() for place in chosen)
+    chosen = () if data_dir is None else (expanded(data_dir),)
+    return (*chosen, cache_dir())
+
+
+def expanded(path: str) -> Path:
+    """A path in which ~ stands for the home folder.
+
+    Raises:
+        InvalidInput: There is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InvalidInput(f"{path}: there is no home folder; write the path without ~") from None

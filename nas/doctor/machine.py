@@ -9,6 +9,8 @@ import psutil
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from nas.data.shared_memory import shared_memory
+
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 UNLIMITED = 2**60
@@ -43,6 +45,8 @@ class Machine(BaseModel):
         memory_limit: Memory limit of the container in bytes; None: no limit.
         memory_free: Available memory in bytes.
         gpus: The CUDA GPUs in their order, or Apple's GPU.
+        shared_memory: Bytes of /dev/shm; None: there is none.
+        shared_memory_free: Free bytes of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +59,8 @@ class Machine(BaseModel):
     memory_limit: int | None
     memory_free: int
     gpus: tuple[Gpu, ...]
+    shared_memory: int | None = None
+    shared_memory_free: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -76,6 +82,7 @@ def this_machine() -> Machine:
     memory = psutil.virtual_memory()
     limits = cgroup_limits()
     everywhere = os.cpu_count() or 1
+    shared = shared_memory()
     affine = hasattr(os, "sched_getaffinity")
     return Machine(
         cores=len(os.sched_getaffinity(0)) if affine else everywhere,
@@ -86,6 +93,8 @@ def this_machine() -> Machine:
         memory_limit=limits.memory if (limits.memory or UNLIMITED) < memory.total else None,
         memory_free=memory.available,
         gpus=_gpus(),
+        shared_memory=None if shared is None else shared.total,
+        shared_memory_free=None if shared is None else shared.free,
     )
 
 

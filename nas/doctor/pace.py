@@ -18,6 +18,7 @@ from nas.training.averaging import WarmAveraging
 from nas.training.fit import EVALUATION_BATCH, quieten
 from nas.training.module import Classifier
 from nas.training.processes import placement
+from nas.training.rank_info import ALONE
 
 FEWEST_STEPS = 2
 """Number of untimed first steps, which are slower."""
@@ -41,7 +42,7 @@ def _pace(spec: ArchSpec, course: Course, data: Data) -> Pace:
     clock = _Clock(course.seconds)
     averaging = [WarmAveraging(course.recipe.ema_decay)] if course.recipe.ema_decay > 0 else []
     trainer = pl.Trainer(
-        **placement(1),
+        **placement(ALONE),
         precision=course.recipe.precision,
         max_epochs=1,
         callbacks=[*averaging, clock],

@@ -36,7 +36,7 @@ from nas.exporting.manifest import (
     Preprocessing,
 )
 from nas.exporting.model_card import model_card
-from nas.exporting.places import SHIPPED
+from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST
 from nas.exporting.targets import TARGETS, Precision, Target, Written
@@ -49,8 +49,6 @@ TOLERANCE = 1e-4
 PICKING_IMAGES = 2000
 """Number of training images that decide which layers stay in float32."""
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
-BENCH = ("bench.py", "suite.py", "runtime.py", "device.py")
-PROGRAMS = ("predict.py", *BENCH)
 
 
 @dataclass(frozen=True)
@@ -117,15 +115,16 @@ def export_bundle(
         target.check_installed(name)
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
+    # Without processes that read images: a converter may have started JAX, which must not be forked.
+    images_of = loaded.info.data.model_copy(update={"workers": 0})
     with named_by_a_run():
-        data = load_data(loaded.info.data)
+        data = load_data(images_of)
     with _appearing_whole(bundle) as folder:
         made = list(_write(loaded, data, chosen, int8, folder))
         outcomes = _run(made, loaded, data, images)
         manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
-        for program in PROGRAMS:
-            shutil.copyfile(SHIPPED / program, folder / program)
+        copy_programs(folder)
         _save(manifest, folder)
         manifest = _with_latencies(manifest, folder)
         _save(manifest, folder)
@@ -234,6 +233,7 @@ def _manifest(
             channels=about.in_channels,
             size=about.input_size,
             resize=about.resize or about.input_size,
+            read_side=about.read_side,
             mean=about.mean,
             std=about.std,
         ),

@@ -28,6 +28,7 @@ class Preprocessing(Part):
         channels: 1 for grey; 3 for red, green, blue.
         size: Side of the input in pixels.
         resize: Pixels of the shorter side before the centre is cut out.
+        read_side: Pixels to which the shorter side of a larger image is reduced first; None: it is not.
         mean: Mean per channel of pixels in [0, 1]; the input is (pixel - mean) / std.
         std: Standard deviation per channel.
     """
@@ -35,6 +36,7 @@ class Preprocessing(Part):
     channels: int
     size: int
     resize: int
+    read_side: int | None = None
     mean: tuple[float, ...]
     std: tuple[float, ...]
 

@@ -27,8 +27,7 @@ from blocks.unit_spec import UnitOverride, UnitSpec
 from blocks.units.surgery import block_in
 from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
-from nas.exporting.bundle import BENCH
-from nas.exporting.places import SHIPPED, UNFINISHED
+from nas.exporting.places import BENCH, SHIPPED, UNFINISHED
 from nas.exporting.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
 from nas.exporting.targets import TARGETS, Precision, Quantization
 from nas.plugins import without_main

@@ -137,7 +137,7 @@ def _train(
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
     closer = EpochCloser(job, history, past.schedule_start, on_epoch)
-    trainer = _trainer(job, last, closer, bar)
+    trainer = _trainer(job, last, closer, rank_info, bar)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)
     if rank_info.processes > 1:
@@ -236,7 +236,7 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     return {
         "network": training.spec.key,
         "data": {
-            **training.data.model_dump(exclude={"data_dir", "workers"}),
+            **training.data.model_dump(exclude={"data_dir", "workers", "cache_gb"}),
             "name": identity(training.data.name),
         },
         "recipe": training.recipe,
@@ -259,12 +259,14 @@ def _batches(
     return train.share(*share), None if val is None else val.share(*share)
 
 
-def _trainer(job: TrainJob, last: int, closer: EpochCloser, bar: Callback | None) -> pl.Trainer:
+def _trainer(
+    job: TrainJob, last: int, closer: EpochCloser, rank_info: RankInfo, bar: Callback | None
+) -> pl.Trainer:
     callbacks: list[Callback] = [closer] if bar is None else [bar, closer]
     if job.recipe.ema_decay > 0:
         callbacks.insert(0, WarmAveraging(job.recipe.ema_decay))
     return pl.Trainer(
-        **placement(job.devices),
+        **placement(rank_info),
         precision=job.recipe.precision,
         max_epochs=last,
         callbacks=callbacks,
@@ -289,7 +291,7 @@ def _test(
     """Evaluate on the test set once, with the weights that are kept."""
     folder = TrialFolder(job.folder)
     tester = pl.Trainer(
-        **placement(job.devices),
+        **placement(rank_info),
         precision="64-true" if job.recipe.precision == "64-true" else "32-true",
         logger=False,
         enable_progress_bar=False,

@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeAlias
 
 import torch
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
 from blocks.errors import InvalidInput
@@ -27,6 +26,7 @@ from nas.errors import WorkFailed
 from nas.runs import TrialFolder, write_text
 from nas.training.begin import begin_process
 from nas.training.checkpoint_io import AtomicCheckpointIO
+from nas.training.environment import OwnProcesses
 from nas.training.fork_server import fork_process, kill_process
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.rank_info import RankInfo
@@ -41,18 +41,20 @@ EXPECTED = (InvalidInput, WorkFailed, FloatingPointError, OSError)
 """Errors with a one-line message."""
 
 
-def placement(devices: int) -> dict[str, Any]:
+def placement(rank_info: RankInfo) -> dict[str, Any]:
     """Lightning's options for a process that trains alone, or together with others."""
-    options: dict[str, Any] = {"accelerator": "auto", "devices": devices}
-    if devices == 1:
-        return {**options, "plugins": [AtomicCheckpointIO()]}
+    options: dict[str, Any] = {
+        "accelerator": "auto",
+        "devices": rank_info.processes,
+        "plugins": [AtomicCheckpointIO(), OwnProcesses(rank_info)],
+    }
+    if rank_info.processes == 1:
+        return options
     return {
         **options,
         # BatchNorms' statistics are the same everywhere; there is nothing to copy.
         "strategy": DDPStrategy(broadcast_buffers=False),
         "use_distributed_sampler": False,
-        # It reads the rank of the process from environment variables and starts no process itself.
-        "plugins": [AtomicCheckpointIO(), TorchElasticEnvironment()],
     }
 
 

@@ -14,10 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from runtime import Artifact, Refused, artifacts_of, read_manifest
 
-MOST_PIXELS = 100_000_000
-MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
-"""Pillow's modes with 8 bits per channel; the white point of others is unknown."""
-
 
 def main() -> int:
     """Print labels and scores.
@@ -95,39 +91,18 @@ def prepare(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
 def read(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:
     """Pixels from 0 to 255, (size, size) or (size, size, 3)."""
     try:
-        from PIL import Image
+        from photo import PhotoError, centre_crop, read_reduced
     except ImportError:
         raise Refused("reading image files needs Pillow; pip install pillow") from None
 
     warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = None  # The check below reports what is allowed.
     try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise Refused(
-                    f"{path}: {opened.width} x {opened.height} pixels; allowed: {MOST_PIXELS:,} in all"
-                )
-            if opened.mode not in MODES:
-                raise Refused(
-                    f"{path}: pixels of the kind {opened.mode}; allowed, of 8 bits a channel: "
-                    + ", ".join(MODES)
-                )
-            image = opened.convert("L" if how["channels"] == 1 else "RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = str(error).replace(str(path), "the file")
-        raise Refused(f"{path}: not a readable image ({reason})") from None
-    size, shorter = how["size"], min(image.size)
-    if shorter != how["resize"]:
-        # Truncated, as in torchvision.
-        scaled = [
-            how["resize"] if side == shorter else max(1, int(how["resize"] * side / shorter))
-            for side in image.size
-        ]
-        if scaled[0] * scaled[1] > MOST_PIXELS:
-            raise Refused(f"{path}: {image.width} x {image.height} pixels; too long for its width")
-        image = image.resize((scaled[0], scaled[1]), Image.Resampling.BILINEAR)
-    left, top = (round((side - size) / 2) for side in image.size)
-    return np.asarray(image.crop((left, top, left + size, top + size)), dtype=np.float32)
+        image = read_reduced(path, how.get("read_side"))
+    except PhotoError as error:
+        raise Refused(f"{path}: not a readable image ({error.reason})") from None
+    if how["channels"] == 1:
+        image = image.convert("L")
+    return np.asarray(centre_crop(image, how["size"], how["resize"]), dtype=np.float32)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -100,12 +100,12 @@ def why(error: Exception) -> str:
 def _check(manifest: dict[str, Any]) -> None:
     """Raise KeyError, TypeError or ValueError for a field that is missing or wrong."""
     how = manifest["preprocessing"]
-    sizes = [how["channels"], how["size"], how["resize"]]
+    sizes = [how["channels"], how["size"], how["resize"], how.get("read_side") or how["resize"]]
     figures = [*how["mean"], *how["std"]]
     if manifest["format"] != FORMAT:
         raise ValueError(f"format {manifest['format']}, these programs read {FORMAT}")
     if not all(type(size) is int and 0 < size <= 10_000 for size in sizes):
-        raise ValueError("channels, size or resize")
+        raise ValueError("channels, size, resize or read_side")
     if how["channels"] not in (1, 3) or len(figures) != 2 * how["channels"]:
         raise ValueError("channels, mean or std")
     if how["size"] > how["resize"] or not all(isinstance(one, (int, float)) for one in figures):

@@ -167,7 +167,7 @@ def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
     assert main(export) == 0
     assert sorted(p.name for p in bundle.iterdir()) == [
         "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "manifest.json", "model.onnx",
-        "predict.py", "runtime.py", "suite.py",
+        "photo.py", "predict.py", "runtime.py", "suite.py",
     ]  # fmt: skip
     assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
 

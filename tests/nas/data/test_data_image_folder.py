@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import importlib
-import multiprocessing
-import sys
 from itertools import product
-from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +10,6 @@ from PIL import Image
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
-from nas.data.image_files import MODES
-from nas.exporting import shipped
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -114,20 +108,6 @@ def test_workers_do_not_change_the_batches(photographs: Path) -> None:
     helped = epoch(load(photographs, workers=2).train_batches(8, 5, CPU), 1)
     assert torch.equal(alone[0], helped[0])
     assert torch.equal(alone[1], helped[1])
-
-
-@pytest.mark.integration
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the readers are started anew")
-def test_readers_are_forked_in_a_training_too(photographs: Path) -> None:
-    """A fork server starts trainings; readers started its way import torch anew in every epoch."""
-    before = multiprocessing.get_start_method(allow_none=True)
-    multiprocessing.set_start_method("forkserver", force=True)
-    try:
-        reading = iter(load(photographs, workers=1).val_batches(1, CPU))
-        next(reading)
-        assert any(isinstance(child, ForkProcess) for child in multiprocessing.active_children())
-    finally:
-        multiprocessing.set_start_method(before, force=True)
 
 
 def test_an_epoch_is_the_same_after_a_restart_and_unlike_the_others(photographs: Path) -> None:
@@ -245,43 +225,46 @@ def test_crop_padding_is_refused(photographs: Path) -> None:
         load(photographs, crop_padding=4)
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("share", [0, 0.5])
-def test_unreadable_image_is_named_in_one_line(
-    photographs: Path, workers: int, share: float
+def test_unreadable_images_of_all_splits_are_named_in_one_line(
+    photographs: Path, share: float
 ) -> None:
-    damaged = photographs / "train" / "dog" / "7.png"
-    whole = damaged.read_bytes()
-    damaged.write_bytes(whole[: int(len(whole) * share)])
-    batches = load(photographs, workers=workers).train_batches(4, 0, CPU, full=True)
+    damaged = [photographs / "train" / "dog" / "7.png", photographs / "val" / "emu" / "1.png"]
+    for path in damaged:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: int(len(whole) * share)])
+    words = (
+        r": 2 images cannot be read: .*dog/7\.png \(.*emu/1\.png \(.*\); replace or remove them$"
+    )
+    with pytest.raises(InvalidInput, match=words) as caught:
+        load(photographs)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_is_damaged_later_is_named_in_one_line(
+    photographs: Path, workers: int
+) -> None:
+    batches = load(photographs, workers=workers, cache_gb=0).train_batches(4, 0, CPU, full=True)
+    (photographs / "train" / "dog" / "7.png").write_text("not an image")
     with pytest.raises(InvalidInput, match=r"dog/7\.png cannot be read .*replace or") as caught:
         for _ in batches:
             pass
     assert "\n" not in str(caught.value)
 
 
-def test_text_under_the_name_of_an_image_is_named(photographs: Path) -> None:
-    (photographs / "val" / "emu" / "1.png").write_text("not an image")
-    with pytest.raises(InvalidInput, match=r"emu/1\.png cannot be read"):
-        epoch(load(photographs).test_batches(4, CPU))
+def test_many_damaged_images_are_counted(photographs: Path) -> None:
+    for path in (photographs / "train").rglob("*.png"):
+        path.write_text("not an image")
+    with pytest.raises(InvalidInput, match=r": 36 images cannot be read: .* and 26 more; replace"):
+        load(photographs)
 
 
-def test_pixels_of_more_than_8_bits_are_refused(photographs: Path) -> None:
-    """Pillow would make white of all of them."""
-    deep = Image.fromarray(np.full((20, 20), 30_000, np.uint16))
-    deep.save(photographs / "val" / "emu" / "1.png")
-    with pytest.raises(
-        InvalidInput, match=r"emu/1\.png cannot be read \(pixels of the kind I;16; all"
-    ):
-        epoch(load(photographs).test_batches(4, CPU))
-
-
-def test_the_kinds_of_pixels_are_those_that_leave_with_a_bundle(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend(Path(shipped.__file__).parent)
-    assert importlib.import_module("predict").MODES == MODES
+def test_pixels_without_a_white_point_are_refused(photographs: Path) -> None:
+    deep = Image.fromarray(np.full((20, 20), 0.5, np.float32))
+    deep.save(photographs / "val" / "emu" / "1.png", format="TIFF")
+    with pytest.raises(InvalidInput, match=r"emu/1\.png \(pixels of the kind F; all"):
+        load(photographs)
 
 
 def test_hidden_files_are_no_images(photographs: Path) -> None:

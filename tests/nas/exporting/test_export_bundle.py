@@ -25,6 +25,7 @@ from nas.cost import count
 from nas.data import DataConfig, load_data
 from nas.exporting import Manifest
 from nas.exporting.bundle import TOLERANCE
+from nas.exporting.places import copy_programs
 
 pytestmark = pytest.mark.integration
 
@@ -250,10 +251,10 @@ def png_that_claims(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
-def sixteen_bits() -> bytes:
-    """A PNG whose white is 65535."""
+def thirty_two_bits() -> bytes:
+    """A TIFF file whose white point is unknown."""
     file = io.BytesIO()
-    Image.fromarray(np.full((16, 16), 65535, np.uint16)).save(file, format="PNG")
+    Image.fromarray(np.full((16, 16), 0.5, np.float32)).save(file, format="TIFF")
     return file.getvalue()
 
 
@@ -261,7 +262,7 @@ BAD_IMAGES = {
     "no file": (None, "no such file"),
     "0 bytes": (b"", "not a readable image"),
     "text": (b"hello", "not a readable image"),
-    "16 bits": (sixteen_bits(), "allowed, of 8 bits a channel"),
+    "32 bits": (thirty_two_bits(), "allowed: grey of 16 bits, and of 8 bits a channel"),
     "20,000 pixels a side": (png_that_claims(20_000), "20000 x 20000 pixels; allowed"),
 }
 
@@ -319,8 +320,11 @@ def test_photographs_are_prepared_as_in_training(tmp_path: Path) -> None:
         "resize": data.info.resize,
         "mean": data.info.mean,
         "std": data.info.std,
+        "read_side": data.info.read_side,
     }
-    shipped = Path(__file__).parents[3] / "nas/exporting/shipped"
+    shipped = tmp_path / "programs"
+    shipped.mkdir()
+    copy_programs(shipped)
     code = (
         "import sys, json, numpy\nfrom pathlib import Path\nfrom predict import prepare\n"
         "how = json.loads(sys.argv[1])\n"
@@ -330,4 +334,4 @@ def test_photographs_are_prepared_as_in_training(tmp_path: Path) -> None:
     paths = sorted((tmp_path / "set/val").glob("*/*.png"))
     command = [sys.executable, "-c", code, json.dumps(how), str(tmp_path / "out.npy")]
     subprocess.run([*command, *map(str, paths)], check=True, timeout=120, cwd=shipped)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), images.numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), images.numpy(), atol=1e-6)
