@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 RUNS, DEVICES, LOGS = "SKNAS_RUNS_DIR", "SKNAS_DEVICES_DIR", "SKNAS_LOGS_DIR"
+CACHE = "SKNAS_CACHE_DIR"
 """Environment variables that name other folders, for every command and for the Python API."""
 
 
@@ -22,3 +23,8 @@ def devices_dir() -> Path:
 def logs_dir() -> Path:
     """Where TensorBoard's logs lie; default ``lightning_logs``."""
     return Path(os.environ.get(LOGS) or "lightning_logs")
+
+
+def cache_dir() -> Path:
+    """Where downloads and what is made of photographs lie; default ``~/.cache/sknas``."""
+    return Path(os.environ.get(CACHE) or "~/.cache/sknas").expanduser()

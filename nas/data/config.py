@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from blocks.errors import InvalidInput
+from nas.plugins import is_reference
+
+PHOTOGRAPHS = "imagefolder:"
+"""What the names of data sets begin with that are photographs at a path."""
 
 
 class DataConfig(BaseModel, frozen=True, extra="forbid"):
@@ -10,8 +19,9 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
-            "package.module:NAME", a callable that returns `nas.Datasets`.
+            holds photographs (docs/photographs.md); or "my.py:NAME" or "package.module:NAME", a callable
+            that returns `nas.Datasets`. The path alone of something that exists stands for
+            "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             ~/.cache/sknas when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
@@ -34,6 +44,14 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
             training set. A full training uses all images.
         workers: Processes that read images, for imagefolder and sets of your own; 0 reads in the main
             process.
+        split_rule: How photographs are held out: "hash", by a hash of each file; "drawn", as runs did
+            before that was.
+        group_by: Photographs of one group stay on one side of every split. The name of a column of the
+            table, or a regular expression whose first group (or whole match) in the path of a photograph
+            is its group.
+        splits: A splits.csv of an earlier run: what it lists stays in its split.
+        on_bad_image: "stop" refuses photographs that cannot be decoded, "skip" leaves them out.
+        record: splits.csv of the run that the images belong to; the run sets it.
     """
 
     name: str
@@ -46,3 +64,49 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
     val_limit: int | None = Field(default=None, ge=1)
     epoch_images: int | None = Field(default=None, ge=1)
     workers: int = Field(default=2, ge=0)
+    split_rule: Literal["hash", "drawn"] = "hash"
+    group_by: str | None = None
+    splits: str | None = None
+    on_bad_image: Literal["stop", "skip"] = "stop"
+    record: str | None = None
+
+    @property
+    def is_photographs(self) -> bool:
+        """Whether the images are files of a person's own."""
+        return self.name.startswith(PHOTOGRAPHS)
+
+    @field_validator("name")
+    @classmethod
+    def _full_name(cls, name: str) -> str:
+        return data_name(name)
+
+    @model_validator(mode="after")
+    def _only_for_photographs(self) -> DataConfig:
+        for field in ("group_by", "splits"):
+            if getattr(self, field) is not None and not self.is_photographs:
+                raise InvalidInput(
+                    f"{field} is {getattr(self, field)!r} for {self.name}; it applies to photographs only"
+                )
+        return self
+
+
+def data_name(name: str) -> str:
+    """The name of a data set; a path that exists becomes ``imagefolder:PATH``.
+
+    Names of sets and import paths win: ``./digits`` is a folder, ``digits`` is not.
+    """
+    from nas.data.registry import MODULES  # it imports this module
+
+    if name in MODULES or name.startswith(PHOTOGRAPHS) or is_reference(name) or not name:
+        return name
+    return f"{PHOTOGRAPHS}{name}" if Path(name).expanduser().exists() else name
+
+
+def stored_data(fields: Any) -> Any:
+    """Fields of a DataConfig that a file holds: those of before the hash rule are held to their rule."""
+    if isinstance(fields, str):
+        fields = {"name": fields}
+    if not isinstance(fields, dict) or "split_rule" in fields:
+        return fields
+    photographs = str(fields.get("name", "")).startswith(PHOTOGRAPHS)
+    return {**fields, "split_rule": "drawn"} if photographs else fields

@@ -1,0 +1,70 @@
+"""Groups of photographs that stay together: frames of a film, images of a patient."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from blocks.errors import InvalidInput
+from nas.data.layouts.listing import Photo
+from nas.data.splits_file import SKIPPED, Assigned
+
+
+def grouped(photos: Sequence[Photo], expression: str) -> tuple[Photo, ...]:
+    """The photographs with the groups that a regular expression finds in their paths.
+
+    Args:
+        photos: All photographs.
+        expression: Its first group, or the whole match, is the group of a photograph; without a match a
+            photograph is alone.
+
+    Raises:
+        InvalidInput: It is no regular expression, or matches no path.
+    """
+    try:
+        pattern = re.compile(expression)
+    except re.error as error:
+        raise InvalidInput(
+            f"--group-by {expression!r}: not a regular expression ({error})"
+        ) from None
+    found = tuple(replace(photo, group=_group(pattern, photo.name)) for photo in photos)
+    if all(photo.group is None for photo in found):
+        raise InvalidInput(
+            f"--group-by {expression!r}: no column of that name, and matches no path such as "
+            f"{photos[0].name}"
+        )
+    return found
+
+
+def _group(pattern: re.Pattern[str], name: str) -> str | None:
+    match = pattern.search(name)
+    if match is None:
+        return None
+    return match[1] if pattern.groups else match[0]
+
+
+def shared_sides(assigned: Iterable[Assigned]) -> list[str]:
+    """What a person is to be told of groups and exact duplicates on two sides of a split."""
+    said = []
+    used = [one for one in assigned if one.split != SKIPPED]
+    for what, key in (
+        ("group", lambda one: one.photo.group),
+        ("image", lambda one: one.digest),
+    ):
+        sides: dict[str, set[str]] = defaultdict(set)
+        names: dict[str, str] = {}
+        for one in used:
+            if key(one):
+                sides[key(one)].add(one.split)
+                names.setdefault(key(one), one.photo.name)
+        both = [one for one, splits in sides.items() if len(splits) > 1]
+        if both:
+            number = f"{len(both)} {what}{'' if len(both) == 1 else 's'}"
+            first = f"{both[0]!r}" if what == "group" else names[both[0]]
+            said.append(
+                f"{number} in more than one split, as the folders or the table have it "
+                f"(first: {first}): errors are estimated too low"
+            )
+    return said

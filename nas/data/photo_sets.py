@@ -1,0 +1,188 @@
+"""The photographs of a data set in their splits, and what a person is to be told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from blocks.errors import InvalidInput
+from nas.data.assigning import assign, follow, rule_of
+from nas.data.config import DataConfig
+from nas.data.decode_check import check_files
+from nas.data.digests import digests
+from nas.data.groups import grouped, shared_sides
+from nas.data.hash_split import position
+from nas.data.layouts.find import list_photos
+from nas.data.layouts.listing import TEST, TRAIN, VAL, Listing, Photo
+from nas.data.recorded import as_recorded
+from nas.data.splits_file import SKIPPED, Assigned, fingerprint, read_splits, splits_text
+
+FEW = 5
+"""Held-out images of a class below which a person is told."""
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class PhotoSets:
+    """The photographs of each split.
+
+    Attributes:
+        classes: Names of the classes; the position is the label.
+        assigned: All photographs, also those that are left out.
+        understood: What was found, in one line.
+        warnings: What is to be known besides, one line each.
+    """
+
+    classes: tuple[str, ...]
+    assigned: tuple[Assigned, ...]
+    understood: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The content of splits.csv."""
+        return splits_text(self.assigned)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the photographs, their classes and splits."""
+        return fingerprint(self.assigned)
+
+    def of(self, split: str) -> tuple[Photo, ...]:
+        """The photographs of a split in their fixed order, in which one more moves no other."""
+        some = [one for one in self.assigned if one.split == split]
+        some.sort(key=lambda one: (position(one.digest), one.photo.name))
+        return tuple(one.photo for one in some)
+
+
+def photo_sets(root: Path, config: DataConfig) -> PhotoSets:
+    """Find the photographs at ``root``, and put them into splits.
+
+    Raises:
+        InvalidInput: There are none or they are laid out otherwise, one cannot be decoded, or they are
+            no longer those of the run.
+    """
+    listing = list_photos(root, config.group_by)
+    if config.group_by is not None and listing.group_column is None:
+        listing = replace(listing, photos=grouped(listing.photos, config.group_by))
+    _check_names(listing)
+    if config.record is not None:
+        kept, notes = as_recorded(listing, root, Path(config.record))
+        return _made(kept, None, (*notes, *_few(kept)))
+    rule = rule_of(listing)
+    good, skipped, notes = _decodable(listing.photos, root, skip=config.on_bad_image == "skip")
+    assigned = assign(good, digests([photo.path for photo in good]), rule)
+    if config.splits is not None:
+        assigned, more = _given_back(assigned, Path(config.splits).expanduser())
+        notes += more
+    everything = [*assigned, *skipped]
+    counts = Counter(one.split for one in assigned)
+    classes = len({one.photo.label for one in assigned})
+    how = rule.words if config.splits is None else f"split as in {config.splits}"
+    understood = (
+        f"{listing.layout}; {len(assigned):,} photographs of {classes} classes: {counts[TRAIN]:,} training, "
+        f"{counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
+    )
+    warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything))
+    return _made(everything, understood, warnings)
+
+
+def _made(
+    assigned: Sequence[Assigned], understood: str | None, warnings: Sequence[str]
+) -> PhotoSets:
+    classes = tuple(sorted({one.photo.label for one in assigned}))
+    return PhotoSets(classes, tuple(assigned), understood, tuple(warnings))
+
+
+def _check_names(listing: Listing) -> None:
+    for photo in listing.photos:
+        try:
+            photo.name.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"{photo.name!r}: the name of this file is not UTF-8; rename it"
+            ) from None
+
+
+def _decodable(
+    photos: Sequence[Photo], root: Path, *, skip: bool
+) -> tuple[list[Photo], list[Assigned], list[str]]:
+    """The photographs that can be decoded, those that are left out, and notes."""
+    checked = check_files([photo.path for photo in photos])
+    notes = []
+    if checked.animated:
+        number = len(checked.animated)
+        notes.append(
+            f"{number} {'file has' if number == 1 else 'files have'} several frames; the first is used "
+            f"({_relative(checked.animated[0], root)}{', ...' * (number > 1)})"
+        )
+    if not checked.broken:
+        return list(photos), [], notes
+    first = "; ".join(f"{_relative(path, root)}: {why}" for path, why in checked.broken[:3])
+    number = len(checked.broken)
+    if not skip:
+        if number == 1:
+            path, why = checked.broken[0]
+            raise InvalidInput(
+                f"the image {path} cannot be read ({why}); replace or remove it, or --on-bad-image skip"
+            )
+        raise InvalidInput(
+            f"{number} images cannot be read ({first}{'; ...' * (number > 3)}); replace or remove "
+            "them, or --on-bad-image skip"
+        )
+    notes.append(f"{number} image{'s' * (number > 1)} left out, cannot be read ({first})")
+    broken = {path for path, _ in checked.broken}
+    skipped = [Assigned(photo, SKIPPED, "") for photo in photos if photo.path in broken]
+    return [photo for photo in photos if photo.path not in broken], skipped, notes
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _given_back(assigned: Sequence[Assigned], file: Path) -> tuple[list[Assigned], list[str]]:
+    """The splits of a file for the photographs that it lists; new ones stay where their hash puts them."""
+    rows = read_splits(file)
+    listed = [
+        replace(one, split=rows[one.photo.name].split)
+        for one in assigned
+        if one.photo.name in rows and rows[one.photo.name].split != SKIPPED
+    ]
+    if not listed:
+        raise InvalidInput(
+            f"{file}: lists none of these photographs, such as {assigned[0].photo.name}"
+        )
+    names = {one.photo.name for one in listed}
+    new = follow([one for one in assigned if one.photo.name not in names], listed)
+    changed = sum(rows[one.photo.name].digest not in ("", one.digest) for one in listed)
+    used = sum(row.split != SKIPPED for row in rows.values())
+    parts = [
+        f"{number:,} {what}"
+        for number, what in (
+            (len(new), "photographs are new, and split by their hash"),
+            (changed, "have changed"),
+            (used - len(listed), "are gone"),
+        )
+        if number
+    ]
+    notes = [f"since {file.name} was written {', '.join(parts)}"] if parts else []
+    return [*listed, *new], notes
+
+
+def _few(assigned: Sequence[Assigned]) -> list[str]:
+    """A line about classes with few held-out images."""
+    counts = Counter((one.photo.label, one.split) for one in assigned)
+    lines = [
+        f"{label} ({counts[label, TRAIN]} training, {counts[label, VAL]} validation, "
+        f"{counts[label, TEST]} test)"
+        for label in sorted({one.photo.label for one in assigned})
+        if min(counts[label, VAL], counts[label, TEST]) < FEW
+    ]
+    if not lines:
+        return []
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    return [
+        f"few or no held-out images, so errors say little, of: {', '.join(lines[:SHOWN])}{more}"
+    ]
