@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from nas.api.default_names import run_name
 from nas.api.importing import importing
 from nas.api.references import named
 from nas.data.registry import DATASETS
@@ -44,6 +45,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "val_limit": ("data", "val_limit"),
     "epoch_images": ("data", "epoch_images"),
     "scale_jitter": ("data", "scale_jitter"),
+    "group_by": ("data", "group_by"),
+    "splits": ("data", "splits"),
+    "on_bad_image": ("data", "on_bad_image"),
     "recipe": ("recipe", "name"),
     "epochs": ("recipe", "epochs"),
     "batch_size": ("recipe", "batch_size"),
@@ -273,6 +277,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
     fields = read_yaml(path)
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
+    if isinstance(fields.get("data"), Mapping):
+        # That of the run whose search.yaml it may be; this is another.
+        fields["data"] = {k: v for k, v in fields["data"].items() if k != "record"}
     return nested(fields)
 
 
@@ -293,11 +300,10 @@ def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 
 def _default_name(fields: dict[str, Any]) -> str:
     space, data = fields["space"], fields["data"]
-    names = (
+    return run_name(
         Path(space).stem if isinstance(space, str) else _name_of(space),
         data if isinstance(data, str) else _name_of(data),
     )
-    return "-".join(name.replace(":", "-").replace("/", "-") for name in names)
 
 
 def _name_of(part: Any) -> str:

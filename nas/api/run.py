@@ -170,7 +170,8 @@ class Run:
         Args:
             trial: Of a trained network.
             **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
-                ``devices``, ``threads``, ``data``, ``data_dir``, ``module``, ``pretrained``, ``start``,
+                ``devices``, ``threads``, ``data``, ``data_dir``, ``input_size``, ``group_by``,
+                ``splits``, ``on_bad_image``, ``module``, ``pretrained``, ``start``,
                 ``again``, ``logs_dir``, ``on_epoch``. Data and module default to those of the search.
 
         Raises:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from nas.api.notices import show_notices
 from nas.api.options import Request
 from nas.api.run import Run
 from nas.plugins import end_load
@@ -53,6 +54,9 @@ def search(
     input_size: int | None = None,
     epoch_images: int | None = None,
     scale_jitter: float | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     threads: int | None = None,
     executor: str | None = None,
     ray_address: str | None = None,
@@ -72,8 +76,8 @@ def search(
 
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.
-        data: ``digits``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``imagefolder:PATH``, or a
-            callable that returns data sets (docs/howto/own_data.md).
+        data: Path of photographs (docs/photographs.md), ``digits``, ``fashion_mnist``, ``cifar10``,
+            ``cifar100``, or a callable that returns data sets (docs/howto/own_data.md).
         trials: Networks to train; with early stopping, to begin. Default 40.
         epochs: Epochs per trial.
         workers: Trainings at a time. Default 1.
@@ -110,6 +114,11 @@ def search(
         input_size: Side of an image in pixels, for image folders. Default 224.
         epoch_images: Images per epoch, drawn anew for each.
         scale_jitter: Lowest scale at which objects are pasted, 0 to 1.
+        group_by: Photographs of one group stay on one side of every split: a column of the table, or a
+            regular expression on their paths.
+        splits: splits.csv of an earlier run, whose photographs stay in their splits.
+        on_bad_image: ``stop`` refuses photographs that cannot be decoded, ``skip`` leaves them out.
+            Default ``stop``.
         threads: CPU threads per training. Default: the cores shared out.
         executor: ``local`` or ``ray``.
         ray_address: Of the Ray cluster, host:port.
@@ -139,7 +148,9 @@ def search(
         ('error', 'mflops')
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    view = default_view(show=given.pop("progress"))
+    if show := given.pop("progress"):
+        show_notices()
+    view = default_view(show=show)
     end_load()
     return carry_out(Request.of(given), view)
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from blocks.yaml_files import parse
+from nas.api.default_names import run_name
 from nas.api.options import check_options
 from nas.api.references import named
+from nas.api.training_images import chosen_images, sized, with_record
 from nas.data import DataConfig
 from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
@@ -47,6 +48,10 @@ def train(
     *,
     data: str | Path | Callable[..., Any],
     data_dir: str | Path | None = None,
+    input_size: int | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -72,6 +77,10 @@ def train(
         network: The network, or its YAML file.
         data: As for ``nas.search``.
         data_dir: Where the images are looked for.
+        input_size: Side of an image in pixels, for photographs. Default: that of the network.
+        group_by: As for ``nas.search``.
+        splits: As for ``nas.search``.
+        on_bad_image: As for ``nas.search``.
         recipe: Name of a recipe.
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
@@ -110,11 +119,12 @@ def train(
 
     path = None if isinstance(network, ArchSpec) else Path(network)
     spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(Path(network))
-    run = RunFolder.named(name or (spec.key if path is None else path.stem), _path(runs_dir))
-    fields = {"name": named(data, "data"), "data_dir": data_dir and str(data_dir)}
-    images = parse(DataConfig, fields, "nas train", {"name": "--data", "data_dir": "--data-dir"})
-    if path is not None or "input_size" in spec.model_fields_set:
-        images = _sized(images, spec)
+    run = RunFolder.named(
+        name or run_name(spec.key if path is None else path.stem), _path(runs_dir)
+    )
+    images = chosen_images(locals())
+    if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
+        images = sized(images, spec.input_size)
     return _train(
         spec,
         images,
@@ -139,6 +149,10 @@ def train_trial(
     *,
     data: str | Path | Callable[..., Any] | None = None,
     data_dir: str | Path | None = None,
+    input_size: int | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -158,18 +172,8 @@ def train_trial(
 
     config = read_config(run)
     spec = ArchSpec.from_yaml(run.trial(trial).arch)
-    overrides: dict[str, Any] = {
-        "name": named(data, "data"),
-        "data_dir": data_dir and str(data_dir),
-    }
-    fields = config.data.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
-    images = parse(
-        DataConfig,
-        fields | {"limit": None},
-        "nas train",
-        {"name": "--data", "data_dir": "--data-dir"},
-    )
+    images = chosen_images(locals(), config.data.model_copy(update={"limit": None}))
     label = f"{trial:04d}"
     return _train(
         spec,
@@ -201,9 +205,10 @@ def _train(
     **job: Any,
 ) -> FullTraining:
     if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint):
+        for old in (folder.result, folder.metrics, folder.checkpoint, folder.splits):
             old.unlink(missing_ok=True)
     end_load()
+    images = with_record(images, folder)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:
@@ -244,13 +249,6 @@ def _process_as_it_was() -> Iterator[None]:
         torch.set_num_threads(threads)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:
-    """An image folder is read at the size that the network is for."""
-    if not images.name.startswith("imagefolder:"):
-        return images
-    return images.model_copy(update={"input_size": spec.input_size})
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -11,6 +11,7 @@ import nas
 from blocks.errors import InvalidInput
 from nas.api.choosing import check_subject, chosen_trial, names_file
 from nas.api.importing import importing
+from nas.api.notices import show_notices
 from nas.api.options import check_options
 from nas.cli.choice import (
     Limits,
@@ -24,6 +25,7 @@ from nas.cli.choice import (
 )
 from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, print_json, say
+from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
 from nas.training.recipe import RECIPES
@@ -53,6 +55,13 @@ def train(
         typer.Option(help="Images; for a run, those of the search.", autocompletion=complete_data),
     ] = None,
     data_dir: Annotated[str | None, typer.Option(help="Where the images are looked for.")] = None,
+    input_size: Annotated[
+        int | None,
+        typer.Option(help="Side of an image in pixels; photographs only, default the network's."),
+    ] = None,
+    group_by: GroupBy = None,
+    splits: Splits = None,
+    on_bad_image: OnBadImage = None,
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
@@ -89,6 +98,10 @@ def train(
     options: dict[str, Any] = {
         "data": data,
         "data_dir": data_dir,
+        "input_size": input_size,
+        "group_by": group_by,
+        "splits": splits,
+        "on_bad_image": on_bad_image,
         "recipe": recipe,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -109,6 +122,7 @@ def train(
         max_activations=max_activations,
         max_latency_ms=max_latency_ms,
     )
+    show_notices()
     check_subject(what, trial, pick)
     check_options(options)
     with importing():

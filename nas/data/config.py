@@ -75,6 +75,11 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         """Whether the images are files of a person's own."""
         return self.name.startswith(PHOTOGRAPHS)
 
+    @property
+    def keeps_record(self) -> bool:
+        """Whether a run keeps in splits.csv which image is in which split."""
+        return self.is_photographs and self.split_rule == "hash"
+
     @field_validator("name")
     @classmethod
     def _full_name(cls, name: str) -> str:

@@ -12,11 +12,11 @@ import torch
 
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
-from nas.data.draws import Augmentation
 from nas.data.drawn_files import drawn_files
+from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
 from nas.data.image_files import centre_resize
-from nas.data.interface import DataInfo
+from nas.data.interface import Data, DataInfo
 from nas.data.layouts.listing import Photo
 from nas.data.named_files import NamedFiles
 from nas.data.photo_sets import PhotoSets, photo_sets
@@ -116,6 +116,11 @@ class _Splits:
     test: NamedFiles
     text: str | None
     fingerprint: str | None
+
+
+def splits_of(data: Data) -> str | None:
+    """The content of splits.csv for a data set; None: it keeps none."""
+    return data.splits if isinstance(data, ImageFolderData) else None
 
 
 def load(config: DataConfig) -> ImageFolderData:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,15 @@ def load_data(config: DataConfig) -> Data:
     own = OWN_MODULE if is_reference(config.name) and not ours else None
     module = MODULES.get(key, own)
     if module is None:
-        raise InvalidInput(f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}")
+        raise InvalidInput(
+            f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}, and a path of "
+            "photographs that exists"
+        )
+    if kind != "imagefolder" and Path(config.name).exists():
+        logging.getLogger("nas.data").warning(
+            "%s: the data set of this name is used; for the folder of this name write ./%s",
+            *(config.name, config.name),
+        )
     load: Callable[[DataConfig], Data] = import_module(module).load
     data = load(config)
     if data.info.train_images < MIN_TRAIN_IMAGES:

@@ -21,7 +21,7 @@ from torch import nn
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
 from nas.cost import count, peak_activation_bytes
-from nas.data import Data, load_data
+from nas.data import Data
 from nas.errors import WorkFailed
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
 from nas.exporting.int8 import quantize
@@ -41,6 +41,7 @@ from nas.exporting.shipped.runtime import MANIFEST
 from nas.exporting.targets import TARGETS, Precision, Target, Written
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
+from nas.training.trained_on import load_trained_on
 
 TOLERANCE = 1e-4
 """Largest allowed difference of a logit in float32, as a share of the largest logit."""
@@ -115,7 +116,7 @@ def export_bundle(
         target.check_installed(name)
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
-    data = load_data(loaded.info.data)
+    data = load_trained_on(checkpoint, loaded.info)
     with _appearing_whole(bundle) as folder:
         made = list(_write(loaded, data, chosen, int8, folder))
         outcomes = _run(made, loaded, data, images)
@@ -226,7 +227,7 @@ def _manifest(
         mflops=counts.mflops,
         activations=counts.activations,
         peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
-        class_names=about.class_names,
+        class_names=info.class_names or about.class_names,
         preprocessing=Preprocessing(
             channels=about.in_channels,
             size=about.input_size,

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from blocks import build
 from blocks.errors import InvalidInput
-from nas.data import Batches, Data, load_data
+from nas.data import Batches, Data, DataInfo, load_data
 from nas.folders import logs_dir
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
@@ -30,6 +30,7 @@ from nas.training.processes import placement, train_together
 from nas.training.progress import EpochCloser, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
+from nas.training.trained_on import check_same_classes
 
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
@@ -89,7 +90,7 @@ def _fit(
 ) -> tuple[EpochMetrics, ...]:
     folder = TrialFolder(job.folder)
     write_text(folder.arch, job.spec.to_yaml())
-    history = _trained_so_far(job, folder)
+    history = _trained_so_far(job, folder, data.info)
     write_metrics(folder, history)
     if job.devices == 1:
         return _train(job, data, history, on_epoch)
@@ -118,7 +119,7 @@ def _train(
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
     net = build(job.spec, start=job.start, pretrained=job.weights)
-    closer = EpochCloser(job, history, on_epoch)
+    closer = EpochCloser(job, history, on_epoch, data.info)
     trainer = _trainer(job, last, closer)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)
@@ -155,7 +156,7 @@ def _finish(parent: TrainJob) -> None:
     fit(parent, lock_seconds=PARENT_SECONDS)
 
 
-def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, ...]:
+def _trained_so_far(job: TrainJob, folder: TrialFolder, data: DataInfo) -> tuple[EpochMetrics, ...]:
     """The history of the checkpoint to continue from; empty without a usable one."""
     if not folder.checkpoint.exists():
         return ()
@@ -166,6 +167,7 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder) -> tuple[EpochMetrics, .
         logging.getLogger("nas").warning("%s; training starts over", error)
         return ()
     _check_same(job, info)
+    check_same_classes(info, data)
     return info.history
 
 
@@ -186,7 +188,7 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     return {
         "network": training.spec.key,
         "data": {
-            **training.data.model_dump(exclude={"data_dir", "workers"}),
+            **training.data.model_dump(exclude={"data_dir", "workers", "record", "splits"}),
             "name": identity(training.data.name),
         },
         "recipe": training.recipe,

@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 
 from blocks.errors import InvalidInput
+from nas.data import DataInfo
 from nas.plugins import place_of
 from nas.runs import TrialFolder
 from nas.training.checkpoint import CheckpointInfo, describe
@@ -66,15 +67,18 @@ class EpochCloser(Checkpoint):
         job: What is trained.
         history: The epochs that an earlier process trained.
         on_epoch: Called with every epoch after it is written to disk.
+        data: Facts about the images.
     """
 
     def __init__(
         self,
         job: TrainJob,
         history: tuple[EpochMetrics, ...],
-        on_epoch: Callable[[EpochMetrics], None] | None = None,
+        on_epoch: Callable[[EpochMetrics], None] | None,
+        data: DataInfo,
     ) -> None:
         self.job = job
+        self._data = data
         self.history = history
         self._on_epoch = on_epoch
         self._pretrained = job.pretrained_digest()
@@ -140,6 +144,8 @@ class EpochCloser(Checkpoint):
             pretrained=self._pretrained,
             module=job.module,
             history=self.history,
+            class_names=self._data.class_names,
+            fingerprint=self._data.fingerprint,
         )
         describe(checkpoint, info)
         if job.module is not None:
