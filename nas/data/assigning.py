@@ -64,6 +64,8 @@ def follow(assigned: Sequence[Assigned], earlier: Sequence[Assigned]) -> list[As
     of_file = {one.digest: one.split for one in earlier}
     found = []
     for one in assigned:
-        side = of_group.get(one.photo.group) or of_file.get(one.digest) or one.split
+        group = one.photo.group
+        side = None if group is None else of_group.get(group)
+        side = side or of_file.get(one.digest) or one.split
         found.append(replace(one, split=side))
     return found

@@ -90,7 +90,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         for field in ("group_by", "splits"):
             if getattr(self, field) is not None and not self.is_photographs:
                 raise InvalidInput(
-                    f"{field} is {getattr(self, field)!r} for {self.name}; it applies to photographs only"
+                    f"{field} is {getattr(self, field)!r} for {self.name}; only for photographs"
                 )
         return self
 

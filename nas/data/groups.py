@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -47,24 +46,24 @@ def _group(pattern: re.Pattern[str], name: str) -> str | None:
 
 def shared_sides(assigned: Iterable[Assigned]) -> list[str]:
     """What a person is to be told of groups and exact duplicates on two sides of a split."""
-    said = []
     used = [one for one in assigned if one.split != SKIPPED]
-    for what, key in (
-        ("group", lambda one: one.photo.group),
-        ("image", lambda one: one.digest),
-    ):
-        sides: dict[str, set[str]] = defaultdict(set)
-        names: dict[str, str] = {}
-        for one in used:
-            if key(one):
-                sides[key(one)].add(one.split)
-                names.setdefault(key(one), one.photo.name)
-        both = [one for one, splits in sides.items() if len(splits) > 1]
-        if both:
-            number = f"{len(both)} {what}{'' if len(both) == 1 else 's'}"
-            first = f"{both[0]!r}" if what == "group" else names[both[0]]
-            said.append(
-                f"{number} in more than one split, as the folders or the table have it "
-                f"(first: {first}): errors are estimated too low"
-            )
-    return said
+    groups = [(one.photo.group, one) for one in used if one.photo.group is not None]
+    files = [(one.digest, one) for one in used]
+    return [*_shared("group", groups), *_shared("image", files)]
+
+
+def _shared(what: str, keyed: Iterable[tuple[str, Assigned]]) -> list[str]:
+    first: dict[str, Assigned] = {}
+    both: dict[str, Assigned] = {}
+    for key, one in keyed:
+        if first.setdefault(key, one).split != one.split:
+            both.setdefault(key, one)
+    if not both:
+        return []
+    key, one = next(iter(both.items()))
+    example = repr(key) if what == "group" else f"{first[key].photo.name} and {one.photo.name}"
+    number = f"{len(both)} {what}{' is' if len(both) == 1 else 's are'}"
+    return [
+        f"{number} in more than one split, as the folders or the table say ({example}): errors are "
+        "estimated too low"
+    ]

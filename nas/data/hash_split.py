@@ -1,8 +1,8 @@
 """Splits by a hash of each file: what is added later moves no other photograph.
 
-Photographs that must stay together form a *unit*: exact duplicates, and those of one group. The hash of a
-unit is a number in [0, 1); thresholds make of it the split. Classes for which the thresholds leave a
-split empty get their unit of the lowest hash there, if they can spare one.
+Photographs that must stay together form a *unit*: exact duplicates, and those of one group. The hash of
+a unit is a number in [0, 1); thresholds make of it the split. A class for which the thresholds leave a
+split empty gives it the unit of its lowest hash, if it can spare one.
 """
 
 from __future__ import annotations

@@ -177,11 +177,11 @@ def _by_hash(root: Path, config: DataConfig) -> _Splits:
     sets = photo_sets(root, config)
     if len(sets.classes) < 2:
         raise InvalidInput(f"{root} has one class folder; allowed: two or more")
-    for split, least in (("val", "two images"), ("test", "three images")):
+    for split, kind, least in (("val", "validation", "two"), ("test", "a test", "three")):
         if not sets.of(split):
-            kind = {"val": "validation", "test": "a test"}[split]
+            one = "images" if config.group_by is None else "groups of images"
             raise InvalidInput(
-                f"no class in {root} has images to spare for {kind}: {kind} needs at least {least} of a "
+                f"no class in {root} has {one} to spare for {kind}; {kind} needs at least {least} of one "
                 "class"
             )
     _say(root, sets)

@@ -27,8 +27,8 @@ class DataInfo:
         test_images: Images in the test set.
         resize: Shorter side in pixels to which the evaluation scales an image before it cuts the
             centre; None (the default) for images that are not scaled.
-        fingerprint: Digest of the photographs, their classes and splits; None (the default) for sets that
-            are not split by a hash of each file.
+        fingerprint: Digest of the photographs, their classes and splits; None (the default) for sets
+            that are not split by a hash of each file.
     """
 
     name: str

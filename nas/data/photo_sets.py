@@ -82,8 +82,8 @@ def photo_sets(root: Path, config: DataConfig) -> PhotoSets:
     classes = len({one.photo.label for one in assigned})
     how = rule.words if config.splits is None else f"split as in {config.splits}"
     understood = (
-        f"{listing.layout}; {len(assigned):,} photographs of {classes} classes: {counts[TRAIN]:,} training, "
-        f"{counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
+        f"{listing.layout}; {len(assigned):,} photographs of {classes} classes: "
+        f"{counts[TRAIN]:,} training, {counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
     )
     warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything))
     return _made(everything, understood, warnings)
@@ -143,7 +143,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _given_back(assigned: Sequence[Assigned], file: Path) -> tuple[list[Assigned], list[str]]:
-    """The splits of a file for the photographs that it lists; new ones stay where their hash puts them."""
+    """The splits of a file for the photographs that it lists; the hash of new ones decides."""
     rows = read_splits(file)
     listed = [
         replace(one, split=rows[one.photo.name].split)

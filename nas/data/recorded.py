@@ -59,8 +59,8 @@ def check_classes(root: Path | str, before: Sequence[str], now: Sequence[str]) -
     """
     if tuple(before) != tuple(now):
         raise InvalidInput(
-            f"{root}: the classes have changed: before {_some(before)}; now {_some(now)}; put them back, "
-            "or begin a new run"
+            f"{root}: the classes have changed: before {_some(before)}; now {_some(now)}; put them "
+            "back, or begin a new run"
         )
 
 

