@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from nas.data.file_memo import FileState, recall, remember
 from nas.data.layouts.kinds import register_heif
@@ -72,6 +72,8 @@ def _look_at(state: FileState) -> str:
                 animated = image.format != "MPO" and getattr(image, "is_animated", False)
                 image.draft("RGB", (1, 1))  # of a JPEG every byte is still looked at
                 image.load()
+    except UnidentifiedImageError:
+        return "not an image, or of an unknown kind"
     except Exception as error:  # decoders of damaged files raise almost anything
         return " ".join(str(error).split())[:200] or type(error).__name__
     return ANIMATED if animated else GOOD

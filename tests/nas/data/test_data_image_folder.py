@@ -14,7 +14,9 @@ from PIL import Image
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
+from nas.data.config import stored_data
 from nas.data.image_files import MODES
+from nas.data.image_folder import splits_of
 from nas.exporting import shipped
 
 CPU = torch.device("cpu")
@@ -202,37 +204,47 @@ def test_scale_jitter_is_fixed_for_evaluation_and_fresh_in_training(photographs:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"absent does not exist; the folder must hold train/"):
+    with pytest.raises(InvalidInput, match=r"absent does not exist; allowed: train/ and val/"):
         load(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_missing_part(photographs: Path, part: str) -> None:
-    (photographs / part).rename(photographs / "elsewhere")
-    with pytest.raises(InvalidInput, match=f"has no folder {part}; the folder must hold train/"):
+def test_missing_training_images(photographs: Path) -> None:
+    (photographs / "train").rename(photographs / "elsewhere")
+    with pytest.raises(InvalidInput, match="has no folder train; allowed: train/ and val/"):
         load(photographs)
 
 
 def test_no_class_folders(tmp_path: Path) -> None:
     for part in ("train", "val"):
         (tmp_path / part).mkdir()
-    with pytest.raises(InvalidInput, match=r"train cannot be used .*class folder") as caught:
+    with pytest.raises(InvalidInput, match=r"train has no class folders; allowed") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_class_folder_without_images(photographs: Path) -> None:
+def test_class_folder_without_training_images(photographs: Path) -> None:
     (photographs / "train" / "fox").mkdir()
-    with pytest.raises(InvalidInput, match=r"train cannot be used .*fox"):
+    write_image(photographs / "val" / "fox" / "0.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match=r"train/fox has no photographs, .*val/fox has some"):
         load(photographs)
 
 
-@pytest.mark.parametrize(("here", "there"), [("train", "val"), ("val", "train")])
-def test_classes_that_differ(photographs: Path, here: str, there: str) -> None:
-    write_image(photographs / here / "fox" / "0.png", (1, 2, 3), (20, 20))
-    expected = rf"{here} has 1 class folders that {there} lacks \(fox\)"
-    with pytest.raises(InvalidInput, match=expected):
+def test_classes_that_only_the_test_set_has(photographs: Path) -> None:
+    write_image(photographs / "val" / "fox" / "0.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match=r"val has 1 class folder that train lacks \(fox\)"):
         load(photographs)
+    (photographs / "val" / "emu").rename(photographs / "val" / "Emu")
+    with pytest.raises(InvalidInput, match=r"lacks \(Emu, fox\); it lacks emu"):
+        load(photographs)
+
+
+def test_a_class_without_test_images_is_named(
+    photographs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        write_image(photographs / "train" / "fox" / f"{number}.png", (1, 2, 3), (20, 20 + number))
+    assert load(photographs).info.num_classes == 4
+    assert "fox (2 training, 1 validation, 0 test)" in caplog.text
 
 
 def test_too_few_images_for_validation(tmp_path: Path) -> None:
@@ -255,8 +267,8 @@ def test_unreadable_image_is_named_in_one_line(
 ) -> None:
     damaged = photographs / "train" / "dog" / "7.png"
     whole = damaged.read_bytes()
-    damaged.write_bytes(whole[: int(len(whole) * share)])
     batches = load(photographs, workers=workers).train_batches(4, 0, CPU, full=True)
+    damaged.write_bytes(whole[: int(len(whole) * share)])  # after the pass over all files
     with pytest.raises(InvalidInput, match=r"dog/7\.png cannot be read .*replace or") as caught:
         for _ in batches:
             pass
@@ -288,12 +300,36 @@ def test_the_kinds_of_pixels_are_those_that_leave_with_a_bundle(
 
 def test_hidden_files_are_no_images(photographs: Path) -> None:
     (photographs / "train" / "dog" / "._7.png").write_text("what a system notes")
-    assert load(photographs).info.train_images == 33
+    info = load(photographs).info
+    assert info.train_images + info.val_images == 36
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     for part in ("train", "val"):
         for number in range(3):
             write_image(tmp_path / part / "cat" / f"{number}.png", (1, 2, 3), (20, 20))
-    with pytest.raises(InvalidInput, match=r"train has one class folder; allowed: two or more$"):
+    with pytest.raises(InvalidInput, match=r" has one class folder; allowed: two or more$"):
         load(tmp_path)
+
+
+def test_runs_of_before_keep_the_images_that_they_held_out(photographs: Path) -> None:
+    """The positions of the held-out files are part of those runs."""
+    fields = {"name": f"imagefolder:{photographs}", "input_size": SIZE, "workers": 0}
+    old = load_data(DataConfig.model_validate(stored_data(fields)))
+    assert (old.info.train_images, old.info.val_images, old.info.test_images) == (33, 3, 6)
+    held_out = ["train/emu/11.png", "train/dog/0.png", "train/cat/1.png"]
+    assert old.image_names("val") == tuple(held_out)
+    assert splits_of(old) is None
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_names_are_in_the_order_of_the_batches(photographs: Path, split: str) -> None:
+    data = load(photographs)
+    sizes = {"train": data.info.train_images, "val": data.info.val_images, "test": 6}
+    names = data.image_names(split)  # type: ignore[arg-type]
+    assert len(names) == len(set(names)) == sizes[split]
+    if split != "train":
+        batches = data.val_batches(4, CPU) if split == "val" else data.test_batches(4, CPU)
+        assert [data.info.class_names[label] for label in epoch(batches)[1].tolist()] == [
+            name.split("/")[1] for name in names
+        ]
