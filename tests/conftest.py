@@ -8,8 +8,11 @@ import os
 # other on a busy machine cost many times what they save. Processes that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import atexit
 import multiprocessing.process
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -28,6 +31,11 @@ settings.register_profile(
 settings.load_profile("default")
 
 torch.set_num_threads(1)
+
+if "SKNAS_CACHE_DIR" not in os.environ:
+    # Of the tests, and of the processes that they start.
+    os.environ["SKNAS_CACHE_DIR"] = tempfile.mkdtemp(prefix="sknas-cache-")
+    atexit.register(shutil.rmtree, os.environ["SKNAS_CACHE_DIR"], ignore_errors=True)
 
 FAST = "not integration and not slow and not long"
 COSTLY = {"bare_python", "bucket", "bundle", "executor", "finished_run", "reference_counter"}

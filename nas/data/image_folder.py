@@ -181,7 +181,7 @@ def _by_hash(root: Path, config: DataConfig) -> _Splits:
         if not sets.of(split):
             one = "images" if config.group_by is None else "groups of images"
             raise InvalidInput(
-                f"no class in {root} has {one} to spare for {kind}; {kind} needs at least {least} of one "
+                f"no class in {root} has {one} to spare for {kind}, which needs at least {least} of a "
                 "class"
             )
     _say(root, sets)

@@ -249,9 +249,9 @@ def test_parquet_and_saved_data_sets(tmp_path: Path) -> None:
     for split, part in (("train", table.slice(0, 30)), ("test", table.slice(30))):
         folder = tmp_path / "saved" / split
         folder.mkdir(parents=True)
-        with pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as out:
-            with pa.ipc.new_stream(out, part.schema) as stream:
-                stream.write_table(part)
+        out = pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb")
+        with out, pa.ipc.new_stream(out, part.schema) as stream:
+            stream.write_table(part)
         (folder / "state.json").write_text("{}")
     (tmp_path / "saved" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     saved = load(tmp_path / "saved")
