@@ -27,4 +27,4 @@ def logs_dir() -> Path:
 
 def cache_dir() -> Path:
     """Where downloads and what is made of photographs lie; default ``~/.cache/sknas``."""
-    return Path(os.environ.get(CACHE) or "~/.cache/sknas").expanduser()
+    return Path(os.path.expanduser(os.environ.get(CACHE) or "~/.cache/sknas"))

@@ -29,9 +29,9 @@ def _last(part: str) -> str:
 
 def _plain(text: str) -> str:
     ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9._]+", "-", ascii_only).strip("-._")[:LONGEST].rstrip("-._")
-    letters = sum(one.isalnum() for one in text)
-    if 2 * sum(one.isalnum() for one in plain) < letters:
+    whole = re.sub(r"[^A-Za-z0-9._]+", "-", ascii_only).strip("-._")
+    plain = whole[:LONGEST].rstrip("-._")
+    if 2 * sum(one.isalnum() for one in whole) < sum(one.isalnum() for one in text):
         digest = hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=3).hexdigest()
         return f"{plain}-{digest}" if plain else f"photos-{digest}"
     return plain or "photos"

@@ -10,7 +10,7 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import parse
 from nas.api.references import named
 from nas.data import DataConfig, load_data
-from nas.data.image_folder import splits_of
+from nas.data.splits_file import splits_of
 from nas.plugins import is_reference
 from nas.runs import TrialFolder, write_text
 

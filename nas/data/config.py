@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -19,8 +19,8 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or "package.module:NAME", a callable
-            that returns `nas.Datasets`. The path alone of something that exists stands for
+            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or "package.module:NAME", a
+            callable that returns `nas.Datasets`. The path alone of something that exists stands for
             "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             ~/.cache/sknas when it is None. Not used by digits and imagefolder.
@@ -104,7 +104,7 @@ def data_name(name: str) -> str:
 
     if name in MODULES or name.startswith(PHOTOGRAPHS) or is_reference(name) or not name:
         return name
-    return f"{PHOTOGRAPHS}{name}" if Path(name).expanduser().exists() else name
+    return f"{PHOTOGRAPHS}{name}" if os.path.exists(os.path.expanduser(name)) else name
 
 
 def stored_data(fields: Any) -> Any:

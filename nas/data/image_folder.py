@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from nas.data.drawn_files import drawn_files
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
 from nas.data.image_files import centre_resize
-from nas.data.interface import Data, DataInfo
+from nas.data.interface import DataInfo
 from nas.data.layouts.listing import Photo
 from nas.data.named_files import NamedFiles
 from nas.data.photo_sets import PhotoSets, photo_sets
@@ -118,11 +119,6 @@ class _Splits:
     fingerprint: str | None
 
 
-def splits_of(data: Data) -> str | None:
-    """The content of splits.csv for a data set; None: it keeps none."""
-    return data.splits if isinstance(data, ImageFolderData) else None
-
-
 def load(config: DataConfig) -> ImageFolderData:
     """Load the photographs at the path after the colon in "imagefolder:PATH".
 
@@ -142,7 +138,7 @@ def load(config: DataConfig) -> ImageFolderData:
             f"crop_padding is {config.crop_padding} for {config.name}, which crops at random"
             " scales instead; leave crop_padding out"
         )
-    root = Path(config.name.partition(":")[2]).expanduser()
+    root = Path(os.path.expanduser(config.name.partition(":")[2]))
     splits = _drawn(root) if config.split_rule == "drawn" else _by_hash(root, config)
     used = splits.train.first(config.limit)
     val = splits.val.first(config.val_limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +76,7 @@ def photo_sets(root: Path, config: DataConfig) -> PhotoSets:
     good, skipped, notes = _decodable(listing.photos, root, skip=config.on_bad_image == "skip")
     assigned = assign(good, digests([photo.path for photo in good]), rule)
     if config.splits is not None:
-        assigned, more = _given_back(assigned, Path(config.splits).expanduser())
+        assigned, more = _given_back(assigned, Path(os.path.expanduser(config.splits)))
         notes += more
     everything = [*assigned, *skipped]
     counts = Counter(one.split for one in assigned)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ def load_data(config: DataConfig) -> Data:
             f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}, and a path of "
             "photographs that exists"
         )
-    if kind != "imagefolder" and Path(config.name).exists():
+    if kind != "imagefolder" and os.path.exists(config.name):
         logging.getLogger("nas.data").warning(
             "%s: the data set of this name is used; for the folder of this name write ./%s",
             *(config.name, config.name),

@@ -8,9 +8,13 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
 from nas.data.layouts.listing import SPLIT_NAMES, Photo
+
+if TYPE_CHECKING:
+    from nas.data.interface import Data
 
 SKIPPED = "skipped"
 """In place of a split: the file cannot be decoded, and ``--on-bad-image skip`` leaves it out."""
@@ -85,3 +89,9 @@ def read_splits(file: Path) -> dict[str, Row]:
     if not rows:
         raise InvalidInput(f"{file}: lists no photographs; expected a splits.csv of a run")
     return rows
+
+
+def splits_of(data: Data) -> str | None:
+    """The content of splits.csv for a loaded data set; None: it keeps none."""
+    splits = getattr(data, "splits", None)
+    return splits if isinstance(splits, str) else None

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from blocks.errors import InvalidInput
 from blocks.yaml_files import dump_yaml
 from nas.data import DataInfo, load_data
-from nas.data.image_folder import splits_of
+from nas.data.splits_file import splits_of
 from nas.front import Front
 from nas.runs import RunFolder, write_text
 from nas.searching.candidates import Candidates, find_candidates

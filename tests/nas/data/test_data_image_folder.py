@@ -16,7 +16,7 @@ from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
 from nas.data.config import stored_data
 from nas.data.image_files import MODES
-from nas.data.image_folder import splits_of
+from nas.data.splits_file import splits_of
 from nas.exporting import shipped
 
 CPU = torch.device("cpu")

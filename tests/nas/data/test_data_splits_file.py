@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import InvalidInput
-from nas.data.image_folder import splits_of
+from nas.data.splits_file import splits_of
 from tests.nas.data.photo_helpers import class_folders, fill, load, names, picture
 
 
