@@ -25,24 +25,17 @@ def list_folders(root: Path) -> Listing:
     classes = {side: folders_in(folder) for side, folder in sides.items()}
     _check_classes(root, sides, classes)
     barred = [root, *sides.values(), *(one for listed in classes.values() for one in listed)]
-    photos: list[Photo] = []
-    unread: list[str] = []
-    empty: list[str] = []
+    found = _Found(root, barred)
     for side, folders in classes.items():
         for folder in folders:
-            found, other = _photos_of(folder, root, barred, side)
-            photos += found
-            unread += other
-            if not found:
-                _refuse_unread(folder, other)
-                empty.append(f"{sides[side].name}/{folder.name}")
-    _check_trained(root, sides, photos)
+            found.add(folder, side)
+    found.check()
+    _check_trained(root, sides, found.photos)
     loose = [one.name for folder in (root, *sides.values()) for one in _loose(folder)]
     others = [one.name for one in folders_in(root) if one not in sides.values()]
-    notes = _notes(unread, empty, loose, others)
     names = {side: f"{folder.name}/" for side, folder in sides.items()}
     layout = ", ".join(names.values()) + (" alone" if len(names) == 1 else "")
-    return Listing(_sorted(photos), layout, names, notes)
+    return Listing(found.sorted, layout, names, found.notes(loose, others))
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -66,34 +59,79 @@ def _classes_alone(root: Path) -> Listing:
     if not classes:
         said = "holds photographs and no class folders" if _loose(root) else "has no class folders"
         raise InvalidInput(f"{root} {said}; {ALLOWED}")
-    photos: list[Photo] = []
-    unread: list[str] = []
-    empty: list[str] = []
+    found = _Found(root, [root, *classes])
     for folder in classes:
-        found, other = _photos_of(folder, root, [root, *classes], None)
-        photos += found
-        unread += other
-        if not found:
-            _refuse_unread(folder, other)
-            empty.append(folder.name)
-    if not photos:
-        raise InvalidInput(f"{root} has no photographs in its folders; {ALLOWED}")
+        found.add(folder, None)
+    found.check()
     loose = [one.name for one in _loose(root)]
-    return Listing(_sorted(photos), "class folders", {}, _notes(unread, empty, loose, []))
+    return Listing(found.sorted, "class folders", {}, found.notes(loose, []))
 
 
-def _photos_of(
-    folder: Path, root: Path, barred: Sequence[Path], side: str | None
-) -> tuple[list[Photo], list[str]]:
-    """The photographs of a class folder, and the names of its other files."""
-    photos, other = [], []
-    for path in files_below(folder, [one for one in barred if one != folder]):
-        if is_photo(path.name):
-            name = path.relative_to(root).as_posix()
-            photos.append(Photo(name, path, folder.name, side))
-        else:
-            other.append(path.name)
-    return photos, other
+class _Found:
+    """What class folders hold.
+
+    Args:
+        root: Names of photographs are relative to it.
+        barred: Folders that no link may lead into.
+    """
+
+    def __init__(self, root: Path, barred: Sequence[Path]) -> None:
+        self._root = root
+        self._barred = barred
+        self.photos: list[Photo] = []
+        self._unread: list[str] = []
+        self._empty: list[str] = []
+        self._unusable: dict[Path, list[str]] = {}
+
+    def add(self, folder: Path, side: str | None) -> None:
+        """Look through a class folder."""
+        photos, other = [], []
+        for path in files_below(folder, [one for one in self._barred if one != folder]):
+            if is_photo(path.name):
+                name = path.relative_to(self._root).as_posix()
+                photos.append(Photo(name, path, folder.name, side))
+            else:
+                other.append(path.name)
+        self.photos += photos
+        self._unread += other
+        if not photos and other:
+            self._unusable[folder] = other
+        elif not photos:
+            self._empty.append(folder.relative_to(self._root).as_posix())
+
+    def check(self) -> None:
+        """Refuse folders with other files only; without a word the class would be gone."""
+        if not self.photos:
+            raise InvalidInput(f"{self._root} has no photographs in its folders; {ALLOWED}")
+        for folder, other in self._unusable.items():
+            raise InvalidInput(
+                f"the class folder {folder} has no file that is read: {describe_unread(other)}; convert "
+                "its files, or remove the folder"
+            )
+
+    @property
+    def sorted(self) -> tuple[Photo, ...]:
+        """The photographs in the order of their names."""
+        return tuple(sorted(self.photos, key=lambda photo: photo.name))
+
+    def notes(self, loose: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+        """What a person is to be told.
+
+        Args:
+            loose: Photographs in no class folder.
+            others: Folders beside those of splits.
+        """
+        said = [describe_unread(self._unread)] if self._unread else []
+        for what, names, which in (
+            ("class folder", self._empty, "without photographs"),
+            ("photograph", loose, "in no class folder, not used"),
+            ("folder", others, "not used"),
+        ):
+            if names:
+                number = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+                some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+                said.append(f"{number} {which}: {some}")
+        return tuple(said)
 
 
 def _check_classes(
@@ -125,17 +163,6 @@ def _check_trained(root: Path, sides: Mapping[str, Path], photos: Sequence[Photo
                 f"{sides[TRAIN] / photo.label} has no photographs, {root / Path(photo.name).parent} has "
                 "some; every class needs training images"
             )
-    if not trained:
-        raise InvalidInput(f"{sides[TRAIN]} has no photographs in its folders; {ALLOWED}")
-
-
-def _refuse_unread(folder: Path, other: Sequence[str]) -> None:
-    """Without a word the class would be gone."""
-    if other:
-        raise InvalidInput(
-            f"the class folder {folder} has no file that is read: {describe_unread(other)}; convert "
-            "its files, or remove the folder"
-        )
 
 
 def _loose(folder: Path) -> list[Path]:
@@ -145,32 +172,3 @@ def _loose(folder: Path) -> list[Path]:
 
 def _is_photo(path: Path) -> bool:
     return is_photo(path.name) and path.is_file()
-
-
-def _notes(
-    unread: Sequence[str], empty: Sequence[str], loose: Sequence[str], others: Sequence[str]
-) -> tuple[str, ...]:
-    said = []
-    if unread:
-        said.append(describe_unread(unread))
-    if empty:
-        said.append(f"{_count(len(empty), 'class folder')} without photographs: {_some(empty)}")
-    if loose:
-        said.append(
-            f"{_count(len(loose), 'photograph')} in no class folder, not used: {_some(loose)}"
-        )
-    if others:
-        said.append(f"{_count(len(others), 'folder')} not used: {_some(others)}")
-    return tuple(said)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
-def _sorted(photos: Sequence[Photo]) -> tuple[Photo, ...]:
-    return tuple(sorted(photos, key=lambda photo: photo.name))

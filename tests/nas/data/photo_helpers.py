@@ -43,8 +43,4 @@ def counts(data: Data) -> tuple[int, int, int]:
 
 def names(data: Data) -> dict[str, str]:
     """Path -> split."""
-    return {
-        name: split
-        for split in ("train", "val", "test")
-        for name in data.image_names(split)  # type: ignore[arg-type]
-    }
+    return {name: split for split in ("train", "val", "test") for name in data.image_names(split)}

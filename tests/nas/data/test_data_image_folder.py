@@ -250,7 +250,7 @@ def test_a_class_without_test_images_is_named(
 def test_too_few_images_for_validation(tmp_path: Path) -> None:
     for part, name in product(("train", "val"), ("cat", "dog")):
         write_image(tmp_path / part / name / "0.png", (1, 2, 3), (20, 20))
-    with pytest.raises(InvalidInput, match="validation needs at least two"):
+    with pytest.raises(InvalidInput, match="validation, which needs at least two"):
         load(tmp_path)
 
 
