@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,9 +42,11 @@ class FileState:
         """The state of a file.
 
         Raises:
-            OSError: There is none.
+            OSError: There is none, or it is a pipe or a device, whose reading may never end.
         """
         about = os.stat(path)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
         return cls(os.path.realpath(path), about.st_size, about.st_mtime_ns)
 
 

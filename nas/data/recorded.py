@@ -29,15 +29,15 @@ def as_recorded(listing: Listing, root: Path, record: Path) -> tuple[list[Assign
     check_classes(root, tuple(sorted({row.label for row in rows.values()})), listing.classes)
     here = {photo.name: photo for photo in listing.photos}
     used = {name: row for name, row in rows.items() if row.split != SKIPPED}
-    _refuse((name for name in used if name not in here), "are gone", root, record)
+    _refuse((name for name in used if name not in here), "gone", root, record)
     moved = (name for name, row in used.items() if here[name].label != row.label)
-    _refuse(moved, "are of another class now", root, record)
+    _refuse(moved, "of another class now", root, record)
     names = list(used)
     found = digests([here[name].path for name in names])
     changed = (
         name for name, digest in zip(names, found, strict=True) if digest != used[name].digest
     )
-    _refuse(changed, "have changed", root, record)
+    _refuse(changed, "changed since", root, record)
     kept = [
         Assigned(replace(here[name], group=row.group), row.split, row.digest)
         for name, row in used.items()
@@ -71,8 +71,9 @@ def _some(names: Sequence[str]) -> str:
 def _refuse(names: Iterable[str], what: str, root: Path, record: Path) -> None:
     listed = list(names)
     if listed:
+        number = "1 photograph" if len(listed) == 1 else f"{len(listed):,} photographs"
         raise InvalidInput(
-            f"{root}: {len(listed)} photographs of {record} {what} (first: {listed[0]}); put them back, "
+            f"{root}: {number} of {record} {what} (first: {listed[0]}); put them back, "
             "or begin a new run"
         )
 

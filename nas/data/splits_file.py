@@ -69,7 +69,8 @@ def read_splits(file: Path) -> dict[str, Row]:
         InvalidInput: The file is missing or damaged, or has an unknown word in its split column.
     """
     try:
-        lines = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines(), strict=True))
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            lines = list(csv.DictReader(text, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error
         raise InvalidInput(f"{file}: {reason}; expected a splits.csv of a run") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def _rows(file: Path) -> list[list[str]]:
     comma = "," if first.count(",") >= first.count(";") else ";"
     mark = "\t" if file.suffix.lower() == ".tsv" or "\t" in first else comma
     try:
-        rows = list(csv.reader(text.splitlines(), delimiter=mark, strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
     except csv.Error as error:
         raise InvalidInput(f"{file}: {error}") from None
     if not rows:

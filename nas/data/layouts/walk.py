@@ -37,7 +37,8 @@ def files_below(folder: Path, barred: Iterable[Path] = ()) -> Iterator[Path]:
     Raises:
         InvalidInput: A folder cannot be read.
     """
-    yield from _below(folder, {_identity(path) for path in barred})
+    # The folder itself is entered, also when a link of another name leads to it.
+    yield from _below(folder, {_identity(path) for path in barred} - {_identity(folder)})
 
 
 def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -322,6 +323,20 @@ def test_a_class_of_files_that_are_not_read_is_refused(tmp_path: Path) -> None:
     (root / "fox" / "1.raw").write_text("x")
     with pytest.raises(
         InvalidInput, match=r"fox has no file that is read: 1 file is not read: 1 \.raw"
+    ):
+        load(root)
+
+
+def test_links_are_followed_and_pipes_are_not_read(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "photos", 8)
+    elsewhere = class_folders(tmp_path / "elsewhere", 8, ("cow",))
+    (root / "cow").symlink_to(elsewhere / "cow", target_is_directory=True)
+    (root / "dog").symlink_to("ant", target_is_directory=True)
+    assert load(root).info.class_names == ("ant", "bee", "cow", "dog")
+    os.mkfifo(root / "ant" / "pipe.png")
+    (root / "bee" / "nowhere.png").symlink_to("gone.png")
+    with pytest.raises(
+        InvalidInput, match=r"3 images cannot be read \(ant/pipe\.png: not a plain file"
     ):
         load(root)
 

@@ -63,9 +63,9 @@ def test_a_run_keeps_its_photographs(photographs: Path, said: pytest.LogCaptureF
     [
         (
             lambda root: (root / "ant" / "003.png").unlink(),
-            r"1 photographs of .* are gone \(first: ant/003",
+            r"1 photograph of .* gone \(first: ant/003",
         ),
-        (lambda root: picture(9).save(root / "bee" / "004.png"), r"have changed \(first: bee/004"),
+        (lambda root: picture(9).save(root / "bee" / "004.png"), r"changed since \(first: bee/004"),
         (
             lambda root: (root / "ant").rename(root / "red ant"),
             r"classes have changed: before ant, bee; now bee, red ant",
@@ -107,6 +107,13 @@ def test_given_back_it_decides_for_what_it_lists(
     (photographs / "ant" / "001.png").unlink()
     load(photographs, splits=str(file))
     assert "1 are gone" in said.text
+
+
+def test_names_of_any_letters_come_back(photographs: Path) -> None:
+    for name in ('a,"b".png', "two\nlines.png", "\u2028.png", " é.png"):
+        picture(len(name)).save(photographs / "ant" / name)
+    file = record(photographs)
+    assert names(load(photographs, record=str(file))) == names(load(photographs))
 
 
 @pytest.mark.parametrize(
