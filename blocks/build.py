@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
+from blocks.wording import check_type, short
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +18,7 @@ def build(
     spec: ArchSpec,
     *,
     start: Literal["fresh", "plain"] = "fresh",
-    pretrained: Path | None = None,
+    pretrained: str | Path | None = None,
 ) -> nn.Module:
     """Build the network that ``spec`` names; equal keys give equal modules.
 
@@ -49,16 +50,19 @@ def build(
         torch.Size([2, 10])
     """
     if start not in ("fresh", "plain"):
-        raise InvalidInput(f"start: {start!r}; allowed: fresh, plain")
+        raise InvalidInput(f"start: {short(start)}; allowed: fresh, plain")
     # Here, for `import blocks` loads this module, and torch takes seconds to import.
     from blocks.backbones import BACKBONES
+    from blocks.spec import ArchSpec
     from blocks.units import UNITS
 
+    check_type("spec", spec, ArchSpec, "an ArchSpec")
     model = BACKBONES[spec.backbone].make(spec.geometry)
     if pretrained is not None:
+        check_type("pretrained", pretrained, (str, Path), "the path of a file")
         from blocks.pretrained import load_plain_weights
 
-        load_plain_weights(model, BACKBONES[spec.backbone], pretrained)
+        load_plain_weights(model, BACKBONES[spec.backbone], Path(pretrained))
     plain = spec.profile
     fallback: Literal["inherit", "fresh"] = "fresh" if pretrained is None else "inherit"
     for paths, point in zip(plain.module_paths, plain.insertion_points, strict=True):

@@ -18,4 +18,4 @@ class InvalidInput(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(" ".join(str(message).split()))

@@ -33,6 +33,7 @@ def lazy_names(
         return value
 
     def listed() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *places})
+        own = vars(sys.modules[package])
+        return sorted({*filter(lambda name: name.startswith("__"), own), *own["__all__"]})
 
     return get, listed, sorted(places)

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from blocks.backbones.base import Geometry, ModulePaths
+from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.errors import InvalidInput
 from blocks.profile import BackboneProfile, Stage, profile
 from blocks.unit_spec import UnitSpec
@@ -24,7 +25,7 @@ _STORED = "stored"
 """Context of a validation that leaves the backbone out."""
 
 
-class ArchSpec(BaseModel):
+class ArchSpec(CheckedModel):
     """A network: a backbone, its geometry, and the unit at its spatial convolutions.
 
     Attributes:
@@ -37,7 +38,7 @@ class ArchSpec(BaseModel):
         unit: The unit that replaces, or follows, the depthwise convolutions (ResNets: the 3x3 ones).
 
     Raises:
-        InvalidInput: (as part of pydantic's ValidationError) an unknown backbone or unit, a width that
+        InvalidInput: A field of another type or range, an unknown backbone or unit, a width that
             the backbone does not have, a stage it does not have, a group width that does not divide.
 
     Examples:
@@ -52,10 +53,10 @@ class ArchSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: str
-    width: Annotated[float, Field(gt=0, le=10)] = 1.0
-    num_classes: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    in_channels: Annotated[int, Field(ge=1, le=64)] = 3
-    input_size: Annotated[int, Field(ge=4, le=2048)] = 224
+    width: Annotated[Number, Field(gt=0, le=10)] = 1.0
+    num_classes: Annotated[Integer, Field(ge=1, le=100_000)] = 1000
+    in_channels: Annotated[Integer, Field(ge=1, le=64)] = 3
+    input_size: Annotated[Integer, Field(ge=4, le=2048)] = 224
     stem_stride: Literal[1, 2] = 2
     unit: UnitSpec = UnitSpec()
 

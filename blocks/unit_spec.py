@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, field_serializer
+from pydantic import ConfigDict, Field, GetPydanticSchema, field_serializer
 from pydantic_core import core_schema
 
+from blocks.checked_model import CheckedModel, Integer
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 
 MAX_BRANCHES = 16
 
 Dilations = Annotated[
-    tuple[Annotated[int, Field(ge=0, le=32)], ...], Field(min_length=1, max_length=MAX_BRANCHES)
+    tuple[Annotated[Integer, Field(ge=0, le=32)], ...], Field(min_length=1, max_length=MAX_BRANCHES)
 ]
-Groups = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=MAX_BRANCHES)]
-Blocks = Annotated[tuple[Annotated[int, Field(ge=-64, le=63)], ...], Field(max_length=64)]
+Groups = Annotated[tuple[Annotated[Integer, Field(ge=1)], ...], Field(max_length=MAX_BRANCHES)]
+Blocks = Annotated[tuple[Annotated[Integer, Field(ge=-64, le=63)], ...], Field(max_length=64)]
 Kernel = Literal["dilated", "real"]
 Select = Literal["full", "reduced", "sum"]
 Placement = Literal["conv", "standard", "pre", "post", "identity"]
@@ -24,7 +26,7 @@ Fusion = Literal["add", "scale", "sum", "product"]
 Pairwise = Literal["gaussian", "embedded", "dot", "concat"]
 
 
-class UnitOverride(BaseModel):
+class UnitOverride(CheckedModel):
     """The fields of a unit that one stage sets differently; None leaves the unit's own value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,9 +34,9 @@ class UnitOverride(BaseModel):
     kind: str | None = None
     dilations: Dilations | None = None
     kernel: Kernel | None = None
-    group_width: Annotated[int, Field(ge=1)] | None = None
-    reduction: Annotated[int, Field(ge=1)] | None = None
-    min_dim: Annotated[int, Field(ge=1)] | None = None
+    group_width: Annotated[Integer, Field(ge=1)] | None = None
+    reduction: Annotated[Integer, Field(ge=1)] | None = None
+    min_dim: Annotated[Integer, Field(ge=1)] | None = None
     branch_act: bool | None = None
     groups: Groups | None = None
     select: Select | None = None
@@ -74,7 +76,7 @@ def _mapping_to_pairs(_source: Any, handler: Any) -> core_schema.CoreSchema:
 Stages = Annotated[tuple[tuple[int, UnitOverride], ...], GetPydanticSchema(_mapping_to_pairs)]
 
 
-class UnitSpec(BaseModel):
+class UnitSpec(CheckedModel):
     """One unit, in SKNet's terms where they apply (Li et al., CVPR 2019, Sec. 3.1; letters in brackets).
 
     A field that a kind does not use has no effect on the network or its key.
@@ -118,9 +120,9 @@ class UnitSpec(BaseModel):
     kind: str = "sk"
     dilations: Dilations = (1, 2)
     kernel: Kernel = "dilated"
-    group_width: Annotated[int, Field(ge=1)] = 1
-    reduction: Annotated[int, Field(ge=1)] = 16
-    min_dim: Annotated[int, Field(ge=1)] = 32
+    group_width: Annotated[Integer, Field(ge=1)] = 1
+    reduction: Annotated[Integer, Field(ge=1)] = 16
+    min_dim: Annotated[Integer, Field(ge=1)] = 32
     branch_act: bool = True
     groups: Groups = ()
     select: Select = "full"
@@ -169,8 +171,9 @@ class UnitSpec(BaseModel):
         if not self.groups:
             return (self.group_width,) * count
         if len(self.groups) not in (1, count):
+            branches = "1 branch" if count == 1 else f"{count} branches"
             raise InvalidInput(
-                f"groups: {len(self.groups)} values for {count} branches; allowed: 1 or {count}"
+                f"groups: {plural(len(self.groups), 'value')} for {branches}; allowed: 1 or {count}"
             )
         for groups in self.groups:
             if channels % groups:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from blocks.checked_model import reason_of_invalid
 from blocks.errors import InvalidInput
 
 M = TypeVar("M", bound=BaseModel)
-
-# With aliases a value of a few lines may take gigabytes to print.
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-_SHORT.maxlevel = 3
 
 
 def read_yaml(path: Path) -> Any:
@@ -51,28 +46,21 @@ def parse(
     Args:
         model: The type of the result.
         data: Its fields.
-        where: The file or command of the fields.
-        options: Path of a field -> its command-line option, such as ``--workers``; the message then has
-            the option instead of ``where`` and the path.
+        where: The file that the fields come from; empty: ``options`` name them.
+        options: Path of a field -> the argument or option that gave it; the message then has that in
+            place of ``where`` and the path.
 
     Raises:
         InvalidInput: One line with ``where``, the path of the first offending field, and the reason.
     """
     if not isinstance(data, dict):
-        raise InvalidInput(f"{where}: expected a mapping of fields, got {type(data).__name__}")
+        raise InvalidInput(
+            f"{where or model.__name__}: expected a mapping of fields, got {type(data).__name__}"
+        )
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            reason = f"unknown field; allowed: {', '.join(_fields(model, first['loc']))}"
-        elif first["type"] not in ("missing", "value_error"):
-            reason = f"{reason}, got {_SHORT.repr(first['input']):.80}"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        place = options.get(field) or (f"{where}: {field}" if field else where)
-        raise InvalidInput(f"{place}: {reason}{more}") from None
+        raise InvalidInput(reason_of_invalid(error, model, where, options)) from None
 
 
 def dump_yaml(model: BaseModel) -> str:
@@ -80,19 +68,3 @@ def dump_yaml(model: BaseModel) -> str:
     return yaml.safe_dump(
         model.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=100
     )
-
-
-def _fields(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields beside the unknown field at ``location``."""
-    current: type[BaseModel] = model
-    for part in location[:-1]:
-        field = current.model_fields.get(str(part))
-        current = (_model_in(field.annotation) if field else None) or current
-    return list(current.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The first model in an annotation such as ``tuple[tuple[int, Model], ...]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)

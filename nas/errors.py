@@ -13,4 +13,4 @@ class WorkFailed(RuntimeError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(" ".join(str(message).split()))

@@ -5,26 +5,71 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from blocks.errors import InvalidInput
+from blocks.wording import check_type
+from nas.naming import option
+
 RUNS, DEVICES, LOGS = "SKNAS_RUNS_DIR", "SKNAS_DEVICES_DIR", "SKNAS_LOGS_DIR"
 CACHE = "SKNAS_CACHE_DIR"
 """Environment variables that name other folders, for every command and for the Python API."""
 
 
 def runs_dir() -> Path:
-    """Where runs lie; default ``runs``."""
-    return Path(os.environ.get(RUNS) or "runs")
+    """Where runs lie; default ``runs``.
+
+    Raises:
+        InvalidInput: It cannot be a folder.
+    """
+    return _from_environment(RUNS, "runs")
 
 
 def devices_dir() -> Path:
     """Where the latency tables of devices lie; default ``devices``."""
-    return Path(os.environ.get(DEVICES) or "devices")
+    return _from_environment(DEVICES, "devices")
 
 
 def logs_dir() -> Path:
     """Where TensorBoard's logs lie; default ``lightning_logs``."""
-    return Path(os.environ.get(LOGS) or "lightning_logs")
+    return _from_environment(LOGS, "lightning_logs")
 
 
 def cache_dir() -> Path:
     """Where downloads and what is made of photographs lie; default ``~/.cache/sknas``."""
     return Path(os.path.expanduser(os.environ.get(CACHE) or "~/.cache/sknas"))
+
+
+def given_folder(name: str, folder: str | Path) -> Path:
+    """The folder that an argument names, which need not exist.
+
+    Args:
+        name: Of the argument.
+        folder: Its value.
+
+    Raises:
+        InvalidInput: It is no path, or a file is in its place.
+    """
+    return _not_a_file(name, given_path(name, folder))
+
+
+def given_path(name: str, path: str | Path) -> Path:
+    """The path that an argument names.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    check_type(option(name), path, (str, Path), "a path")
+    return Path(path)
+
+
+def _from_environment(variable: str, default: str) -> Path:
+    given = os.environ.get(variable)
+    return _not_a_file(variable if given else f"{default}/", Path(given or default))
+
+
+def _not_a_file(name: str, folder: Path) -> Path:
+    for path in (folder, *folder.parents):
+        if path.exists():
+            if not path.is_dir():
+                raise InvalidInput(f"{name}: {path} is a file; allowed: a folder")
+            break
+    return folder

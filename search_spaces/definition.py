@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_serializer, model_validator
+from pydantic import ConfigDict, Field, InstanceOf, field_serializer, model_validator
 
 from blocks import InvalidInput
+from blocks.checked_model import CheckedModel
 from search_spaces.fields import DATA_FIELDS, Value, field_at
 from search_spaces.variables import Variable, in_order, variable_from
 
 
-class SpaceDefinition(BaseModel):
+class SpaceDefinition(CheckedModel):
     """The fixed and the varied fields of a space, each checked.
 
     Attributes:
@@ -23,7 +24,7 @@ class SpaceDefinition(BaseModel):
         vary: Path of a field -> its alternatives.
 
     Raises:
-        InvalidInput: (as part of pydantic's ValidationError) one line with the path of the wrong field.
+        InvalidInput: One line with the path of the wrong field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+from blocks.wording import check_type
 
 if TYPE_CHECKING:
     from search_spaces.space import SearchSpace
@@ -30,6 +31,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         >>> nas.load_space("quickstart").size()
         120
     """
+    check_type("space", name_or_path, str, "a name, or the path of a YAML file, as a text")
     is_path = "/" in name_or_path or name_or_path.endswith((".yaml", ".yml"))
     if not is_path and name_or_path not in SPACES:
         raise InvalidInput(

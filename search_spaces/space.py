@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blocks import ArchSpec, InvalidInput
+from blocks.wording import check_type
 from search_spaces.assembly import assemble, base_values, check_buildable
 from search_spaces.assignments import count, walk
 from search_spaces.definition import SpaceDefinition
@@ -40,6 +41,11 @@ class SearchSpace:
     """
 
     def __init__(self, definition: SpaceDefinition, data: Mapping[str, int] | None = None) -> None:
+        check_type(
+            "definition", definition, SpaceDefinition, "a SpaceDefinition; see nas.load_space"
+        )
+        if data is not None:
+            check_type("data", data, Mapping, "a mapping from fields to numbers")
         self.definition = definition
         self._variables = definition.order
         self._base = base_values(self._variables, definition.fixed, dict(data or {}))

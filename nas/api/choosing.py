@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
+from nas.naming import option
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -27,40 +28,66 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     from nas.searching import read_config
 
     if pick not in (None, "knee"):
-        raise InvalidInput(f"--pick {pick}: allowed: knee")
+        raise InvalidInput(f"{option('how', pick)}: allowed: knee")
     if budgets.is_empty:
         return pick_knee(front)
     if pick is not None:
-        raise InvalidInput("--pick and a budget both choose; allowed: one of them")
+        raise InvalidInput(f"{option('how')} and a budget both choose; allowed: one of them")
     config = read_config(run)
     if budgets.max_latency_ms is not None and config.device is None:
-        raise InvalidInput(f"--max-latency-ms: {run.name} was searched without --device")
+        raise InvalidInput(
+            f"{option('max_latency_ms')}: {run.name} was searched without {option('device')}"
+        )
     return pick_within(front, budgets, config.costs)
 
 
 def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: Budgets) -> int:
-    """The number of the trial that is asked for; it has a checkpoint.
+    """The number of the trial that is asked for; it was trained, or judged by the run's evaluator.
 
     Raises:
         InvalidInput: There is no such trained trial, or both were given.
     """
-    from nas.searching import read_front
+    from nas.searching import read_front, read_run
 
     if trial is None:
         return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
         raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
-    if trial < 0 or not run.trial(trial).checkpoint.is_file():
-        have = sorted(int(p.parent.name) for p in run.path.glob("trials/*/checkpoint.pt"))
-        listed = ", ".join(map(str, have[:20])) + (", ..." if len(have) > 20 else "")
-        raise InvalidInput(f"{run.path}: no trained trial {trial}; there are: {listed or 'none'}")
+    if trial >= 0 and run.trial(trial).checkpoint.is_file():
+        return trial
+    have = {int(path.parent.name) for path in run.path.glob("trials/*/checkpoint.pt")}
+    # A checkpoint is not needed: an evaluator of the user's may write none.
+    have |= {one.number for one in read_run(run)[1] if one.rung_results}
+    if trial not in have:
+        first = ", ".join(map(str, sorted(have)[:20])) + (", ..." if len(have) > 20 else "")
+        raise InvalidInput(f"{run.path}: no trained trial {trial}; there are: {first or 'none'}")
     return trial
 
 
 def best_checkpoint(run: RunFolder, trial: int) -> Path:
-    """The checkpoint of the full training of a trial if there is one, else the search's own."""
+    """The checkpoint of the full training of a trial if there is one, else the search's own.
+
+    Raises:
+        InvalidInput: There is neither.
+    """
+    from nas.searching import read_config
+
     full = run.full_training(f"{trial:04d}")
-    return (full if full.result.is_file() else run.trial(trial)).checkpoint
+    checkpoint = (full if full.result.is_file() else run.trial(trial)).checkpoint
+    if not checkpoint.is_file():
+        evaluator = read_config(run).evaluator
+        why = "" if evaluator is None else f": the evaluator of the run, {evaluator}, wrote none"
+        raise InvalidInput(
+            f"{run.path}: trial {trial} has no checkpoint{why}; train it first: nas train {run.name} "
+            f"--trial {trial}; then the checkpoint of the full training is taken"
+        )
+    return checkpoint
+
+
+def has_checkpoint(run: RunFolder, trial: int) -> bool:
+    """Whether a trial can be exported as it is."""
+    full = run.full_training(f"{trial:04d}")
+    return full.result.is_file() or run.trial(trial).checkpoint.is_file()
 
 
 def front_checkpoints(run: RunFolder) -> Iterator[Path]:

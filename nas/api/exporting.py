@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+from blocks.wording import check_type
 from nas.api.choosing import made_from
+from nas.folders import given_path
 from nas.plugins import end_load
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        names = ", ".join(one.name for one in self.manifest.artifacts)
+        return f"Bundle({str(self.path)!r}: {names})"
 
 
 def export(
@@ -67,8 +73,12 @@ def export(
     end_load()
     from nas.exporting import export_bundle
 
-    source = Path(checkpoint)
-    folder = made_from(source, "export") if out is None else Path(out)
+    source = given_path("checkpoint", checkpoint)
+    folder = made_from(source, "export") if out is None else given_path("out", out)
+    if images is not None:
+        check_type("images", images, int, "an integer above 0, or None for all")
+        if images < 1:
+            raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
     names = split_names(targets)
     return Bundle(folder, export_bundle(source, folder, names, int8=int8, images=images))
 
@@ -79,8 +89,9 @@ def split_names(names: str | Sequence[str]) -> list[str]:
     Raises:
         InvalidInput: There is none.
     """
+    check_type("targets", names, (str, Sequence), "names, such as onnx")
     listed = names.split(",") if isinstance(names, str) else names
-    found = list(dict.fromkeys(name.strip() for name in listed))
+    found = list(dict.fromkeys(str(name).strip() for name in listed))
     if not found:
         raise InvalidInput("targets: none; allowed: at least one, such as onnx")
     return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+from nas.naming import option
 
 if TYPE_CHECKING:
     from nas.cost import Budgets
@@ -24,8 +25,7 @@ def budgets_of(limits: Mapping[str, float | None]) -> Budgets:
             raise InvalidInput(f"{name}: unknown limit; allowed: max_mflops, max_params, max_NAME")
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (is_number and 0 < value < math.inf):
-            said = f"{value:g}" if is_number else repr(value)
-            raise InvalidInput(f"--{name.replace('_', '-')} {said}: allowed: a number above 0")
+            raise InvalidInput(f"{option(name, value)}: allowed: a number above 0")
     from nas.cost import Budgets
 
     return Budgets(**given)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from blocks.wording import check_type
 from nas.api.default_names import run_name
 from nas.api.importing import importing
 from nas.api.references import named
 from nas.data.registry import DATASETS
+from nas.folders import given_folder, given_path, runs_dir
+from nas.naming import option
 from nas.plugins import is_reference
 from nas.runs.folder import RunFolder
 from nas.searching.execution import nested
@@ -101,10 +104,10 @@ class Request:
         """
         options = dict(given)
         root = options.pop("runs_dir", None)
-        root = None if root is None else Path(root)
+        root = runs_dir() if root is None else given_folder("runs_dir", root)
         resumed = options.pop("resume", None)
         if resumed is not None:
-            run = getattr(resumed, "folder", None) or RunFolder.existing(str(resumed), root)
+            run = getattr(resumed, "folder", None) or RunFolder.existing(resumed, root)
             return cls(run, None, resume_changes(options, run))
         config = search_config(options)
         return cls(RunFolder.named(config.name, root), config, {})
@@ -119,15 +122,17 @@ def search_config(given: Mapping[str, Any]) -> SearchConfig:
         InvalidInput: A field is missing, unknown or out of range; named as the user wrote it.
     """
     path = given.get("config")
-    fields = _read_settings(Path(path)) if path is not None else {}
-    for option, value in given.items():
-        if option in PLACES:
-            _set(fields, PLACES[option], _stored(option, value, given))
+    if "devices_dir" in given:
+        given_folder("devices_dir", given["devices_dir"])
+    fields = {} if path is None else _read_settings(given_path("config", path))
+    for name, value in given.items():
+        if name in PLACES:
+            _set(fields, PLACES[name], _stored(name, value, given))
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
-            raise InvalidInput(f"--{field} is missing; allowed: {', '.join(names)}")
-    for option, known in (("sampler", SAMPLERS), ("recipe", RECIPES)):
-        _check_name(option, given.get(option), known)
+            raise InvalidInput(f"{option(field)} is missing; allowed: {', '.join(names)}")
+    for name, known in (("sampler", SAMPLERS), ("recipe", RECIPES)):
+        _check_name(name, given.get(name), known)
     with importing():
         from blocks.yaml_files import parse
         from nas.searching.checks import check_cluster_options
@@ -135,37 +140,64 @@ def search_config(given: Mapping[str, Any]) -> SearchConfig:
     _set_own_objectives(fields, given.get("limits"))
     fields.setdefault("trials", DEFAULT_TRIALS)
     fields.setdefault("name", _default_name(fields))
-    typed = {
-        ".".join(PLACES[option]): f"--{option.replace('_', '-')}"
-        for option in given
-        if option in PLACES
-    }
-    config = parse(SearchConfig, fields, str(path) if path is not None else "nas search", typed)
+    config = parse(SearchConfig, fields, "" if path is None else str(path), _spellings(given))
     check_cluster_options(config, given)
     return config
 
 
-def _check_name(option: str, name: Any, known: Registry[Any]) -> None:
+def _spellings(given: Mapping[str, Any]) -> dict[str, str]:
+    """Field of a SearchConfig -> how the caller wrote it, by path and, for limits, by name."""
+    spelled = {".".join(PLACES[name]): option(name) for name in given if name in PLACES}
+    spelled |= {name: option(name) for name in given if PLACES.get(name, "")[:1] == ("execution",)}
+    for limit in _limits(given.get("limits") or ()):
+        name, value = limit.rpartition("=")[::2]
+        spelled.setdefault(f"max_{name}", f"{option('limits')} {name}={value}")
+    return spelled
+
+
+def _check_name(argument: str, name: Any, known: Registry[Any]) -> None:
     """Raise InvalidInput for a name that is not there, before large imports."""
-    if isinstance(name, str) and not (option in REFERENCES and is_reference(name)):
+    if isinstance(name, str) and not (argument in REFERENCES and is_reference(name)):
         try:
             known.check(name)
         except InvalidInput as error:
-            raise InvalidInput(f"--{option}: {error}") from None
+            raise InvalidInput(f"{option(argument)}: {error}") from None
 
 
-def _stored(option: str, value: Any, given: Mapping[str, Any]) -> Any:
+def _stored(argument: str, value: Any, given: Mapping[str, Any]) -> Any:
     """What the configuration keeps of an argument: names in place of objects."""
-    if option == "objectives":
+    if argument == "objectives":
+        check_type(option(argument), value, (str, Sequence), "names with commas between, or a list")
         listed = value.split(",") if isinstance(value, str) else value
-        return [named(one.strip() if isinstance(one, str) else one, option) for one in listed]
-    if option == "device" and "devices_dir" in given and not str(value).endswith(".json"):
-        return str(Path(given["devices_dir"]) / f"{value}.json")
-    if option == "space" and not isinstance(value, str | Path):
-        return value.definition
-    if option in REFERENCES:
-        return named(value, option)
+        return [named(one.strip() if isinstance(one, str) else one, argument) for one in listed]
+    if argument == "space":
+        definition = getattr(value, "definition", value)
+        if definition is value:
+            check_type(
+                option(argument), value, (str, Path, Mapping), "a name, a file, or a SearchSpace"
+            )
+        return str(value) if isinstance(value, Path) else definition
+    if argument == "device":
+        value = str(given_path(argument, value))
+        devices = given.get("devices_dir")
+        if devices is None or value.endswith(".json"):
+            return value
+        return str(Path(devices) / f"{value}.json")
+    if argument == "logs_dir":
+        return given_folder(argument, value)
+    if argument == "splits":
+        return str(given_path(argument, value))
+    if argument in REFERENCES:
+        return named(value, argument)
     return str(value) if isinstance(value, Path) else value
+
+
+def _limits(limits: Any) -> list[str]:
+    """Limits of objectives as ``NAME=VALUE``."""
+    if isinstance(limits, Mapping):
+        return [f"{named(one, 'objectives')}={limit}" for one, limit in limits.items()]
+    check_type(option("limits"), limits, (str, Sequence), "a mapping from names to numbers")
+    return [limits] if isinstance(limits, str) else list(limits)
 
 
 def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
@@ -178,16 +210,15 @@ def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
     if "objectives" in fields:
         fields["objectives"], found = own_objectives(fields["objectives"], taken)
         own += found
-    if limits:
-        texts = [f"{k}={v}" for k, v in limits.items()] if isinstance(limits, Mapping) else limits
-        bounded, found = limits_of(texts)
+    if limits is not None:
+        bounded, found = limits_of(_limits(limits))
         own += [one for one in found if one not in own]
         budgets = fields.get("budgets") or {}
         for name, limit in bounded.items():
             if budgets.get(name) not in (None, limit):
+                said = f"{option('limits')} {name.removeprefix('max_')}={limit:g}"
                 raise InvalidInput(
-                    f"--max {name.removeprefix('max_')}={limit:g}: bounded by {budgets[name]:g} as "
-                    "well; allowed: one limit"
+                    f"{said}: bounded by {budgets[name]:g} as well; allowed: one limit"
                 )
         fields["budgets"] = {**budgets, **bounded}
     if own:
@@ -203,17 +234,18 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     Raises:
         InvalidInput: One is out of range.
     """
+    check_type(option("devices"), given["devices"], int, "an integer above 0")
     if given["devices"] < 1:
-        raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
+        raise InvalidInput(f"{option('devices', given['devices'])}: allowed: 1 or more")
     if given["start"] not in ("fresh", "plain"):
-        raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
+        raise InvalidInput(f"{option('start', given['start'])}: allowed: fresh, plain")
     names = ("epochs", "batch_size", "lr")
     changes = {name: given[name] for name in names if given[name] is not None}
-    typed = {name: f"--{name.replace('_', '-')}" for name in changes}
+    spelled = {name: option(name) for name in changes}
     from blocks.yaml_files import parse
 
     fields = RECIPES[given["recipe"]].model_dump() | changes
-    return parse(Recipe, fields, "nas train", typed)
+    return parse(Recipe, fields, "", spelled)
 
 
 def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
@@ -225,27 +257,25 @@ def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
         InvalidInput: One that decides what the search is was given again, or a figure is below 1.
     """
     changes: dict[str, Any] = {}
-    for option, value in given.items():
-        if option in PLUGGED and (places := _moved(option, _stored(option, value, given), run)):
+    for name, value in given.items():
+        if name in PLUGGED and (places := _moved(name, _stored(name, value, given), run)):
             changes |= places
             continue
-        if option not in CHANGEABLE:
-            allowed = ", ".join(f"--{name.replace('_', '-')}" for name in CHANGEABLE)
-            moved = "; the new file of a plug-in, with the same NAME" if option in PLUGGED else ""
+        if name not in CHANGEABLE:
+            allowed, moved = (", ".join(map(option, names)) for names in (CHANGEABLE, PLUGGED))
             raise InvalidInput(
-                f"--{option.replace('_', '-')} cannot change when a search goes on; allowed: "
-                f"{allowed}{moved}"
+                f"{option(name)} cannot change when a search is resumed; allowed: {allowed}; and "
+                f"{moved} with the new place of a plug-in of the same NAME"
             )
-        if isinstance(value, int) and value < 1:
-            name = option.replace("_", "-")
-            raise InvalidInput(f"--{name} {value}: allowed: 1 or more")
-        changes[option] = value
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            raise InvalidInput(f"{option(name, value)}: allowed: 1 or more")
+        changes[name] = value
     if changes.get("executor") == "local":
         changes.setdefault("checkpoints", None)
     return changes
 
 
-def _moved(option: str, value: Any, run: RunFolder) -> dict[str, Any]:
+def _moved(argument: str, value: Any, run: RunFolder) -> dict[str, Any]:
     """Changes that give plug-ins of a run their new places; empty when ``value`` names none of them."""
     from blocks.yaml_files import read_yaml
     from nas.plugins import Reference
@@ -257,18 +287,18 @@ def _moved(option: str, value: Any, run: RunFolder) -> dict[str, Any]:
             return False
         if new.startswith("imagefolder:"):
             return False
-        return Reference.parse(new, option).name == Reference.parse(old, option).name
+        return Reference.parse(new, argument).name == Reference.parse(old, argument).name
 
-    if option == "objectives":
+    if argument == "objectives":
         own = [dict(one) for one in fields.get("own_objectives", ())]
         new = [one for one in value if is_reference(one)]
         for one in own:
             one["reference"] = next((n for n in new if same(n, one["reference"])), one["reference"])
         return {"own_objectives": own} if own != fields.get("own_objectives", []) else {}
-    if option == "data":
+    if argument == "data":
         data = fields.get("data")
         return {"data": {**data, "name": value}} if data and same(value, data["name"]) else {}
-    return {option: value} if same(value, fields.get(option)) else {}
+    return {argument: value} if same(value, fields.get(argument)) else {}
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -308,4 +338,4 @@ def _default_name(fields: dict[str, Any]) -> str:
 
 def _name_of(part: Any) -> str:
     """The name that a value, or a mapping of its fields, has."""
-    return str(part.get("name") if isinstance(part, Mapping) else part.name)
+    return str(part.get("name") if isinstance(part, Mapping) else getattr(part, "name", None))

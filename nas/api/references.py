@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from blocks.errors import InvalidInput
+from blocks.wording import short
+from nas.naming import option
 from nas.plugins import reference_to
 
 
@@ -22,4 +25,9 @@ def named(value: Any, kind: str) -> str | None:
         return value
     if isinstance(value, Path):
         return f"imagefolder:{value}" if kind == "data" else str(value)
+    if not (callable(value) or hasattr(value, "__wrapped__")):
+        name = "a name, " if kind in ("data", "sampler", "objectives") else ""
+        raise InvalidInput(
+            f"{option(kind)}: {short(value)}; allowed: {name}a callable, or its import path"
+        )
     return reference_to(value, kind)

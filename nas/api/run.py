@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
+from blocks.wording import check_type
 from nas.api.choosing import best_checkpoint, choose, chosen_trial
+from nas.folders import given_folder
 from nas.front import Front, FrontPoint
 from nas.runs import RunFolder, TrialRecord
 from nas.searching import SearchConfig, read_config, read_front, read_run
@@ -40,7 +42,9 @@ def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
         ...
         blocks.errors.InvalidInput: runs/none: no such run; ...
     """
-    return Run(RunFolder.existing(name, None if runs_dir is None else Path(runs_dir)))
+    return Run(
+        RunFolder.existing(name, None if runs_dir is None else given_folder("runs_dir", runs_dir))
+    )
 
 
 class Run:
@@ -60,6 +64,7 @@ class Run:
     """
 
     def __init__(self, folder: RunFolder) -> None:
+        check_type("folder", folder, RunFolder, "a RunFolder; nas.open_run(NAME) makes a Run")
         self.folder = folder
 
     @property
@@ -89,7 +94,7 @@ class Run:
 
     @property
     def study(self) -> optuna.Study:
-        """The Optuna study, for reading only: writing to it raises an error of the database."""
+        """The Optuna study, for reading only: writing to it raises InvalidInput."""
         import optuna
 
         from nas.searching import watch_study

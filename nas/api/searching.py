@@ -1,4 +1,4 @@
-"""``nas.search``: run a sweep, or go on with one."""
+"""``nas.search``: run a search, or continue one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from blocks.wording import check_type
 from nas.api.notices import show_notices
 from nas.api.options import Request
 from nas.api.run import Run
@@ -135,7 +136,8 @@ def search(
 
     Raises:
         InvalidInput: An argument is wrong: one line that says what, where and what is allowed. Nothing
-            was written.
+            was written. Of a plug-in whose fault shows only in a training, the line says whether the run
+            was removed or can be resumed.
         WorkFailed: The first trainings have all failed.
         KeyboardInterrupt: The search was interrupted; the run can be resumed.
 
@@ -148,9 +150,10 @@ def search(
         ('error', 'mflops')
     """
     given = {key: value for key, value in locals().items() if value is not None}
-    if show := given.pop("progress"):
+    check_type("progress", given.pop("progress", None), bool, "True or False")
+    if progress:
         show_notices()
-    view = default_view(show=show)
+    view = default_view(show=progress)
     end_load()
     return carry_out(Request.of(given), view)
 

@@ -14,6 +14,7 @@ from nas.api.options import check_options
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
 from nas.data import DataConfig
+from nas.folders import given_folder, given_path
 from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
@@ -117,11 +118,11 @@ def train(
     """
     from blocks import ArchSpec
 
-    path = None if isinstance(network, ArchSpec) else Path(network)
-    spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(Path(network))
-    run = RunFolder.named(
-        name or run_name(spec.key if path is None else path.stem), _path(runs_dir)
-    )
+    path = None if isinstance(network, ArchSpec) else _path("network", network)
+    spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(path or Path())
+    root = None if runs_dir is None else given_folder("runs_dir", runs_dir)
+    default = run_name(spec.key if path is None else path.stem)
+    run = RunFolder.named(default if name is None else name, root)
     images = chosen_images(locals())
     if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
         images = sized(images, spec.input_size)
@@ -137,9 +138,9 @@ def train(
         devices=devices,
         threads=threads,
         module=named(module, "module"),
-        pretrained=_path(pretrained),
+        pretrained=_path("pretrained", pretrained),
         start=start,
-        logs=_path(logs_dir),
+        logs=_path("logs_dir", logs_dir),
     )
 
 
@@ -187,9 +188,9 @@ def train_trial(
         devices=devices,
         threads=threads,
         module=named(module, "module") or config.module,
-        pretrained=_path(pretrained),
+        pretrained=_path("pretrained", pretrained),
         start=start,
-        logs=_path(logs_dir) or config.execution.logs_dir,
+        logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
 
 
@@ -251,5 +252,5 @@ def _process_as_it_was() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _path(value: str | Path | None) -> Path | None:
-    return None if value is None else Path(value)
+def _path(name: str, value: str | Path | None) -> Path | None:
+    return None if value is None else given_path(name, value)

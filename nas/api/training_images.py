@@ -11,6 +11,8 @@ from blocks.yaml_files import parse
 from nas.api.references import named
 from nas.data import DataConfig, load_data
 from nas.data.splits_file import splits_of
+from nas.folders import given_path
+from nas.naming import option
 from nas.plugins import is_reference
 from nas.runs import TrialFolder, write_text
 
@@ -29,23 +31,25 @@ def chosen_images(given: Mapping[str, Any], searched: DataConfig | None = None) 
         InvalidInput: An option is out of range, or would split the images of the search otherwise.
     """
     fields = {name: given[name] for name in OPTIONS if given[name] is not None}
-    fields = {k: str(v) if k in ("data_dir", "splits") else v for k, v in fields.items()}
+    for name in ("data_dir", "splits"):
+        if name in fields:
+            fields[name] = str(given_path(name, fields[name]))
     if "data" in fields:
         fields["name"] = named(fields.pop("data"), "data")
-    typed = {name: f"--{name.replace('_', '-')}" for name in OPTIONS} | {"name": "--data"}
+    typed = {name: option(name) for name in OPTIONS} | {"name": option("data")}
     if searched is None:
-        return parse(DataConfig, fields, "nas train", typed)
-    other = parse(DataConfig, {"name": searched.name} | fields, "nas train", typed).name
+        return parse(DataConfig, fields, "", typed)
+    other = parse(DataConfig, {"name": searched.name} | fields, "", typed).name
     if other == searched.name:
         for name in SPLITTING:
             if name in fields:
                 raise InvalidInput(
                     f"{typed[name]}: the images of a run are split as its splits.csv says; allowed: "
-                    "with --data and other images"
+                    f"with {typed['name']} and other images"
                 )
-        return parse(DataConfig, searched.model_dump() | fields, "nas train", typed)
+        return parse(DataConfig, searched.model_dump() | fields, "", typed)
     anew = {"record": None, "splits": None, "group_by": None, "split_rule": "hash"}
-    return parse(DataConfig, searched.model_dump() | anew | fields, "nas train", typed)
+    return parse(DataConfig, searched.model_dump() | anew | fields, "", typed)
 
 
 def sized(images: DataConfig, size: int) -> DataConfig:

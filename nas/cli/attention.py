@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.api.choosing import check_subject, chosen_checkpoint, made_from
 from nas.api.importing import importing
 from nas.cli.choice import Pick, Trial
@@ -94,7 +95,7 @@ def _print(analysis: Analysis) -> None:
 
     scales = analysis.attention.scales
     say(f"{analysis.checkpoint}: {analysis.info.spec.label}")
-    say(f"{analysis.images:,} images of {analysis.data.name}, split: {analysis.split}")
+    say(f"{plural(analysis.images, 'image')} of {analysis.data.name}, split: {analysis.split}")
     several = len({one.unit.kernels for one in analysis.attention.units}) > 1
     title = "weight of the larger kernel less that of the smaller"
     if not several:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from nas.folders import devices_dir, runs_dir
 
 def complete_runs(incomplete: str) -> list[str]:
     """Names of the runs in runs/."""
-    return _starting(incomplete, (path.parent.name for path in _glob(runs_dir(), "*/search.yaml")))
+    return _starting(incomplete, (path.parent.name for path in _glob(runs_dir, "*/search.yaml")))
 
 
 def complete_runs_and_files(incomplete: str) -> list[str]:
@@ -37,7 +37,7 @@ def complete_data(incomplete: str) -> list[str]:
 
 def complete_devices(incomplete: str) -> list[str]:
     """Devices whose latencies were measured."""
-    return _starting(incomplete, (path.stem for path in _glob(devices_dir(), "*.json")))
+    return _starting(incomplete, (path.stem for path in _glob(devices_dir, "*.json")))
 
 
 def complete_trials(ctx: Any, incomplete: str) -> list[str]:
@@ -46,8 +46,11 @@ def complete_trials(ctx: Any, incomplete: str) -> list[str]:
     run = next(iter(ctx.args), ctx.params.get("run") or ctx.params.get("what"))
     if not isinstance(run, str):
         return []
-    folder = runs_dir() / run.rstrip("/").removeprefix(f"{runs_dir()}/") / "trials"
-    numbers = (path.parent.name for path in _glob(folder, "*/checkpoint.pt"))
+
+    def trials() -> Path:
+        return runs_dir() / run.rstrip("/").removeprefix(f"{runs_dir()}/") / "trials"
+
+    numbers = (path.parent.name for path in _glob(trials, "*/checkpoint.pt"))
     return _starting(incomplete, (str(int(one)) for one in numbers if one.isdecimal()))
 
 
@@ -56,9 +59,10 @@ def complete_picks(incomplete: str) -> list[str]:
     return _starting(incomplete, ["knee"])
 
 
-def _glob(folder: Path, pattern: str) -> list[Path]:
-    with suppress(OSError, ValueError, NotImplementedError):  # a path that is none, such as "/x*"
-        return sorted(folder.glob(pattern))
+def _glob(folder: Path | Callable[[], Path], pattern: str) -> list[Path]:
+    # A path that is none, such as "/x*", or a folder that is a file.
+    with suppress(OSError, ValueError, NotImplementedError):
+        return sorted((folder() if callable(folder) else folder).glob(pattern))
     return []
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from blocks.wording import plural
 from nas.api.importing import importing
 from nas.api.options import search_config
 from nas.cli.completion import complete_data, complete_spaces
@@ -131,8 +132,8 @@ def _show_estimate(found: Estimate) -> None:
     from nas.doctor.sweep import TRIALS
 
     what = (
-        f"{TRIALS} trials of {found.space} on {found.data}, {found.recipe_epochs} epochs each, batches "
-        f"of {found.batch_size}"
+        f"{TRIALS} trials of {found.space} on {found.data}, "
+        f"{plural(found.recipe_epochs, 'epoch')} each, batches of {found.batch_size}"
     )
     if found.problem is not None or found.minutes is None:
         say(f"search   {what}: cannot be estimated: {found.problem}")

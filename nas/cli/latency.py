@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.api.importing import importing
 from nas.cli.completion import complete_data, complete_devices, complete_spaces
 from nas.cli.console import AsJson, console, print_json, say
@@ -103,7 +104,7 @@ def suite(
             )  # fmt: skip
     except KeyboardInterrupt:
         raise WorkFailed(f"interrupted; the same command continues in {folder}") from None
-    say(f"{len(benchmarks):,} benchmarks for {len(networks):,} networks: {folder}")
+    say(f"{plural(len(benchmarks), 'benchmark')} for {plural(len(networks), 'network')}: {folder}")
     say(f"next, here:      nas bench {folder} --json > measurements.json")
     say("or on a device:  copy the folder there; python bench.py --json > measurements.json")
     say("then:            nas latency import measurements.json --device NAME")
@@ -149,12 +150,14 @@ def import_(
     if as_json:
         print_json(table.model_dump(mode="json", exclude={"blocks"}) | {"path": str(path)})
         return
-    say(f"{path}: {len(table.blocks):,} benchmarks of {table.network} on {table.device.cpu}")
+    say(
+        f"{path}: {plural(len(table.blocks), 'benchmark')} of {table.network} on {table.device.cpu}"
+    )
     fit = table.fit
     if fit.median_error is not None and fit.worst_error is not None:
         say(
-            f"{fit.networks} networks measured whole, each predicted from the others: median error "
-            f"{100 * fit.median_error:.1f} %, worst {100 * fit.worst_error:.1f} %"
+            f"{plural(fit.networks, 'network')} measured whole, each predicted from the others: "
+            f"median error {100 * fit.median_error:.1f} %, worst {100 * fit.worst_error:.1f} %"
         )
     say(f"next: nas search ... --device {device} --max-latency-ms X --objectives error,latency_ms")
 

@@ -16,6 +16,7 @@ from blocks.errors import InvalidInput
 from blocks.plugins import blame
 from nas.cli.group import CommandGroup
 from nas.errors import WorkFailed
+from nas.naming import command_line
 
 TYPER_INTERRUPTED = 130
 """What typer answers when Ctrl-C reaches it."""
@@ -37,12 +38,17 @@ def _nas() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with command_line():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
     try:
         code = app(args=words or ["--help"], standalone_mode=False, prog_name="nas")
     except InvalidInput as error:
         return _complain(str(error), 2)
     except typer.TyperException as error:
-        return _complain(error.format_message(), 2)
+        return _complain(_named_as_in_help(error), 2)
     except WorkFailed as error:
         return _complain(str(error), 1)
     except FloatingPointError as error:
@@ -70,6 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == TYPER_INTERRUPTED:
         return _complain("interrupted", 1)
     return code if isinstance(code, int) else 0
+
+
+def _named_as_in_help(error: typer.TyperException) -> str:
+    """The message of a wrong command line; typer calls the argument RUN ``run``."""
+    message = error.format_message()
+    parameter = getattr(error, "param", None)
+    if parameter is not None and parameter.param_type_name == "argument":
+        shown = parameter.metavar or parameter.name.upper()
+        for quoted in (f"'{parameter.name}'", f"'{shown}'"):
+            message = message.replace(quoted, shown)
+    return message
 
 
 def _is_of_a_database(error: Exception) -> bool:

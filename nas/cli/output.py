@@ -12,7 +12,7 @@ class Outlet:
     """Standard output, which may be a terminal that is closed meanwhile; what is written then is lost.
 
     Closing a terminal also sends SIGHUP, which ends the program in an orderly way; whoever has that
-    ignored (nohup, disown) wants it to go on.
+    ignored (nohup, disown) wants it to continue.
     """
 
     @property

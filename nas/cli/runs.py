@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.api.importing import importing
 from nas.cli.completion import complete_runs
 from nas.cli.console import AsJson, console, print_json, say
@@ -57,14 +58,16 @@ def runs(
 
 
 def _print(found: tuple[RunSummary, ...]) -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table()
+    # Everything but a long name stays on one line of 80 columns.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold")
-    table.add_column("state")
+    table.add_column("state", no_wrap=True)
     for name in ("trained", "best error %", "front"):
-        table.add_column(name, justify="right")
-    table.add_column("last change")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("last change", no_wrap=True)
     for one in found:
         table.add_row(
             one.name,
@@ -121,7 +124,7 @@ def _delete(name: str, yes: bool, as_json: bool) -> None:
 def _ask(run: RunFolder) -> None:
     trials = sum(1 for _ in run.path.glob("trials/*"))
     # On stderr, for stdout is what programs read.
-    typer.echo(f"delete {run.path} with {trials} trials? [y/N] ", nl=False, err=True)
+    typer.echo(f"delete {run.path} with {plural(trials, 'trial')}? [y/N] ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
         raise InvalidInput("--delete: nobody answered; allowed: --yes, to delete without asking")

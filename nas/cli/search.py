@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nas.api.choosing import has_checkpoint
 from nas.api.importing import importing
 from nas.api.notices import show_notices
 from nas.api.options import Request
@@ -206,4 +207,5 @@ def search(
     if front.knee is not None:
         knee = front.knee.trial
         say(f"next:   nas train {run.name} --trial {knee}    (the knee, in full, with test error)")
-        say(f"        nas export {run.name} --trial {knee} --targets onnx")
+        after = "" if has_checkpoint(run.folder, knee) else "    (after that: it has no checkpoint)"
+        say(f"        nas export {run.name} --trial {knee} --targets onnx{after}")

@@ -9,6 +9,7 @@ import typer
 
 import nas
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.api.choosing import check_subject, chosen_trial, names_file
 from nas.api.importing import importing
 from nas.api.notices import show_notices
@@ -145,8 +146,8 @@ def train(
         print_json(done.model_dump(mode="json"))
         return
     say(
-        f"test error {100 * done.test_error:.2f} % ({done.test_images:,} images; trained on "
-        f"{done.train_images:,} images, {done.epochs} epochs, seed {done.seed})"
+        f"test error {100 * done.test_error:.2f} % ({plural(done.test_images, 'image')}; trained on "
+        f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}, seed {done.seed})"
     )
     say(f"checkpoint: {done.checkpoint}")
     say(f"next:       nas export {done.checkpoint} --targets onnx")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.counting import Counts
 from blocks.spec import ArchSpec
 from blocks.units import UNITS
+from blocks.wording import check_type
 
 PLAIN = UNITS["none"]
 
@@ -22,11 +23,15 @@ def count(spec: ArchSpec) -> Counts:
         Parameters, multiply-adds of convolutions and linear layers, and the elements of their outputs.
         fvcore gives exactly the same counts (see :func:`nas.cost.fvcore_counter.fvcore_count`).
 
+    Raises:
+        InvalidInput: ``spec`` is none.
+
     Examples:
         >>> import nas
         >>> round(nas.count(nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})).mflops)
         301
     """
+    check_type("spec", spec, ArchSpec, "an ArchSpec")
     plain = spec.profile
     params, macs, activations = plain.rest.params, plain.rest.macs, plain.rest.activations
     for stage in plain.stages:

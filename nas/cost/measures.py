@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from blocks.checked_model import CheckedModel
 from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
 from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
+from nas.naming import option
 
 COSTS: dict[str, Cost] = {}
 """Those that need no device."""
@@ -76,13 +78,15 @@ def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjectiv
     limits: dict[str, float] = {}
     own: list[OwnObjective] = []
     for text in texts:
-        name, _, value = text.rpartition("=")
+        name, _, value = str(text).rpartition("=")
         try:
             limit = float(value)
         except ValueError:
             limit = float("nan")
         if not name or not 0 < limit < float("inf"):
-            raise InvalidInput(f"--max {text}: allowed: NAME=VALUE with a finite value above 0")
+            raise InvalidInput(
+                f"{option('limits')} {text}: allowed: NAME=VALUE with a finite value above 0"
+            )
         (known,), found = own_objectives([name], (*COSTS, LATENCY))
         limits[f"max_{known}"] = limit
         own += found
@@ -112,7 +116,7 @@ class Violation:
         return self.value / self.limit - 1
 
 
-class Budgets(BaseModel):
+class Budgets(CheckedModel):
     """Upper limits on the costs of a network, each inclusive; None (the default) is no limit.
 
     A field ``max_NAME`` bounds the cost NAME; besides those below there may be one for any objective.
@@ -124,8 +128,8 @@ class Budgets(BaseModel):
         max_latency_ms: Milliseconds of one image on a device that was measured.
 
     Raises:
-        pydantic.ValidationError: A limit that is not a positive finite number, or a field that is
-            no ``max_NAME``; :func:`blocks.yaml_files.parse` makes one line of it.
+        InvalidInput: A limit that is not a positive finite number, or a field that is no
+            ``max_NAME``.
 
     Examples:
         >>> import nas
@@ -183,7 +187,7 @@ class Budgets(BaseModel):
         for cost, _ in self._limits():
             if cost == LATENCY and cost not in costs:
                 raise InvalidInput(
-                    f"max_{cost}: only with --device, the name of a device that was measured "
+                    f"max_{cost}: only with {option('device')}, the name of a device that was measured "
                     "(nas latency suite, nas latency import)"
                 )
             if cost not in costs:

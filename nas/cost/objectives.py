@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import InvalidInput
 from blocks.plugins import reason_of
 from blocks.spec import ArchSpec
-from nas.plugins import Expected, calling, is_reference, place_of, resolve
+from blocks.wording import check_type, kind_of, short
+from nas.plugins import Expected, calling, is_reference, named_by_a_run, place_of, resolve
 
 Cost: TypeAlias = Callable[[ArchSpec], float]
 """Figure of a network that needs no training; lower is better."""
@@ -71,12 +72,19 @@ def objective(name: str, unit: str = "", *, negative: bool = False) -> Callable[
         >>> round(flash(nas.ArchSpec(backbone="mobilenet_v2", unit={"kind": "none"})))
         3423
     """
-    if not NAME.fullmatch(name) or name in RESERVED:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
         raise InvalidInput(
             f"objective {name!r}: allowed: lower-case letters, digits and underscores, at most 40, a "
             f"letter first, and none of {', '.join(RESERVED)}"
         )
-    return lambda function: Objective(name, unit, negative, function)
+    check_type("unit", unit, str, "a text")
+
+    def decorate(function: Cost) -> Objective:
+        if not callable(function):
+            raise InvalidInput(f"objective {name}: {short(function)}; allowed: a function")
+        return Objective(name, unit, negative, function)
+
+    return decorate
 
 
 class OwnObjective(BaseModel):
@@ -121,7 +129,8 @@ class OwnObjective(BaseModel):
         Raises:
             InvalidInput: The objective has gone, raises, or gives no finite number that is allowed.
         """
-        one = _resolve(self.reference)
+        with named_by_a_run():
+            one = _resolve(self.reference)
         if one.name != self.name:
             raise InvalidInput(
                 f"objective {self.reference}: {place_of(one)}: its name is {one.name!r}; this search "
@@ -133,7 +142,7 @@ class OwnObjective(BaseModel):
             value = one(spec)
         try:
             if isinstance(value, bool | str):
-                raise TypeError(f"a {type(value).__name__}")
+                raise TypeError(kind_of(value))
             figure = float(value)
         except (TypeError, ValueError, RuntimeError) as error:
             raise self._wrong(one, f"{value!r:.60} ({reason_of(error)})", expected, spec) from None

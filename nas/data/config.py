@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.errors import InvalidInput
+from nas.naming import option
 from nas.plugins import is_reference
 
 PHOTOGRAPHS = "imagefolder:"
 """What the names of data sets begin with that are photographs at a path."""
 
 
-class DataConfig(BaseModel, frozen=True, extra="forbid"):
+class DataConfig(CheckedModel):
     """Choice of data set and of its training augmentation.
 
     Attributes:
@@ -54,16 +56,18 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         record: splits.csv of the run that the images belong to; the run sets it.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str
     data_dir: str | None = None
     flip: bool | None = None
-    crop_padding: int | None = Field(default=None, ge=0)
-    scale_jitter: float | None = Field(default=None, gt=0, le=1)
-    input_size: int | None = Field(default=None, ge=1)
-    limit: int | None = Field(default=None, ge=1)
-    val_limit: int | None = Field(default=None, ge=1)
-    epoch_images: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=2, ge=0)
+    crop_padding: Integer | None = Field(default=None, ge=0)
+    scale_jitter: Number | None = Field(default=None, gt=0, le=1)
+    input_size: Integer | None = Field(default=None, ge=1)
+    limit: Integer | None = Field(default=None, ge=1)
+    val_limit: Integer | None = Field(default=None, ge=1)
+    epoch_images: Integer | None = Field(default=None, ge=1)
+    workers: Integer = Field(default=2, ge=0)
     split_rule: Literal["hash", "drawn"] = "hash"
     group_by: str | None = None
     splits: str | None = None
@@ -90,7 +94,7 @@ class DataConfig(BaseModel, frozen=True, extra="forbid"):
         for field in ("group_by", "splits"):
             if getattr(self, field) is not None and not self.is_photographs:
                 raise InvalidInput(
-                    f"{field} is {getattr(self, field)!r} for {self.name}; only for photographs"
+                    f"{option(field)}: {getattr(self, field)!r} for {self.name}; only for photographs"
                 )
         return self
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from blocks.errors import InvalidInput
 from nas.data.layouts.listing import Photo
 from nas.data.splits_file import SKIPPED, Assigned
+from nas.naming import option
 
 
 def grouped(photos: Sequence[Photo], expression: str) -> tuple[Photo, ...]:
@@ -26,12 +27,12 @@ def grouped(photos: Sequence[Photo], expression: str) -> tuple[Photo, ...]:
         pattern = re.compile(expression)
     except re.error as error:
         raise InvalidInput(
-            f"--group-by {expression!r}: not a regular expression ({error})"
+            f"{option('group_by')} {expression!r}: not a regular expression ({error})"
         ) from None
     found = tuple(replace(photo, group=_group(pattern, photo.name)) for photo in photos)
     if all(photo.group is None for photo in found):
         raise InvalidInput(
-            f"--group-by {expression!r}: no column of that name, and matches no path such as "
+            f"{option('group_by')} {expression!r}: no column of that name, and matches no path such as "
             f"{photos[0].name}"
         )
     return found

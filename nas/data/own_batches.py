@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from blocks.errors import InvalidInput
 from nas.data.augment import crop_images, flip_images, pad_images, paste_scaled
 from nas.data.batching import EpochBatches
 from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
 from nas.data.image_batches import FORK
 from nas.data.own_datasets import Items, Refused, Request
 from nas.data.statistics import Statistics
+from nas.plugins import PluginFault
 
 VIEW_SEED = 20190317
 """Of whatever is random about validation and test items; they are the same in every epoch."""
@@ -26,7 +26,7 @@ def read_batches(
     """One batch a list of requests: images (B, C, S, S) from 0 to 255, and int64 labels (B,).
 
     Raises:
-        InvalidInput: An item cannot be used.
+        PluginFault: An item cannot be used.
     """
     loader: DataLoader[tuple[Tensor, Tensor] | Refused] = DataLoader(
         items,  # type: ignore[arg-type]  # a batch is what the gathering gives
@@ -39,7 +39,7 @@ def read_batches(
     )
     for batch in loader:
         if isinstance(batch, Refused):
-            raise InvalidInput(batch.message)
+            raise PluginFault(batch.message)
         images, labels = (one.to(device, non_blocking=True) for one in batch)
         yield images * 255 if images.is_floating_point() else images, labels
 

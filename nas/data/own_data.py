@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from blocks.errors import InvalidInput
+from blocks.wording import kind_of
 from nas.data.config import DataConfig
 from nas.data.draws import Augmentation, seed_from
 from nas.data.image_files import centre_resize
@@ -163,7 +164,7 @@ def _datasets(given: object, wrong: str) -> Datasets:
     if isinstance(given, tuple) and len(given) == 4:
         return Datasets(*given)
     raise InvalidInput(
-        f"{wrong}returns a {type(given).__name__}; expected nas.Datasets, or a tuple "
+        f"{wrong}returns {kind_of(given)}; expected nas.Datasets, or a tuple "
         "(train, val, test, class names)"
     )
 
@@ -191,7 +192,7 @@ def _class_names(sets: Datasets, wrong: str) -> tuple[str, ...]:
 def _part(items: Any, split: str, wrong: str) -> Part:
     if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
         raise InvalidInput(
-            f"{wrong}{split} is a {type(items).__name__} without __len__ or __getitem__; expected a "
+            f"{wrong}{split} is {kind_of(items)} without __len__ or __getitem__; expected a "
             "map-style torch.utils.data.Dataset"
         )
     if len(items) == 0:
@@ -212,7 +213,7 @@ def _form(train: Part, classes: int, config: DataConfig, place: str, wrong: str)
         return Form(True, channels, config.input_size or INPUT_SIZE, False, classes)
     if not isinstance(image, Tensor):
         raise InvalidInput(
-            f"{wrong}train[0]: a {type(image).__name__}; expected a PIL image or a tensor (C, S, S)"
+            f"{wrong}train[0]: {kind_of(image)}; expected a PIL image or a tensor (C, S, S)"
         )
     if image.ndim != 3 or image.shape[1] != image.shape[2] or 0 in image.shape:
         raise InvalidInput(

@@ -18,6 +18,7 @@ from torchvision.transforms import functional as image_functional
 
 from blocks.errors import InvalidInput
 from blocks.plugins import frame_to_blame, reason_of
+from blocks.wording import kind_of, plural
 from nas.data.image_files import MODES, centre_crop, random_crop
 from nas.plugins import place_of
 
@@ -131,7 +132,7 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
         if not isinstance(image, Tensor) or form.pil:
             kinds = ("a tensor", "a PIL image") if form.pil else ("a PIL image", "a tensor")
             known = isinstance(image, Tensor | Image.Image)
-            got = kinds[0] if known else f"a {type(image).__name__}"
+            got = kinds[0] if known else kind_of(image)
             raise _Wrong(f"{got}; expected {kinds[1]}, as train[0] is one")
         return _checked(image, form)
 
@@ -139,7 +140,7 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
         number = whole_number(label)
         if number is None or not 0 <= number < self._form.classes:
             raise _Wrong(
-                f"label {label!r:.40}; expected a whole number from 0 to {self._form.classes - 1}, the "
+                f"label {label!r:.40}; expected an integer from 0 to {self._form.classes - 1}, the "
                 "place of a class name"
             )
         return number
@@ -168,7 +169,7 @@ def _checked(image: Tensor, form: Form) -> Tensor:
 
 
 def whole_number(label: object) -> int | None:
-    """A label as an int; None when it is no whole number."""
+    """A label as an int; None when it is no integer."""
     if isinstance(label, Tensor | np.ndarray):
         label = label.item() if label.ndim == 0 else None
     if isinstance(label, bool | np.bool_) or not isinstance(label, int | np.integer):
@@ -191,9 +192,7 @@ def read_item(part: Part, row: int, name: str, place: str) -> tuple[object, obje
             f"{reason_of(error)}; expected {PAIR}"
         ) from error
     if not isinstance(item, tuple | list) or len(item) != 2:
-        got = (
-            f"{len(item)} values" if isinstance(item, tuple | list) else f"a {type(item).__name__}"
-        )
+        got = plural(len(item), "value") if isinstance(item, tuple | list) else kind_of(item)
         at = place_of(part.items) or place
         raise InvalidInput(f"data {name}: {at}: {part.split}[{row}] is {got}; expected {PAIR}")
     image, label = item

@@ -19,6 +19,7 @@ from nas.data.layouts.find import list_photos
 from nas.data.layouts.listing import TEST, TRAIN, VAL, Listing, Photo
 from nas.data.recorded import as_recorded
 from nas.data.splits_file import SKIPPED, Assigned, fingerprint, read_splits, splits_text
+from nas.naming import option
 
 FEW = 5
 """Held-out images of a class below which a person is told."""
@@ -122,16 +123,16 @@ def _decodable(
     if not checked.broken:
         return list(photos), [], notes
     first = "; ".join(f"{_relative(path, root)}: {why}" for path, why in checked.broken[:3])
-    number = len(checked.broken)
+    number, skipping = len(checked.broken), option("on_bad_image", "skip")
     if not skip:
         if number == 1:
             path, why = checked.broken[0]
             raise InvalidInput(
-                f"the image {path} cannot be read ({why}); replace or remove it, or --on-bad-image skip"
+                f"the image {path} cannot be read ({why}); replace or remove it, or {skipping}"
             )
         raise InvalidInput(
             f"{number} images cannot be read ({first}{'; ...' * (number > 3)}); replace or remove "
-            "them, or --on-bad-image skip"
+            f"them, or {skipping}"
         )
     notes.append(f"{number} image{'s' * (number > 1)} left out, cannot be read ({first})")
     broken = {path for path, _ in checked.broken}

@@ -10,6 +10,7 @@ from blocks.errors import InvalidInput
 from nas.data.digests import digests
 from nas.data.layouts.listing import Listing
 from nas.data.splits_file import SKIPPED, Assigned, read_splits
+from nas.naming import option
 
 
 def as_recorded(listing: Listing, root: Path, record: Path) -> tuple[list[Assigned], list[str]]:
@@ -84,5 +85,5 @@ def _said(new: Sequence[str]) -> list[str]:
     number = f"{len(new):,} photograph{'s are' if len(new) > 1 else ' is'}"
     return [
         f"{number} new since the run began and not used in it (first: {new[0]}); a new run with "
-        "--splits of this one takes them"
+        f"{option('splits')} of this one takes them"
     ]

@@ -15,7 +15,7 @@ class Datasets:
 
     The splits are map-style datasets (``__len__``, ``__getitem__`` from 0) whose items are pairs of an
     image and a label. Images are all PIL images, of any size, or all tensors (C, S, S) of one size and
-    type: uint8, or floating point in [0, 1]. Labels are whole numbers from 0.
+    type: uint8, or floating point in [0, 1]. Labels are integers from 0.
 
     Attributes:
         train: Images that networks are trained on.

@@ -20,6 +20,7 @@ from torch import nn
 
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.cost import count, peak_activation_bytes
 from nas.data import Data
 from nas.errors import WorkFailed
@@ -39,6 +40,7 @@ from nas.exporting.places import SHIPPED
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST
 from nas.exporting.targets import TARGETS, Precision, Target, Written
+from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 from nas.training.trained_on import load_trained_on
@@ -116,7 +118,8 @@ def export_bundle(
         target.check_installed(name)
     _check_replaceable(bundle)
     loaded = load_checkpoint(checkpoint)
-    data = load_trained_on(checkpoint, loaded.info)
+    with named_by_a_run():
+        data = load_trained_on(checkpoint, loaded.info)
     with _appearing_whole(bundle) as folder:
         made = list(_write(loaded, data, chosen, int8, folder))
         outcomes = _run(made, loaded, data, images)
@@ -173,7 +176,7 @@ def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | Non
         if one.precision == "fp32" and not _is_close(outcome):
             raise WorkFailed(
                 f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
-                f"in a logit, over {outcome.images} images; nothing was exported"
+                f"in a logit, over {plural(outcome.images, 'image')}; nothing was exported"
             )
     return outcomes
 

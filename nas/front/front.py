@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from blocks.wording import plural
 from nas.front.dominance import non_dominated
 from nas.runs import ERROR, TrialRecord, TrialState
 
@@ -38,6 +39,10 @@ class FrontPoint:
     spec: ArchSpec
     values: tuple[float, ...]
 
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{value:.6g}" for value in self.values)
+        return f"FrontPoint(trial={self.trial}, values=({figures}), unit={self.spec.label!r})"
+
 
 @dataclass(frozen=True)
 class Front:
@@ -58,6 +63,11 @@ class Front:
     objectives: tuple[str, ...]
     reference: tuple[float, ...]
     points: tuple[FrontPoint, ...]
+
+    def __repr__(self) -> str:
+        trials = ", ".join(str(point.trial) for point in self.points)
+        what = f"{plural(len(self.points), 'point')} by {' and '.join(self.objectives)}"
+        return f"Front({what}: trials [{trials}])"
 
     @cached_property
     def hypervolume(self) -> float:

@@ -22,12 +22,44 @@ from blocks.plugins import (
     note_file,
     reason_of,
 )
+from blocks.wording import kind_of
 from nas.folders import runs_dir
+from nas.naming import option
+from nas.plugins.faults import PluginFault, PluginRaised
 from nas.plugins.reference import Reference
 
-OPTIONS = {"objective": "--objectives"}
-"""Option that names a plug-in of a kind, where it is not the kind itself."""
+ARGUMENTS = {"objective": "objectives"}
+"""Argument that names a plug-in of a kind, where it is not the kind itself."""
 BUNDLE_FILES = ("manifest.json", "predict.py")
+
+
+class Missing(PluginFault):
+    """A plug-in's file or module is not there.
+
+    Args:
+        message: It in one line.
+        kind: Of the plug-in.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@contextmanager
+def named_by_a_run() -> Iterator[None]:
+    """A plug-in that is missing inside was there when its run began: say how to bring it back.
+
+    Raises:
+        InvalidInput: In place of ``Missing``.
+    """
+    try:
+        yield
+    except Missing as missing:
+        place = option(ARGUMENTS.get(missing.kind, missing.kind))
+        raise InvalidInput(
+            f"{missing}; put it back, or resume the search with its new place ({place})"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -55,7 +87,7 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
         expects: What it must be.
 
     Raises:
-        InvalidInput: The file, module or name is missing, importing raises, the object is of another
+        PluginFault: The file, module or name is missing, importing raises, the object is of another
             kind, or the file lies in a run or a bundle.
     """
     parsed = Reference.parse(reference, kind)
@@ -67,13 +99,13 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
             found = getattr(found, part)
         except AttributeError:
             where = parsed.file or module.__file__ or parsed.source
-            raise InvalidInput(
+            raise PluginFault(
                 f"{what}: {where} has no {parsed.name}, or only after a call that starts a search; "
                 f"expected {expects.words}"
             ) from None
     if not expects.fits(found):
-        raise InvalidInput(
-            f"{what}: {place_of(found) or parsed.source}: a {type(found).__name__}; "
+        raise PluginFault(
+            f"{what}: {place_of(found) or parsed.source}: {kind_of(found)}; "
             f"expected {expects.words}"
         )
     return found
@@ -90,13 +122,13 @@ def calling(kind: str, reference: str, expected: str, called: object) -> Iterato
         called: The plug-in, whose place is named when no line of it raised: it cannot be called so.
 
     Raises:
-        InvalidInput: Names the plug-in, the file and line that raised, and what is expected.
+        PluginRaised: Names the plug-in, the file and line that raised, and what is expected.
     """
     try:
         yield
     except (Exception, SystemExit) as error:
         own = place_of(called) if frame_to_blame(error) is None else None
-        raise InvalidInput(
+        raise PluginRaised(
             f"{kind} {reference}: {own or _place_of_error(error)}: {reason_of(error)}; expected "
             f"{expected}"
         ) from error
@@ -126,10 +158,7 @@ def _file(reference: Reference, what: str, kind: str) -> ModuleType:
     path = reference.file
     assert path is not None
     if not path.is_file():
-        raise InvalidInput(
-            f"{what}: {path}: no such file; put it back there, or give its new place with "
-            f"{_option(kind)} (also with --resume)"
-        )
+        raise Missing(f"{what}: {path}: no such file", kind)
     _refuse_runs_and_bundles(path, what)
     return _imported(lambda: load_file(path), path, what)
 
@@ -140,10 +169,10 @@ def _module(reference: Reference, what: str, kind: str) -> ModuleType:
         module = _imported(lambda: importlib.import_module(name), None, what)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise InvalidInput(f"{what}: {_place_of_error(error)}: {reason_of(error)}") from error
-        raise InvalidInput(
-            f"{what}: no module {error.name!r} in this Python; install the package that has it, or give "
-            f"{_option(kind)} again (also with --resume)"
+            raise PluginFault(f"{what}: {_place_of_error(error)}: {reason_of(error)}") from error
+        raise Missing(
+            f"{what}: no module {error.name!r} in this Python; install the package that has it",
+            kind,
         ) from None
     if file := getattr(module, "__file__", None):
         note_file(Path(file))
@@ -159,14 +188,14 @@ def _imported(run: Callable[[], ModuleType], path: Path | None, what: str) -> Mo
     except ModuleNotFoundError as error:
         if path is None:
             raise
-        raise InvalidInput(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
+        raise PluginFault(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
     except LoadEnds:
-        raise InvalidInput(
+        raise PluginFault(
             f"{what}: the module starts a search when it is imported; put that under "
             "if __name__ == '__main__'"
         ) from None
     except (Exception, SystemExit) as error:
-        raise InvalidInput(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
+        raise PluginFault(f"{what}: {_place_in(path, error)}: {reason_of(error)}") from error
     if len(sys.modules) > known:
         logging.getLogger("nas").info("%s: imported %s", what, getattr(module, "__file__", module))
     return module
@@ -185,11 +214,7 @@ def _refuse_runs_and_bundles(path: Path, what: str) -> None:
         is_run = (folder / "search.yaml").is_file() and (folder / "trials").is_dir()
         is_bundle = all((folder / name).is_file() for name in BUNDLE_FILES)
         if is_run or is_bundle or folder == runs_dir().resolve():
-            raise InvalidInput(
+            raise PluginFault(
                 f"{what}: {path} lies in {folder}, a folder of runs or a bundle; allowed: a file "
                 "elsewhere, which only you put there"
             )
-
-
-def _option(kind: str) -> str:
-    return OPTIONS.get(kind, f"--{kind}")

@@ -14,6 +14,7 @@ from nas.front import make_front
 from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
 from nas.runs.removal import is_running
 from nas.searching import SearchConfig, read_run
+from nas.searching.failures import HOPELESS
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class RunSummary:
 
     Attributes:
         name: Of the run.
-        state: running: a process holds it; finished: all that was asked for has ended; stopped: it can
-            be resumed; damaged: it cannot be read, see ``problem``.
+        state: running: a process holds it; finished: all that was asked for has ended; failed: so have
+            all its trainings; stopped: it can be resumed; damaged: it cannot be read, see ``problem``.
         trained: Networks trained in full.
         wanted: Networks asked for; None for a damaged run.
         best_error: Least validation error of a trained network, 0 to 1; None without one.
@@ -33,7 +34,7 @@ class RunSummary:
     """
 
     name: str
-    state: Literal["running", "finished", "stopped", "damaged"]
+    state: Literal["running", "finished", "failed", "stopped", "damaged"]
     trained: int
     wanted: int | None
     best_error: float | None
@@ -77,10 +78,16 @@ def summarise(name: str) -> RunSummary:
 
 def _state(
     run: RunFolder, config: SearchConfig, records: Sequence[TrialRecord]
-) -> Literal["running", "finished", "stopped"]:
+) -> Literal["running", "finished", "failed", "stopped"]:
     if is_running(run):
         return "running"
-    return "stopped" if open_trainings(config, records) else "finished"
+    failed = sum(one.state is TrialState.FAILED for one in records)
+    is_open = bool(open_trainings(config, records))
+    # A search gives up after some failures, with trials left to train.
+    given_up = failed >= HOPELESS or (failed and not is_open)
+    if given_up and not any(one.rung_results for one in records):
+        return "failed"
+    return "stopped" if is_open else "finished"
 
 
 def open_trainings(config: SearchConfig, records: Sequence[TrialRecord]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import InvalidInput
+from blocks.wording import short
 from nas.folders import runs_dir
 
 SPLITS = "splits.csv"
@@ -121,7 +122,7 @@ class RunFolder:
             raise InvalidInput(f"{run.path}: no such run; {hint}")
         inside = run.path.resolve()
         for path in run.path.rglob("*"):
-            # Whoever goes on with the run would write through it.
+            # A resumed search would write through it.
             if not path.is_symlink():
                 continue
             if not path.exists() or not path.resolve().is_relative_to(inside):
@@ -201,10 +202,11 @@ def checked_name(name: str, root: Path | None = None) -> str:
     Raises:
         InvalidInput: It could not be a folder name, or would lead elsewhere.
     """
-    name = name.rstrip("/").removeprefix(f"{root or runs_dir()}/")
-    if not NAME.fullmatch(name):
+    if isinstance(name, str):
+        name = name.rstrip("/").removeprefix(f"{root or runs_dir()}/")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InvalidInput(
-            f"run name {name[:60]!r}: allowed are letters, digits, '.', '_' and '-', at most 100, "
+            f"run name {short(name)}: allowed are letters, digits, '.', '_' and '-', at most 100, "
             "the first a letter or digit"
         )
     return name

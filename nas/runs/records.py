@@ -17,7 +17,7 @@ class TrialState(Enum):
     """What has become of a trial.
 
     Attributes:
-        QUEUED: Proposed; its training has not begun, or waits for a search that goes on.
+        QUEUED: Proposed; its training has not begun, or waits for a search that is resumed.
         RUNNING: In training.
         PAUSED: Waits at a rung.
         TRAINED: Trained in full.

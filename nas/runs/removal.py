@@ -17,6 +17,12 @@ from nas.runs.folder import RunFolder
 OWN_LOGS = re.compile(r"trial_\d{4,}|parent_[0-9a-f]{16}|full")
 """Folders of logs that trainings of a run have made."""
 
+OF_A_FAILURE = (
+    *("arch.yaml", "job.json", "error.txt", "output.txt", "owner.json", "metrics.jsonl"),
+    *(".lock", ".evaluator.lock"),
+)
+"""Files in the folder of a training that has completed no epoch."""
+
 
 def removable_run(name: str) -> RunFolder:
     """The run that may be deleted under ``name``; a damaged one may.
@@ -33,6 +39,15 @@ def removable_run(name: str) -> RunFolder:
     return run
 
 
+def holds_nothing(run: RunFolder) -> bool:
+    """Whether no training of ``run`` has left more than its failure."""
+    files = [path for path in run.path.glob("*/*/**/*") if not path.is_dir() or path.is_symlink()]
+    return all(
+        path.name in OF_A_FAILURE and not (path.name == "metrics.jsonl" and path.stat().st_size)
+        for path in files
+    )
+
+
 def is_running(run: RunFolder) -> bool:
     """Whether a search, or a full training, of ``run`` is under way on this machine."""
     try:
@@ -42,8 +57,12 @@ def is_running(run: RunFolder) -> bool:
         return True
 
 
-def remove_run(run: RunFolder) -> list[Path]:
+def remove_run(run: RunFolder, *, logs: bool = True) -> list[Path]:
     """Delete the folder of ``run``, and its logs in lightning_logs/; links are deleted, not followed.
+
+    Args:
+        run: The run.
+        logs: Whether its logs are deleted, too.
 
     Returns:
         What was deleted.
@@ -63,7 +82,7 @@ def remove_run(run: RunFolder) -> list[Path]:
         ) from None
     (gone / run.config.name).unlink()  # from here on it is no run, whatever interrupts
     shutil.rmtree(gone)
-    return [run.path, *_remove_logs(run)]
+    return [run.path, *(_remove_logs(run) if logs else [])]
 
 
 @contextmanager

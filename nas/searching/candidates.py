@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.cost import COSTS, Budgets, Cost
 from nas.runs import ERROR
 from search_spaces import SearchSpace
@@ -90,7 +91,7 @@ def _nothing_fits(
     ratios = {name: value / getattr(budgets, f"max_{name}") for name, value in least.items()}
     tightest = max(ratios, key=lambda name: ratios[name])
     limit = getattr(budgets, f"max_{tightest}")
-    looked = f"{len(specs)} networks" if complete else f"{len(specs)} sampled networks"
+    looked = plural(len(specs), "network" if complete else "sampled network")
     why = (
         f"the smallest has {least[tightest]:.6g}"
         if ratios[tightest] > 1

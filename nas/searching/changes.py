@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from blocks.wording import plural
 from nas.cost import Violation
 from nas.runs import RungResult, TrialState
 from nas.searching.log import ENDED, TrialLog
@@ -45,7 +46,7 @@ def complete(log: TrialLog, number: int, values: Sequence[float]) -> None:
 
 def stop(log: TrialLog, number: int) -> None:
     """A trial that waits at a rung is given up; its network is not trained again."""
-    said = f"stopped early, after {log.of(number).epochs} epochs"
+    said = f"stopped early, after {plural(log.of(number).epochs, 'epoch')}"
     log.move(number, TrialState.STOPPED, note=(STOPPED, said), end=TrialState.STOPPED)
     _settle_duplicates(log, number)
 

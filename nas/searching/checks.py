@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
 from nas.cost import LATENCY
+from nas.naming import option
 from nas.plugins import Reference, is_reference
 from nas.runs import ERROR
 from nas.searching.early_stopping.snapshot import ETA
@@ -32,7 +33,8 @@ def check_config(config: SearchConfig) -> None:
 def check_cluster_options(config: SearchConfig, given: Collection[str]) -> None:
     """Refuse options that only a cluster answers to.
 
-    Of a search that was on a cluster and goes on without, the fields stay, so they are no mistake there.
+    A search that was on a cluster and continues without one keeps the fields, so they are no mistake
+    there.
 
     Args:
         config: What the options made.
@@ -43,7 +45,7 @@ def check_cluster_options(config: SearchConfig, given: Collection[str]) -> None:
     """
     for field in ("ray_address", "gpus"):
         if field in given and config.execution.executor != "ray":
-            raise InvalidInput(f"--{field.replace('_', '-')}: only with --executor ray")
+            raise InvalidInput(f"{option(field)}: only with {option('executor', 'ray')}")
 
 
 def _check_checkpoints(config: SearchConfig) -> None:
@@ -95,13 +97,16 @@ def _check_total_epochs(config: SearchConfig) -> None:
 
 def _check_objectives(config: SearchConfig) -> None:
     config.budgets.check_known(config.costs)
-    allowed = (ERROR, *config.costs)
+    allowed = tuple(dict.fromkeys((ERROR, *config.costs, LATENCY)))
     for objective in config.objectives:
         if objective == LATENCY and config.device is None:
-            raise InvalidInput(f"objectives: {LATENCY}: only with --device, see nas latency")
+            raise InvalidInput(
+                f"objectives: {LATENCY}: only with {option('device')}, see nas latency"
+            )
         if objective not in allowed:
             raise InvalidInput(
-                f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}"
+                f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}, and those "
+                "of your own by import path"
             )
     if len(set(config.objectives)) != len(config.objectives):
         raise InvalidInput("objectives: the same one twice")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
 from blocks import ArchSpec
+from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
@@ -27,7 +28,7 @@ from nas.searching.names import (
 from nas.training import RECIPES
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(CheckedModel):
     """The resolved configuration of a search, written to search.yaml.
 
     In a file, ``space``, ``data`` and ``recipe`` may be plain names; a recipe may also be a name with
@@ -47,7 +48,7 @@ class SearchConfig(BaseModel):
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
         seed: Seed of proposals and trainings.
-        early_stopping: Which waiting trainings go on: ``none``: all are trained in full at once;
+        early_stopping: Which waiting trainings continue: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.searching.early_stopping``. Trainings
             then pause at rungs, and ``recipe`` is ``rungs`` unless another is given. Unless given it is
             ``forecast`` where ``total_epochs`` is given, trainings are long enough to pause, and the
@@ -55,14 +56,14 @@ class SearchConfig(BaseModel):
         total_epochs: Epochs to train in all; None: as many as the trials take. A search ends when it has
             trained so many, or ``trials`` networks.
         patience: The search ends when the hypervolume has not grown by 0.1 % over so many trainings (or
-            parts of trainings, from rung to rung); None: it goes on.
+            parts of trainings, from rung to rung); None: it continues.
         inherit: Each network starts as the plain network of its geometry, trained once by ``recipe``,
             and trains so many epochs more; None: it starts afresh and trains ``recipe``.
         module: Import path of the LightningModule that a trial trains; None: ``Classifier``.
         evaluator: Import path of a function that says how good a network is, in place of its training;
             see ``nas.training.evaluate``. None: networks are trained.
         own_objectives: Objectives of the user's that ``objectives`` or ``budgets`` name.
-        execution: How and where trainings run; most of it may change when a search goes on.
+        execution: How and where trainings run; most of it may change when a search is resumed.
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
@@ -76,15 +77,15 @@ class SearchConfig(BaseModel):
     space: NamedSpace
     data: NamedData
     recipe: NamedRecipe = RECIPES["proxy"]
-    trials: Annotated[int, Field(ge=1, le=1_000_000)]
+    trials: Annotated[Integer, Field(ge=1, le=1_000_000)]
     objectives: tuple[str, ...] = (ERROR, "mflops")
     budgets: Budgets = Budgets()
     sampler: SamplerName = "forecast"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
-    total_epochs: Annotated[int, Field(ge=1)] | None = None
-    patience: Annotated[int, Field(ge=1)] | None = None
-    inherit: Annotated[int, Field(ge=1)] | None = None
+    total_epochs: Annotated[Integer, Field(ge=1)] | None = None
+    patience: Annotated[Integer, Field(ge=1)] | None = None
+    inherit: Annotated[Integer, Field(ge=1)] | None = None
     module: str | None = None
     evaluator: str | None = None
     own_objectives: tuple[OwnObjective, ...] = ()

@@ -101,12 +101,20 @@ def connect_to_read(url: URL) -> RDBStorage:
         raise InvalidInput(
             f"{url.get_backend_name()}: cannot be opened for reading only; allowed: sqlite, postgresql"
         )
-    return RDBStorage(
+    storage = RDBStorage(
         url.render_as_string(hide_password=False),
         options,
         skip_compatibility_check=True,
         skip_table_creation=True,
     )
+    event.listen(storage.engine, "before_cursor_execute", _refuse_to_write)
+    return storage
+
+
+def _refuse_to_write(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    """Before SQLAlchemy executes a statement: the database's own refusal names no reason."""
+    if statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+        raise InvalidInput("the study of a run is read-only: only its search writes it")
 
 
 def _connect_patiently(

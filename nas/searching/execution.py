@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.errors import InvalidInput
 
 
-class Execution(BaseModel):
+class Execution(CheckedModel):
     """The part of a search's configuration that does not decide what is searched.
 
     Attributes:
@@ -29,11 +30,11 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    workers: Annotated[Integer, Field(ge=1, le=1024)] = 1
+    threads: Annotated[Integer, Field(ge=1, le=1024)] | None = None
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
-    gpus: Annotated[float, Field(ge=0, le=64)] = 0.0
+    gpus: Annotated[Number, Field(ge=0, le=64)] = 0.0
     checkpoints: str | None = None
     storage: str | None = None
     logs_dir: Path | None = None

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from nas.errors import WorkFailed
+from nas.plugins import PluginRaised
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching.config import SearchConfig
 from nas.searching.evaluators import Finished
+from nas.training import read_metrics
 
 HOPELESS = 3
 """Trainings that may fail in a row from the start before the search gives up."""
@@ -48,8 +50,33 @@ class Failures:
         if finished.no_disk:
             raise WorkFailed(
                 f"trial {finished.number}: {finished.reason}; its checkpoint is whole: when there is "
-                f"room, go on with: nas search --resume {self.config.name}"
+                f"room, continue with: nas search --resume {self.config.name}"
             )
+
+    def check_plugin(self, finished: Finished, records: Sequence[TrialRecord]) -> None:
+        """Make sure that the training did not end by a fault of a plug-in, which the next would too.
+
+        What a plug-in raises is taken for such a fault only until a training has completed an epoch.
+        Later it is a failure of one trial.
+
+        Args:
+            finished: How the training ended.
+            records: Of the search.
+
+        Raises:
+            PluginFault: A plug-in is at fault. The trial stays open, and is trained when the search goes
+                on.
+        """
+        if finished.fault is None:
+            return
+        if finished.fault is PluginRaised and self._another_has_trained(finished.number, records):
+            return
+        raise finished.fault(finished.reason)
+
+    def _another_has_trained(self, number: int, records: Sequence[TrialRecord]) -> bool:
+        """Whether another trial than ``number`` has completed an epoch, at a rung or not."""
+        others = [one for one in records if one.number != number and one.target_epoch]
+        return any(one.rung_results or read_metrics(self.run.trial(one.number)) for one in others)
 
     def check_hopeful(self, records: Sequence[TrialRecord], allowed: int = HOPELESS - 1) -> None:
         """Make sure that the search is worth going on with.

@@ -53,7 +53,7 @@ def parent_job(spec: ArchSpec, config: SearchConfig, run: RunFolder) -> TrainJob
 def inherited_recipe(recipe: Recipe, epochs: int) -> Recipe:
     """``recipe`` for the epochs after an inherited start.
 
-    A constant schedule goes on; any other is run through anew, as a short one. Neither warms up, which
+    A constant schedule continues; any other is run through anew, as a short one. Neither warms up, which
     is for random weights and might take all of the few epochs.
     """
     return recipe.model_copy(update={"epochs": epochs, "warmup_epochs": 0})

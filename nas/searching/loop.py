@@ -10,6 +10,7 @@ import optuna
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
+from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
 from nas.front import Front
 from nas.runs import RunFolder, TrialRecord, TrialState
@@ -64,10 +65,11 @@ class Search:
 
         Raises:
             WorkFailed: The first trainings have all failed, or the disk takes no more.
+            InvalidInput: A plug-in is at fault.
         """
         try:
             self._train_all()
-        except (KeyboardInterrupt, SystemExit, WorkFailed):
+        except (KeyboardInterrupt, SystemExit, InvalidInput, WorkFailed):
             # The study may lie on the disk that takes no more; what it does not learn, --resume finds.
             with suppress(SQLAlchemyError, StorageInternalError):
                 self.log.release()
@@ -83,7 +85,7 @@ class Search:
         """Train until there is nothing to start; no process is left behind."""
         try:
             for record in self.proposer.recover():
-                # More may be open than there are workers, when a search goes on with fewer.
+                # More may be open than there are workers, when a search is resumed with fewer.
                 while not self.evaluator.free:
                     self._settle()
                 self._start(record)
@@ -129,6 +131,7 @@ class Search:
             self._start(before)
             return
         self.failures.check_disk(finished)
+        self.failures.check_plugin(finished, self.log.records)
         if error is None:
             reason = finished.reason or "the training ended without figures"
             changes.fail(self.log, number, reason)

@@ -10,6 +10,7 @@ from blocks.errors import InvalidInput
 from blocks.yaml_files import parse, read_yaml
 from nas.data.config import stored_data
 from nas.front import Front, make_front, recall_hypervolume
+from nas.naming import option
 from nas.runs import RunFolder, TrialRecord
 from nas.searching.config import SearchConfig
 from nas.searching.execution import place_of_field
@@ -21,7 +22,7 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
 
     Args:
         run: Its folder.
-        changes: New values of some fields, for a search that goes on, those of ``execution`` by their
+        changes: New values of some fields, for a search that is resumed, those of ``execution`` by their
             plain names; None: the run is only read.
 
     Raises:
@@ -34,7 +35,7 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
     if isinstance(fields, dict):
         fields = {**fields, **changes}
         fields["data"] = stored_data(fields.get("data"))
-    typed = {".".join(place_of_field(name)): f"--{name.replace('_', '-')}" for name in changes}
+    typed = {".".join(place_of_field(name)): option(name) for name in changes}
     config = parse(SearchConfig, fields, str(run.config), typed)
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")

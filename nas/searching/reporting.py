@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from blocks.wording import plural
 from nas.front import Front, make_front
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching.config import SearchConfig
@@ -44,7 +45,7 @@ class Reporter:
     def goes_on(self, finished: Finished) -> None:
         """Say that a training that was killed is started again."""
         done = len(finished.epochs)
-        at = f"after epoch {done}, where it goes on" if done else "and begins again"
+        at = f"after epoch {done}, from where it continues" if done else "and begins again"
         self.view.event(f"trial {finished.number:4d}  {finished.reason} {at}")
 
     def failed(self, number: int, reason: str) -> None:
@@ -80,11 +81,13 @@ class Reporter:
         records = self.log.records
         states = [one.state for one in records]
         wanted, total = self.config.trials, self.config.total_epochs
-        begun = f"{wanted - self.epochs.unbegun(records)} of {wanted} networks begun"
+        begun = f"{wanted - self.epochs.unbegun(records)} of {plural(wanted, 'network')} begun"
         trained = f"{states.count(TrialState.TRAINED)} trained in full"
         stopped = states.count(TrialState.STOPPED)
-        of_total = "" if total is None else f" of {total}"
-        epochs = f"{self.epochs.spent(records)}{of_total} epochs"
+        spent = self.epochs.spent(records)
+        epochs = (
+            plural(spent, "epoch") if total is None else f"{spent:,} of {plural(total, 'epoch')}"
+        )
         self.view.event(f"the search ends: {begun}, {trained}, {stopped} stopped early; {epochs}")
 
     def _status(self, running: tuple[int, ...]) -> Status:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import DataInfo, load_data
 from nas.data.splits_file import splits_of
+from nas.folders import logs_dir
 from nas.front import Front
+from nas.naming import call, option
+from nas.plugins import PluginFault, named_by_a_run
 from nas.runs import RunFolder, write_text
+from nas.runs.removal import holds_nothing, remove_run
 from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
@@ -37,7 +42,8 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
 
     Raises:
         InvalidInput: The run exists, the data are missing, no network fits the budgets, ...: found out
-            before anything is written.
+            before anything is written. A fault of a plug-in may show only in the first training; the
+            run is then removed, or can be resumed if it holds more than that failure.
         WorkFailed: The first trainings have all failed.
     """
     run = run or RunFolder.named(config.name)
@@ -49,6 +55,18 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     config = config.model_copy(update={"reference": candidates.reference(config.objectives)})
     if config.execution.storage is not None:
         check_unused(config, run)
+    with _only_if_plugins_work(config, run):
+        return _begin(config, run, space, candidates, view, splits_of(data))
+
+
+def _begin(
+    config: SearchConfig,
+    run: RunFolder,
+    space: SearchSpace,
+    candidates: Candidates,
+    view: View,
+    splits: str | None,
+) -> Front:
     run.path.mkdir(parents=True, exist_ok=True)
     with _only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.
@@ -57,7 +75,7 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
         for leftover in run.path.glob(f"{run.study.name}*"):
             leftover.unlink()
         open_study(config, run, create=True)
-        if (splits := splits_of(data)) is not None:
+        if splits is not None:
             write_text(run.splits, splits)
             config = with_record(config, run)
         # The run exists from here on: whatever happens now, it can be resumed.
@@ -65,18 +83,42 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
         return _search(config, run, space, candidates, view)
 
 
+@contextmanager
+def _only_if_plugins_work(config: SearchConfig, run: RunFolder) -> Iterator[None]:
+    """Begin a run here; of one in which only a plug-in's fault was found nothing is left.
+
+    The corrected command can then be given again. A run that others wrote to as well, an earlier call or
+    a database elsewhere, is kept.
+
+    Raises:
+        PluginFault: Says what became of the run, too.
+    """
+    new, new_logs = not run.path.exists(), not (logs_dir() / run.name).exists()
+    try:
+        yield
+    except PluginFault as fault:
+        elsewhere = config.execution.storage or config.execution.checkpoints
+        if new and not elsewhere and holds_nothing(run):
+            with suppress(InvalidInput, OSError):  # another process has taken it up
+                remove_run(run, logs=new_logs)
+        kept = f"when that is fixed, go on with: nas search --resume {run.name}"
+        gone = f"nothing was trained, and {run.path} was removed"
+        raise type(fault)(f"{fault}; {kept if run.config.exists() else gone}") from fault
+
+
 def _check_free(run: RunFolder) -> None:
     if run.config.exists():
         raise InvalidInput(
-            f"{run.path}: this run exists; go on with it (--resume {run.name}) or choose another --name"
+            f"{run.path}: this run exists; continue it ({option('resume', run.name)}) or choose another "
+            f"{option('name')}"
         )
     own = (run.lock.name, run.study.name, run.splits.name)
     if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
-        raise InvalidInput(f"{run.path}: exists and is not a run; choose another --name")
+        raise InvalidInput(f"{run.path}: exists and is not a run; choose another {option('name')}")
 
 
 def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Front:
-    """Go on with a search that was ended, however it was ended.
+    """Continue a search that was ended, however it was ended.
 
     Args:
         run: Of the search.
@@ -90,8 +132,9 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
     """
     config = read_config(run, changes)
     check_cluster_options(config, changes)
-    check_plugins(config)
-    space = bound_space(config)
+    with named_by_a_run():
+        check_plugins(config)
+        space = bound_space(config)
     candidates = _candidates(config, space)
     with _only_parent(run):
         return _search(config, run, space, candidates, view)
@@ -131,11 +174,12 @@ def _search(
     # Not before: changes that are refused there change nothing.
     write_text(run.config, dump_yaml(config))
     with view:
-        networks = f"{len(candidates.specs):,}{'' if candidates.complete else ' sampled'} networks"
+        kind = "network" if candidates.complete else "sampled network"
+        networks = plural(len(candidates.specs), kind)
         view.event(
-            f"{run.name}: {config.trials} trials of {networks} within budget, "
-            f"{config.execution.workers} at a time; Ctrl-C stops, and nas search --resume {run.name} "
-            "goes on"
+            f"{run.name}: {plural(config.trials, 'trial')} of {networks} within budget, "
+            f"{config.execution.workers} at a time; Ctrl-C stops, and "
+            f"{call('search', resume=run.name)} continues"
         )
         for folder in run.trainings():
             if end_owner(folder):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from blocks.wording import kind_of
 from nas.plugins import Expected, calling, is_reference, place_of, resolve
 
 if TYPE_CHECKING:  # the names are known without Optuna
@@ -76,7 +77,7 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
 
     if not isinstance(made, BaseSampler):
         raise InvalidInput(
-            f"sampler {sampler}: {place_of(make)}: gives a {type(made).__name__}; expected {OWN.words}"
+            f"sampler {sampler}: {place_of(make)}: gives {kind_of(made)}; expected {OWN.words}"
         )
     return made
 

@@ -1,9 +1,10 @@
-"""What runs: which training is begun, or goes on, when a worker is free."""
+"""What runs: which training is begun, or continues, when a worker is free."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blocks.wording import plural
 from nas.runs import TrialRecord
 from nas.searching.config import SearchConfig
 from nas.searching.early_stopping import Rule
@@ -22,7 +23,7 @@ class Schedule:
         config: Of the search.
         proposer: Proposes new networks.
         epochs: Counts what was spent.
-        rule: Says which waiting trainings go on; None: trainings do not pause.
+        rule: Says which waiting trainings continue; None: trainings do not pause.
         view: Told why no more are begun.
     """
 
@@ -39,7 +40,7 @@ class Schedule:
         return None if self._at_an_end() else self._promoted() or self._new()
 
     def _promoted(self) -> TrialRecord | None:
-        """The waiting training that is to go on; None: a new network is to be begun."""
+        """The waiting training that is to continue; None: a new network is to be begun."""
         if self.rule is None:
             return None
         records = self.proposer.log.records
@@ -73,6 +74,7 @@ class Schedule:
         if idle >= patience:
             self._on_plateau = True
             self.view.event(
-                f"the hypervolume has not grown by 0.1 % over {idle} trainings or parts of them"
+                f"the hypervolume has not grown by 0.1 % over {plural(idle, 'training')} or parts "
+                "of them"
             )
         return self._on_plateau

@@ -1,4 +1,4 @@
-"""Who is begun and who goes on: the searcher and the rule that a configuration asks for."""
+"""Who is begun and who continues: the searcher and the rule that a configuration asks for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Strategy:
 
     Attributes:
         searcher: Which network is begun next, where no sampler of Optuna's says so.
-        rule: Which waiting training goes on; None: trainings do not pause.
+        rule: Which waiting training continues; None: trainings do not pause.
     """
 
     searcher: Searcher

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.runs import RunFolder
 from nas.searching.config import SearchConfig
 from nas.searching.database import (
@@ -61,7 +62,7 @@ def open_study(config: SearchConfig, run: RunFolder, *, create: bool) -> optuna.
         len(study.directions) != len(config.objectives)
         or tuple(names or config.objectives) != config.objectives
     ):
-        kept = f"{len(study.directions)} objectives" if names is None else ", ".join(names)
+        kept = plural(len(study.directions), "objective") if names is None else ", ".join(names)
         raise InvalidInput(
             f"{run.config}: objectives: {', '.join(config.objectives)}; the trials of this run have "
             f"{kept}"
@@ -126,4 +127,4 @@ def _what_is_left(run: RunFolder) -> str:
     checkpoints = sorted(run.path.glob("trials/*/checkpoint.pt"))
     if not checkpoints:
         return ""
-    return f"; its {len(checkpoints)} checkpoints are there: nas export {checkpoints[0]}"
+    return f"; {plural(len(checkpoints), 'checkpoint')} left: nas export {checkpoints[0]}"

@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from blocks.wording import plural
+
 
 @dataclass(frozen=True)
 class Status:
@@ -164,7 +166,7 @@ def _table(status: Status, progress: RenderableType) -> Table:
     table.add_row(
         f"paused {status.paused}, infeasible {status.infeasible}, duplicate {status.duplicate}, "
         f"failed {status.failed}",
-        f"front: {status.front_size} points",
+        f"front: {plural(status.front_size, 'point')}",
         f"hypervolume {status.hypervolume:.4f}",
     )
     return table

@@ -6,6 +6,7 @@ import torch
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
+from blocks.wording import plural
 from nas.data import Data, DataInfo
 from nas.training.job import TrainJob
 
@@ -29,5 +30,5 @@ def check_devices(job: TrainJob, data: Data) -> None:
     images = data.train_batches(job.recipe.batch_size, job.seed, cpu, full=job.full).batch_images
     if job.devices > images:
         raise InvalidInput(
-            f"devices {job.devices}: a batch has {images} images; allowed: 1 to {images}"
+            f"devices {job.devices}: a batch has {plural(images, 'image')}; allowed: 1 to {images}"
         )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias, cast
 
 from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
+from blocks.plugins import reason_of
+from blocks.wording import kind_of
 from nas.errors import WorkFailed
-from nas.plugins import Expected, calling, place_of, resolve
+from nas.plugins import Expected, PluginFault, PluginRaised, calling, place_of, resolve
 from nas.runs import TrialFolder, write_text
+from nas.training.genuine import is_genuine
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import read_metrics, write_metrics
 from nas.training.owner import note_owner
@@ -44,8 +48,10 @@ def evaluate(job: TrainJob, on_epoch: OnEpoch | None = None, *, lock_seconds: fl
         lock_seconds: How long to wait for another process that works in the same folder.
 
     Raises:
-        InvalidInput: The evaluator cannot be found or gives no figures of the right kind, or the job
-            cannot be trained (see ``nas.training.fit``).
+        PluginFault: The evaluator cannot be found, raises before its first epoch, or gives no figures of
+            the right kind.
+        InvalidInput: The job cannot be trained (see ``nas.training.fit``).
+        WorkFailed: The evaluator raises later, or its training failed.
     """
     if job.evaluator is None:
         from nas.training.fit import fit  # here: the process that only names this one never trains
@@ -67,8 +73,10 @@ def _evaluate(
             note_owner(folder)
             write_text(folder.arch, job.spec.to_yaml())
             known = {one.epoch: one for one in read_metrics(folder)}
+            where = f"evaluator {job.evaluator}: {place_of(evaluator)}"
 
             def keep(metrics: EpochMetrics) -> None:
+                _check_told(metrics, where)
                 known[metrics.epoch] = metrics
                 write_metrics(folder, tuple(known[epoch] for epoch in sorted(known)))
                 if on_epoch is not None:
@@ -79,9 +87,15 @@ def _evaluate(
             except (InvalidInput, WorkFailed, OSError):
                 raise  # they say in one line what was wrong, or that the disk takes no more
             except (Exception, SystemExit) as error:
-                with calling("evaluator", job.evaluator, CONTRACT, evaluator):
-                    raise error
-            where = f"evaluator {job.evaluator}: {place_of(evaluator)}"
+                if is_genuine(error):
+                    raise WorkFailed(f"{where}: {reason_of(error)}") from error
+                try:
+                    with calling("evaluator", job.evaluator, CONTRACT, evaluator):
+                        raise error
+                except PluginRaised as raised:
+                    if known:
+                        raise WorkFailed(str(raised)) from error
+                    raise
             write_metrics(folder, _checked(returned, job, where))
     except Timeout:
         raise InvalidInput(f"{folder.path}: another process is training here") from None
@@ -91,20 +105,35 @@ def _checked(returned: object, job: TrainJob, where: str) -> tuple[EpochMetrics,
     """All epochs until the job's end, the last with an error.
 
     Raises:
-        InvalidInput: An evaluator returned something else; ``where`` says which.
+        PluginFault: An evaluator returned something else; ``where`` says which.
     """
     last = job.stop_epoch or job.recipe.epochs
     expected = f"expected the EpochMetrics of epochs 1 to {last}"
     if not isinstance(returned, Sequence) or isinstance(returned, str):
-        raise InvalidInput(f"{where}: returns a {type(returned).__name__}; {expected}")
+        raise PluginFault(f"{where}: returns {kind_of(returned)}; {expected}")
     epochs = tuple(one for one in returned if isinstance(one, EpochMetrics))
     if len(epochs) != len(returned):
         other = next(one for one in returned if not isinstance(one, EpochMetrics))
-        raise InvalidInput(f"{where}: returns a list with a {type(other).__name__}; {expected}")
+        raise PluginFault(f"{where}: returns a list with {kind_of(other)}; {expected}")
     numbers = [one.epoch for one in epochs]
     if numbers != list(range(1, last + 1)):
-        raise InvalidInput(f"{where}: returns epochs {numbers}; {expected}")
+        raise PluginFault(f"{where}: returns epochs {numbers}; {expected}")
     error = epochs[-1].val_error
-    if error is None or not 0 <= error <= 1:
-        raise InvalidInput(f"{where}: val_error {error} after epoch {last}; expected 0 to 1")
+    if error is None:
+        raise PluginFault(f"{where}: no val_error after epoch {last}; expected 0 to 1")
+    _check_told(epochs[-1], where)
     return epochs
+
+
+def _check_told(metrics: object, where: str) -> None:
+    """Check what an evaluator tells of an epoch.
+
+    Raises:
+        PluginFault: It is no EpochMetrics, or its error is no share.
+    """
+    if not isinstance(metrics, EpochMetrics):
+        raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")
+    error = metrics.val_error
+    if error is not None and not 0 <= error <= 1:
+        kind = PluginRaised if math.isnan(error) else PluginFault
+        raise kind(f"{where}: val_error {error} after epoch {metrics.epoch}; expected 0 to 1")

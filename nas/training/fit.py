@@ -17,6 +17,7 @@ from blocks import build
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataInfo, load_data
 from nas.folders import logs_dir
+from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
@@ -58,6 +59,7 @@ def fit(
         All epochs of the trial so far. With ``job.full`` result.json is written as well.
 
     Raises:
+        PluginFault: The module is not what it must be, or raises before its first epoch has ended.
         InvalidInput: The data are missing, the job does not fit them or the folder's checkpoint, the
             parent's checkpoint is damaged or of another training, or another process trains in the
             folder.
@@ -178,7 +180,8 @@ def _check_same(job: TrainJob, info: CheckpointInfo) -> None:
     if differs:
         raise InvalidInput(
             f"{TrialFolder(job.folder).checkpoint}: belongs to another training (other "
-            f"{', '.join(differs)}); start over with --again, or take its options"
+            f"{', '.join(differs)}); start over with "
+            f"{option('again', True)}, or take its options"
         )
 
 
@@ -221,7 +224,8 @@ def _trainer(job: TrainJob, last: int, closer: EpochCloser) -> pl.Trainer:
         logger=TensorBoardLogger(
             job.logs or logs_dir(), name=job.log_name, version=job.log_version
         ),
-        num_sanity_val_steps=0,
+        # Ours is known to be right.
+        num_sanity_val_steps=0 if job.module is None else 1,
         enable_progress_bar=False,
         enable_model_summary=False,
         log_every_n_steps=1_000_000,

@@ -6,15 +6,16 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from blocks import ArchSpec, InvalidInput
+from blocks.checked_model import CheckedModel, Integer, Number
 from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.training.recipe import Recipe
 
 
-class EpochMetrics(BaseModel):
+class EpochMetrics(CheckedModel):
     """One line of metrics.jsonl.
 
     Attributes:
@@ -27,6 +28,9 @@ class EpochMetrics(BaseModel):
             logs none.
         seconds: Wall-clock time of the epoch, evaluation included.
 
+    Raises:
+        InvalidInput: A field is missing, unknown or of another type.
+
     Examples:
         >>> import nas
         >>> nas.EpochMetrics(epoch=1, train_loss=0.7, val_error=0.25, seconds=3.2).val_error
@@ -35,28 +39,28 @@ class EpochMetrics(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epoch: int
-    train_loss: float
-    val_error: float | None = None
-    val_loss: float | None = None
-    seconds: float
+    epoch: Integer
+    train_loss: Number
+    val_error: Number | None = None
+    val_loss: Number | None = None
+    seconds: Number
 
 
-class TestResult(BaseModel):
+class TestResult(CheckedModel):
     """The test results of a full training, measured once."""
 
     __test__ = False  # not a class of tests, whatever its name looks like to pytest
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    test_error: float
-    test_loss: float | None = None
-    test_images: int
-    train_images: int
-    epochs: int
-    seed: int
+    test_error: Number
+    test_loss: Number | None = None
+    test_images: Integer
+    train_images: Integer
+    epochs: Integer
+    seed: Integer
 
 
-class TrainJob(BaseModel):
+class TrainJob(CheckedModel):
     """Train ``spec`` on ``data`` after ``recipe`` up to ``stop_epoch``, from the folder's checkpoint.
 
     Attributes:
@@ -97,8 +101,8 @@ class TrainJob(BaseModel):
     spec: ArchSpec
     data: DataConfig
     recipe: Recipe
-    stop_epoch: Annotated[int, Field(ge=1)] | None = None
-    seed: int
+    stop_epoch: Annotated[Integer, Field(ge=1)] | None = None
+    seed: Integer
     folder: Path
     log_name: str
     log_version: str
@@ -108,8 +112,8 @@ class TrainJob(BaseModel):
     pretrained: Path | None = None
     parent: TrainJob | None = None
     module: str | None = None
-    devices: Annotated[int, Field(ge=1)] = 1
-    threads: Annotated[int, Field(ge=1)] | None = None
+    devices: Annotated[Integer, Field(ge=1)] = 1
+    threads: Annotated[Integer, Field(ge=1)] | None = None
     evaluator: str | None = None
 
     @property

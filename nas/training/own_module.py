@@ -14,12 +14,16 @@ from blocks.errors import InvalidInput
 from blocks.plugins import frame_to_blame, reason_of
 from nas.data import DataInfo
 from nas.errors import WorkFailed
-from nas.plugins import Expected, calling, place_of, resolve
+from nas.plugins import Expected, PluginFault, PluginRaised, calling, place_of, resolve
+from nas.runs import TrialFolder
+from nas.training.genuine import is_genuine
 from nas.training.job import TrainJob
+from nas.training.metrics import read_metrics
 from nas.training.module import Classifier
 from nas.training.rank_info import RankInfo
 
 CONTRACT = "a LightningModule made as NAME(net, recipe, num_classes, steps_per_epoch)"
+STEPS = "steps that take batches of images (B, C, H, W) and int64 labels (B,)"
 EXPECTED = Expected(
     f"{CONTRACT}, or a subclass of nas.training.module.Classifier",
     lambda thing: inspect.isclass(thing) and issubclass(thing, pl.LightningModule),
@@ -30,7 +34,7 @@ def module_class(reference: str) -> type[pl.LightningModule]:
     """The class that a reference names.
 
     Raises:
-        InvalidInput: It has gone, or is no LightningModule.
+        PluginFault: It has gone, or is no LightningModule.
     """
     return cast(type[pl.LightningModule], resolve(reference, "module", EXPECTED))
 
@@ -54,8 +58,8 @@ def make_module(
         batch_images: Images in a batch of all processes.
 
     Raises:
-        InvalidInput: The class has gone, cannot be made, or does not keep the network as ``net``; or
-            several processes train a module that does not derive from Classifier.
+        PluginFault: The class has gone, cannot be made, or does not keep the network as ``net``.
+        InvalidInput: Several processes train a module that does not derive from Classifier.
     """
     ours = (net, job.recipe, info.num_classes, steps)
     if job.module is None:
@@ -72,7 +76,7 @@ def make_module(
     with calling("module", job.module, CONTRACT, kind):
         made = kind(*arguments)
     if getattr(made, "net", None) is not net:
-        raise InvalidInput(
+        raise PluginFault(
             f"module {job.module}: {place_of(kind)}: its attribute net is not the network that it was "
             "given; expected self.net = net, which is what is exported"
         )
@@ -84,7 +88,8 @@ def blaming(job: TrainJob) -> Iterator[None]:
     """Make one line of what the code of ``job.module`` raises in a training.
 
     Raises:
-        WorkFailed: Names the file and the line.
+        PluginRaised: It raises before its first epoch has ended. Names the file and the line.
+        WorkFailed: It raises later, for want of memory, or because the loss is not finite.
     """
     try:
         yield
@@ -94,7 +99,10 @@ def blaming(job: TrainJob) -> Iterator[None]:
         frame = frame_to_blame(error)
         if job.module is None or frame is None:
             raise
-        raise WorkFailed(
+        trained = read_metrics(TrialFolder(job.folder))
+        kind = WorkFailed if trained or is_genuine(error) else PluginRaised
+        said = (
             f"module {job.module}: {frame.filename}, line {frame.lineno}, in {frame.name}: "
             f"{reason_of(error)}"
-        ) from error
+        )
+        raise kind(f"{said}; expected {STEPS}" if kind is PluginRaised else said) from error

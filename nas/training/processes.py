@@ -141,7 +141,7 @@ def _how_it_ended(
     return [
         WorkFailed(
             f"training process {number} of {len(members)} {how}; what it printed: {folder.output}; "
-            "the same command goes on from the last epoch"
+            "the same command continues from the last epoch"
         )
     ]
 

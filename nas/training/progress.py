@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
-from blocks.errors import InvalidInput
 from nas.data import DataInfo
-from nas.plugins import place_of
+from nas.errors import WorkFailed
+from nas.plugins import PluginFault, PluginRaised, place_of
 from nas.runs import TrialFolder
 from nas.training.checkpoint import CheckpointInfo, describe
 from nas.training.job import EpochMetrics, TrainJob
@@ -23,14 +24,16 @@ def logged_error(trainer: pl.Trainer, module: pl.LightningModule, name: str) -> 
     """The error that a module has logged, a share from 0 to 1.
 
     Raises:
-        InvalidInput: It has logged none, or what is no share.
+        PluginFault: It has logged none, or what is no share.
     """
     value = _logged(trainer, name)
     if value is None or not 0 <= value <= 1:
         kind = type(module)
         step = "test_step" if name == "test_error" else "validation_step"
         got = "logs none" if value is None else f"logs {value:g}"
-        raise InvalidInput(
+        got += " in the batch that is validated before training" if trainer.sanity_checking else ""
+        wrong = PluginRaised if value is not None and math.isnan(value) else PluginFault
+        raise wrong(
             f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected the share of "
             f"misclassified images, 0 to 1, by self.log({name!r}, ...) in {step} or at the epoch's end"
         )
@@ -85,6 +88,13 @@ class EpochCloser(Checkpoint):
         self._started = 0.0
         self._steps = _Mean()
 
+    def on_sanity_check_end(  # noqa: D102
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> None:
+        # Of one batch, an average over classes may be NaN.
+        if not math.isnan(_logged(trainer, "val_error") or 0.0):
+            logged_error(trainer, pl_module, "val_error")
+
     def on_train_epoch_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
@@ -108,7 +118,7 @@ class EpochCloser(Checkpoint):
     ) -> None:
         val_error, val_loss = None, None
         if not self.job.full:
-            val_error = round(logged_error(trainer, pl_module, "val_error"), 7)
+            val_error = round(self._val_error(trainer, pl_module), 7)
             val_loss = _logged(trainer, "val_loss")
         train_loss = _logged(trainer, "train_loss")
         if train_loss is None:
@@ -129,6 +139,14 @@ class EpochCloser(Checkpoint):
         write_metrics(folder, self.history)
         if self._on_epoch is not None:
             self._on_epoch(metrics)
+
+    def _val_error(self, trainer: pl.Trainer, module: pl.LightningModule) -> float:
+        try:
+            return logged_error(trainer, module, "val_error")
+        except PluginRaised as error:
+            if self.history:  # it was right before, so it is this training that failed
+                raise WorkFailed(str(error)) from None
+            raise
 
     def on_save_checkpoint(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -164,6 +182,6 @@ class EpochCloser(Checkpoint):
     def on_train_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
-        # Last of all restores, right before the first batch: dropout goes on where it stopped.
+        # Last of all restores, right before the first batch: dropout continues where it stopped.
         if self.history:
             torch.set_rng_state(self._rng)

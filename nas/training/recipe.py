@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.registry import Registry
 
 
-class Recipe(BaseModel):
+class Recipe(CheckedModel):
     """Optimisation with SGD and Nesterov momentum.
 
     Attributes:
@@ -30,15 +31,15 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    lr: Annotated[float, Field(gt=0, le=100)]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    epochs: Annotated[Integer, Field(ge=1, le=10_000)]
+    batch_size: Annotated[Integer, Field(ge=2, le=65_536)]
+    lr: Annotated[Number, Field(gt=0, le=100)]
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[Number, Field(ge=0, le=1)]
     schedule: Literal["one_cycle", "cosine", "constant"]
-    warmup_epochs: Annotated[int, Field(ge=0)] = 0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    warmup_epochs: Annotated[Integer, Field(ge=0)] = 0
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.1
+    ema_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 

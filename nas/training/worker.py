@@ -1,8 +1,8 @@
 """The training process.
 
-It reads one job, trains it, and exits with 0; or it writes error.txt beside the job and exits with 1. It
-never opens the study. The process ends itself when its parent ends for any reason, so that no orphan
-trains while a resumed search trains the same trial.
+It reads one job, trains it, and exits with 0; or it writes error.txt beside the job and exits with
+another code. It never opens the study. The process ends itself when its parent ends for any reason, so
+that no orphan trains while a resumed search trains the same trial.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
+from nas.plugins import PluginFault, PluginRaised
 from nas.runs import TrialFolder, write_text
 from nas.training.begin import begin_process
 from nas.training.evaluate import evaluate
@@ -24,13 +25,15 @@ from nas.training.job import EpochMetrics, TrainJob
 
 NO_DISK = 74
 """Exit code of a training that could not write (sysexits.h): other trainings could not either."""
+FAULTS: Mapping[int, type[PluginFault]] = {78: PluginFault, 70: PluginRaised}
+"""Exit codes of a training whose plug-in is at fault, and what it raised."""
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LOCK_SECONDS = 30
 """Seconds that an earlier process of the same trial, left by a killed parent, may take to end."""
 
 
 def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None) -> int:
-    """Train the job in ``job_file``; returns the exit code: 0, ``NO_DISK``, or 1.
+    """Train the job in ``job_file``; returns the exit code: 0, ``NO_DISK``, one of ``FAULTS``, or 1.
 
     Args:
         job_file: As ``hand_over`` wrote it.
@@ -42,7 +45,7 @@ def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None)
         evaluate(job, on_epoch, lock_seconds=LOCK_SECONDS)
     except (InvalidInput, WorkFailed) as error:
         _leave(folder, f"{error}\n")
-        return 1
+        return next((code for code, kind in FAULTS.items() if type(error) is kind), 1)
     except BaseException as error:
         # KeyboardInterrupt and SystemExit too: the file records any reason for the end.
         _leave(folder, traceback.format_exc())

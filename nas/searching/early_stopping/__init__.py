@@ -1,4 +1,4 @@
-"""Early stopping: trainings pause at rungs, and a rule says which of them go on.
+"""Early stopping: trainings pause at rungs, and a rule says which of them continue.
 
 A new rule is one file and one line in ``nas.searching.strategy``.
 """

@@ -1,4 +1,4 @@
-"""``cost-peers``: networks go on that have learnt more than those of like cost."""
+"""``cost-peers``: networks continue that have learnt more than those of like cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PEERS = 2 * ETA
 
 
 class CostPeerOrdering:
-    """A network may go on when it is among the best third of its peers, the networks nearest in cost.
+    """A network may continue when it is among the best third of its peers, the networks nearest in cost.
 
     A costlier network often learns more slowly at first. Compared with all, it would be stopped before
     it shows what it is worth; compared with its peers, it need only be ahead of networks that are slow

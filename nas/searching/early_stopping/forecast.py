@@ -1,4 +1,4 @@
-"""``forecast``: the network goes on whose further training is expected to bring most."""
+"""``forecast``: the network continues whose further training is expected to bring most."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from nas.searching.early_stopping.snapshot import TrialSnapshot
 from nas.searching.forecast.candidate_ranker import CandidateRanker
 
 LEAST_BEGUN = 4
-"""So many networks are begun before any goes on: a forecast needs something to be made of."""
+"""So many networks are begun before any continues: a forecast needs something to be made of."""
 LEAST_GROWTH = 5e-4
 """At the end, trainings that are expected to add less than this share are left where they are."""
 
 
 class ForecastRule:
-    """Goes on with a waiting network when that is worth more an epoch than any new one.
+    """Continues a waiting network when that is worth more an epoch than any new one.
 
     Unlike successive halving it compares a network with all that may still be begun, and by the final
     errors that are predicted rather than by those seen: see ``nas.searching.forecast``.
@@ -31,7 +31,7 @@ class ForecastRule:
     def promote(
         self, snapshots: Sequence[TrialSnapshot], epochs_left: int | None, *, closing: bool
     ) -> str | None:
-        """See `Rule.promote`; no training goes on that could not be finished."""
+        """See `Rule.promote`; no training continues that could not be finished."""
         may_begin = not closing and (epochs_left is None or epochs_left >= self._epochs)
         if not snapshots or (may_begin and len(snapshots) < LEAST_BEGUN):
             return None

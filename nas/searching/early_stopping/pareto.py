@@ -1,4 +1,4 @@
-"""``pareto``: networks go on that the others at their rung do not dominate."""
+"""``pareto``: networks continue that the others at their rung do not dominate."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from nas.searching.early_stopping.snapshot import TrialSnapshot, at_rung, waitin
 
 
 class Rule(Protocol):
-    """Says which waiting training goes on. A pure function: no state, no clock, no order of arrival."""
+    """Says which waiting training continues. Pure: no state, no clock, no order of arrival."""
 
     def promote(
         self, snapshots: Sequence[TrialSnapshot], epochs_left: int | None, *, closing: bool
@@ -28,23 +28,23 @@ class Rule(Protocol):
 
 
 class Ordering(Protocol):
-    """Which of the networks at a rung are good enough to go on."""
+    """Which of the networks at a rung are good enough to continue."""
 
     def best(self, members: Sequence[TrialSnapshot], rung: int) -> list[str]:
-        """Keys of those that may go on, the best first, of all ``members`` with an error there."""
+        """Keys of those that may continue, the best first, of all ``members`` with an error there."""
         ...
 
 
 class SuccessiveHalving:
     """Asynchronous promotion (Li et al., MLSys 2020, Algorithm 2) by an ordering of one's own.
 
-    From the highest rung down, the best network that may go on and waits there goes on. Nothing is
+    From the highest rung down, the best network that may continue and waits there continues. Nothing is
     stopped for ever: a network that was passed over is promoted later if those that come after it turn
     out worse.
 
     Args:
         rungs: Epochs at which trainings pause.
-        ordering: Who may go on.
+        ordering: Who may continue.
     """
 
     def __init__(self, rungs: tuple[int, ...], ordering: Ordering) -> None:

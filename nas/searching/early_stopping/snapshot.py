@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ETA = 3
-"""Of the trainings at a rung one in so many goes on; a rung is so many times the one before."""
+"""Of the trainings at a rung one in so many continues; a rung is so many times the one before."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class TrialSnapshot:
         losses: Training losses there, each the mean over the epoch that ended there; empty: not known.
         running: Whether it is in training now; else it waits, or has reached the last rung, or was given
             up.
-        stopped: Whether it was given up, when a search ended that now goes on. Others are still compared
-            with it.
+        stopped: Whether it was given up, when a search that is resumed now ended. Others are still
+            compared with it.
     """
 
     key: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from nas.plugins import PluginFault
 from nas.training import EpochMetrics, TrainJob
 
 
@@ -17,8 +18,9 @@ class Finished:
         epochs: All epochs of the trial so far.
         ended_well: Whether it came to its end.
         reason: Otherwise why not, in one line.
-        killed: Whether it was ended from outside; it can go on from its checkpoint.
+        killed: Whether it was ended from outside; it can continue from its checkpoint.
         no_disk: Whether it could not write. That is no fault of its own: the next one could not either.
+        fault: What it raised, if a plug-in is at fault.
     """
 
     number: int
@@ -27,6 +29,7 @@ class Finished:
     reason: str = ""
     killed: bool = False
     no_disk: bool = False
+    fault: type[PluginFault] | None = None
 
     @property
     def error(self) -> float | None:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from nas.runs import TrialFolder, write_text
 from nas.searching.evaluators import Finished
 from nas.training import TrainJob, read_metrics
-from nas.training.worker import NO_DISK
+from nas.training.worker import FAULTS, NO_DISK
 
 OUTPUT_TAIL = 10_000
+REASON = 1_000
+"""Characters of a reason: a path, a line and what is expected fit, in the study too."""
 
 
 def hand_over(job: TrainJob, threads: int) -> TrialFolder:
@@ -29,7 +31,7 @@ def ended(number: int, folder: TrialFolder, code: int) -> Finished:
     if code == 0:
         return Finished(number, tuple(read_metrics(folder)))
     finished = ended_badly(number, folder, f"ended with exit code {code}")
-    return replace(finished, no_disk=code == NO_DISK)
+    return replace(finished, no_disk=code == NO_DISK, fault=FAULTS.get(code))
 
 
 def ended_badly(number: int, folder: TrialFolder, reason: str, *, killed: bool = False) -> Finished:
@@ -44,7 +46,7 @@ def ended_badly(number: int, folder: TrialFolder, reason: str, *, killed: bool =
     epochs = tuple(read_metrics(folder))
     if folder.error.is_file():
         lines = folder.error.read_text(encoding="utf-8").strip().splitlines()
-        said = lines[-1][:300] if lines else "no reason"
+        said = lines[-1][:REASON] if lines else "no reason"
         return Finished(number, epochs, ended_well=False, reason=said)
     # Killed from outside, or by the kernel for its memory: there was nobody left to write the file.
     said = ""

@@ -32,7 +32,7 @@ class RayExecutor:
     """``workers`` tasks at a time, each in a process of its own on whatever machine has room.
 
     All machines must see the folder that the search runs in, under the same path, or reach a store for
-    checkpoints: a training whose machine is lost goes on elsewhere from its checkpoint there. Tasks end
+    checkpoints: a training whose machine is lost continues elsewhere from there. Tasks end
     with the parent; the cluster sees to that.
 
     Args:

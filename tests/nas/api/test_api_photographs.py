@@ -144,9 +144,9 @@ def test_options_of_photographs_reach_the_configuration() -> None:
     given = {"group_by": "film", "splits": "old.csv", "on_bad_image": "skip"}
     config = search_config({"space": "quickstart", "data": "imagefolder:photos", **given}).data
     assert (config.group_by, config.splits, config.on_bad_image) == ("film", "old.csv", "skip")
-    with pytest.raises(InvalidInput, match=r"^--on-bad-image: Input should be 'stop' or 'skip'"):
+    with pytest.raises(InvalidInput, match=r"^on_bad_image: Input should be 'stop' or 'skip'"):
         search_config({"space": "quickstart", "data": "imagefolder:p", "on_bad_image": "go"})
-    with pytest.raises(InvalidInput, match=r"group_by is 'x' for digits; only for photographs"):
+    with pytest.raises(InvalidInput, match=r"group_by: 'x' for digits; only for photographs"):
         search_config({"space": "quickstart", "data": "digits", "group_by": "x"})
 
 
@@ -154,7 +154,7 @@ def test_the_images_of_a_run_are_not_split_otherwise() -> None:
     searched = DataConfig(name="imagefolder:photos", record="runs/a/splits.csv", input_size=32)
     none = dict.fromkeys(("data", "data_dir", "input_size", "group_by", "splits", "on_bad_image"))
     assert chosen_images(none, searched) == searched
-    with pytest.raises(InvalidInput, match=r"--splits: the images of a run are split as"):
+    with pytest.raises(InvalidInput, match=r"splits: the images of a run are split as"):
         chosen_images({**none, "splits": "other.csv"}, searched)
     other = chosen_images({**none, "data": "imagefolder:others", "group_by": "x"}, searched)
     assert (other.record, other.group_by, other.input_size) == (None, "x", 32)

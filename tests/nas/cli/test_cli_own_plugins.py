@@ -66,7 +66,7 @@ DIGITS = "--data digits"
 WRONG = {
     "no file": (
         "--data gone.py:images",
-        "gone.py: no such file; put it back there, or give its new",
+        "gone.py: no such file\n",
     ),
     "no name": ("--data own.py:gone", "own.py has no gone, "),
     "no package": ("--data nowhere.part:images", "no module 'nowhere' in this Python; install"),
@@ -79,7 +79,7 @@ WRONG = {
     ),
     "a label out of range": (
         "--data own.py:label",
-        f"line {line_of('def label')}: val[20]: label 2; expected a whole number from 0 to 1",
+        f"line {line_of('def label')}: val[20]: label 2; expected an integer from 0 to 1",
     ),
     "shapes differ": (
         "--data own.py:shape",
@@ -156,4 +156,7 @@ def test_reading_a_run_imports_no_plugin(where: str, capfd: pytest.CaptureFixtur
         assert main(["pareto", "before", "--max", "depth=1000"]) == 0  # the run has its figures
     else:
         assert main(["pareto", "before", "--max", "depth=1000"]) == 2
-        assert "gone.py: no such file; put it back there" in capfd.readouterr().err
+        assert (
+            "gone.py: no such file; put it back, or resume the search with its new place"
+            in capfd.readouterr().err
+        )

@@ -163,7 +163,7 @@ thing = 3
         ),
         ("one_class", "expected a list of two or more different names"),
         ("no_map", "expected a map-style"),
-        ("label", r"broken\.py, line 23: val\[5\]: label 2; expected a whole number from 0 to 1"),
+        ("label", r"broken\.py, line 23: val\[5\]: label 2; expected an integer from 0 to 1"),
         ("fraction", r"val\[5\]: label 0.5; expected"),
         ("shape", r"train\[5\]: a tensor of shape \(3, 7, 8\); expected \(3, 8, 8\)"),
         ("nan", r"train\[5\]: values from nan to nan; expected \[0, 1\]"),
@@ -172,7 +172,7 @@ thing = 3
         ("kind", r"test\[5\]: a list; expected a tensor, as train\[0\] is one"),
         ("lost", r"broken\.py, line 13: val\[5\] raises KeyError: 'lost'; expected a pair"),
         ("needs", "it needs 2 arguments"),
-        ("thing", "a int; expected a callable that returns nas.Datasets"),
+        ("thing", "an int; expected a callable that returns nas.Datasets"),
     ],
 )
 def test_what_is_wrong_is_said_before_training(name: str, said: str) -> None:

@@ -51,4 +51,4 @@ def test_config_refuses_values_out_of_range(field: str, value: object) -> None:
 def test_config_cannot_be_changed() -> None:
     config = DataConfig(name="digits")
     with pytest.raises(ValidationError, match="frozen"):
-        config.name = "cifar10"  # type: ignore[misc]
+        config.name = "cifar10"

@@ -148,7 +148,7 @@ def test_broken_images_stop_or_are_left_out(
         load(photographs)
     damage(photographs / "bee" / "005.png")
     with pytest.raises(
-        InvalidInput, match=r"2 images cannot be read \(ant/002\.png: .*--on-bad-image"
+        InvalidInput, match=r"2 images cannot be read \(ant/002\.png: .*on_bad_image"
     ):
         load(photographs)
     data = load(photographs, on_bad_image="skip")

@@ -10,6 +10,7 @@ import torch
 
 from blocks import InvalidInput
 from nas.errors import WorkFailed
+from nas.plugins import PluginFault
 from nas.training import load_checkpoint, read_info
 from nas.training.fit import fit
 from tests.nas.training.test_training_fit import RECIPE, assert_same, make_job, saved
@@ -55,6 +56,23 @@ class Percent(Own):
 class Raises(Own):
     def training_step(self, batch, index): return self.nothing
 
+class RaisesLater(Own):
+    def training_step(self, batch, index):
+        return super().training_step(batch, index) if self.current_epoch == 0 else self.nothing
+
+class NanLater(Own):
+    def error(self, name, batch): self.log(name, float("nan") if self.current_epoch else 0.5)
+
+class NanAtFirst(Own):
+    def error(self, name, batch): self.log(name, float("nan") if self.trainer.sanity_checking else 0.5)
+
+class Diverges(Focal):
+    def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
+    def on_train_epoch_end(self): raise FloatingPointError("the loss is nan")
+
+class Large(Own):
+    def training_step(self, batch, index): raise RuntimeError("CUDA out of memory. Tried to allocate")
+
 class Elsewhere(Own):
     def __init__(self, net, *more): super().__init__(torch.nn.Identity(), *more)
 
@@ -88,9 +106,7 @@ def test_a_subclass_trains_resumes_exactly_and_loads_without_its_file() -> None:
         1,
         10,
     )
-    with pytest.raises(
-        InvalidInput, match=r"own\.py: no such file; put it back there, or give its new"
-    ):
+    with pytest.raises(InvalidInput, match=r"own\.py: no such file"):
         fit(make_job("whole", module="own.py:Focal", recipe=recipe))
     with pytest.raises(InvalidInput, match="another training \\(other module\\)"):
         fit(make_job("whole", recipe=recipe))
@@ -111,8 +127,18 @@ def test_ones_own_module_trains_resumes_and_is_tested() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Silent", r"own\.py, line \d+: val_error: logs none; expected the share of misclassified"),
-        ("Percent", "val_error: logs 55; expected the share"),
+        (
+            "Silent",
+            r"own\.py, line \d+: val_error: logs none in the batch .*; expected the share of",
+        ),
+        (
+            "Percent",
+            "val_error: logs 55 in the batch that is validated before training; expected the",
+        ),
+        (
+            "Raises",
+            r"line \d+, in training_step: AttributeError: .*; expected steps that take batches",
+        ),
         (
             "Elsewhere",
             "its attribute net is not the network that it was given; expected self.net = net",
@@ -126,11 +152,30 @@ def test_wrong_modules_are_one_line(name: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as caught:
         fit(make_job(name, module=f"own.py:{name}"))
     assert "own.py" in str(caught.value)
+    assert isinstance(caught.value, PluginFault)
+    assert not Path(name, "checkpoint.pt").exists(), "found before the first epoch"
 
 
-def test_what_it_raises_later_is_blamed_on_its_line() -> None:
-    with pytest.raises(WorkFailed, match=r"own\.py, line \d+, in training_step: AttributeError: "):
-        fit(make_job("raises", module="own.py:Raises"))
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("RaisesLater", r"own\.py, line \d+, in training_step: AttributeError: "),
+        ("NanLater", r"own\.py, line \d+: val_error: logs nan; expected the share"),
+        ("Diverges", r"line \d+, in on_train_epoch_end: FloatingPointError: the loss is nan"),
+        ("Large", r"line \d+, in training_step: RuntimeError: CUDA out of memory"),
+    ],
+)
+def test_what_fails_later_or_in_one_network_is_a_failure_of_the_training(
+    name: str, said: str
+) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 2})
+    with pytest.raises(WorkFailed, match=said):
+        fit(make_job(name, module=f"own.py:{name}", recipe=recipe))
+
+
+def test_an_error_that_needs_more_than_one_batch_is_trained() -> None:
+    (epoch,) = fit(make_job("nan", module="own.py:NanAtFirst", stop_epoch=1))
+    assert epoch.val_error == 0.5
 
 
 def test_several_processes_need_a_subclass() -> None:
