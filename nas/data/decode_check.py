@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from nas.data.file_memo import FileState, recall, remember
+from nas.data.file_memo import FileState, found_out
 from nas.data.layouts.kinds import register_heif
 
 ANIMATED = "animated"
@@ -45,14 +43,8 @@ def check_files(paths: Sequence[Path]) -> Checked:
             states[path] = FileState.of(path)
         except OSError as error:
             broken.append((path, error.strerror or str(error)))
-    known = recall("decoded", list(states.values()))
-    new = [state for state in states.values() if state.path not in known]
     # Pillow's decoders release Python's lock.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = dict(zip(new, pool.map(_look_at, new), strict=True))
-    if found:
-        remember("decoded", found)
-    known |= {state.path: value for state, value in found.items()}
+    known = found_out("decoded", list(states.values()), _look_at, "decoding")
     broken += [
         (path, known[state.path])
         for path, state in states.items()

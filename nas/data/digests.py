@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from blocks.errors import InvalidInput
-from nas.data.file_memo import FileState, recall, remember
+from nas.data.file_memo import FileState, found_out
 
 BYTES = 16
 CHUNK = 1 << 20
@@ -22,14 +20,8 @@ def digests(paths: Sequence[Path]) -> list[str]:
         InvalidInput: A file cannot be read.
     """
     states = [_state(path) for path in paths]
-    known = recall("digest", states)
-    new = list({state.path: state for state in states if state.path not in known}.values())
     # Hashing and reading release Python's lock.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = dict(zip(new, pool.map(_digest, new), strict=True))
-    if found:
-        remember("digest", found)
-    known |= {state.path: digest for state, digest in found.items()}
+    known = found_out("digest", states, _digest, "reading")
     return [known[state.path] for state in states]
 
 

@@ -7,7 +7,8 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS found (about TEXT, path TEXT, size INTEGER, time INTEGER, value TEXT, "
     "PRIMARY KEY (about, path)) WITHOUT ROWID"
 )
-_MANY = 500
+_MANY, _WORTH_SAYING = 500, 300
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,30 @@ def remember(about: str, values: Mapping[FileState, str]) -> None:
             memo.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?)", rows)
     except (sqlite3.Error, OSError, UnicodeEncodeError) as error:
         _say(error)
+
+
+def found_out(
+    about: str, states: Sequence[FileState], find: Callable[[FileState], str], doing: str
+) -> dict[str, str]:
+    """Absolute path -> value for all files; only what is new is found out, by several threads.
+
+    Args:
+        about: What the values say.
+        states: The files.
+        find: Finds the value of one file.
+        doing: What is said where it takes a while, such as ``decoding``.
+    """
+    known = recall(about, states)
+    new = list({state.path: state for state in states if state.path not in known}.values())
+    if len(new) >= _WORTH_SAYING:
+        logging.getLogger("nas.data").info("%s %s files, once", doing, f"{len(new):,}")
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(new), _MANY):  # an interrupt loses little
+            some = new[start : start + _MANY]
+            found = dict(zip(some, pool.map(find, some), strict=True))
+            remember(about, found)
+            known |= {state.path: value for state, value in found.items()}
+    return known
 
 
 def _open() -> sqlite3.Connection:

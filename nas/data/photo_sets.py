@@ -53,9 +53,14 @@ class PhotoSets:
         return fingerprint(self.assigned)
 
     def of(self, split: str) -> tuple[Photo, ...]:
-        """The photographs of a split in their fixed order, in which one more moves no other."""
-        some = [one for one in self.assigned if one.split == split]
-        some.sort(key=lambda one: (position(one.digest), one.photo.name))
+        """The photographs of a split in their fixed order.
+
+        Test images are in the order of their names. The others are in that of their hashes, so that a
+        limit takes some of each class, and one more moves no other.
+        """
+        some = sorted((one for one in self.assigned if one.split == split), key=_name)
+        if split != TEST:
+            some.sort(key=lambda one: position(one.digest))
         return tuple(one.photo for one in some)
 
 
@@ -89,6 +94,10 @@ def photo_sets(root: Path, config: DataConfig) -> PhotoSets:
     )
     warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything))
     return _made(everything, understood, warnings)
+
+
+def _name(assigned: Assigned) -> str:
+    return assigned.photo.name
 
 
 def _made(
