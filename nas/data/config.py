@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from blocks.checked_model import CheckedModel, Integer, Number
-from blocks.errors import InvalidInput
-from nas.naming import option
 from nas.plugins import is_reference
 
 PHOTOGRAPHS = "imagefolder:"
@@ -88,15 +86,6 @@ class DataConfig(CheckedModel):
     @classmethod
     def _full_name(cls, name: str) -> str:
         return data_name(name)
-
-    @model_validator(mode="after")
-    def _only_for_photographs(self) -> DataConfig:
-        for field in ("group_by", "splits"):
-            if getattr(self, field) is not None and not self.is_photographs:
-                raise InvalidInput(
-                    f"{option(field)}: {getattr(self, field)!r} for {self.name}; only for photographs"
-                )
-        return self
 
 
 def data_name(name: str) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+from nas.naming import option
 from nas.plugins import is_reference
 
 if TYPE_CHECKING:  # the names of the sets are known without torch
@@ -57,6 +58,12 @@ def load_data(config: DataConfig) -> Data:
             f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}, and a path of "
             "photographs that exists"
         )
+    for field in ("group_by", "splits"):
+        if getattr(config, field) is not None and not config.is_photographs:
+            raise InvalidInput(
+                f"{option(field)} is {getattr(config, field)!r} for {config.name}; it applies to "
+                "photographs only"
+            )
     if kind != "imagefolder" and os.path.exists(config.name):
         logging.getLogger("nas.data").warning(
             "%s: the data set of this name is used; for the folder of this name write ./%s",

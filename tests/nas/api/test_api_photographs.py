@@ -15,7 +15,7 @@ from blocks.errors import InvalidInput
 from nas.api.default_names import run_name
 from nas.api.options import search_config
 from nas.api.training_images import chosen_images
-from nas.data import DataConfig
+from nas.data import DataConfig, load_data
 from nas.training import load_checkpoint
 from tests.nas.data.photo_helpers import class_folders, picture
 
@@ -146,8 +146,10 @@ def test_options_of_photographs_reach_the_configuration() -> None:
     assert (config.group_by, config.splits, config.on_bad_image) == ("film", "old.csv", "skip")
     with pytest.raises(InvalidInput, match=r"^on_bad_image: Input should be 'stop' or 'skip'"):
         search_config({"space": "quickstart", "data": "imagefolder:p", "on_bad_image": "go"})
-    with pytest.raises(InvalidInput, match=r"group_by: 'x' for digits; only for photographs"):
-        search_config({"space": "quickstart", "data": "digits", "group_by": "x"})
+    with pytest.raises(
+        InvalidInput, match=r"group_by is 'x' for digits; it applies to photographs"
+    ):
+        load_data(DataConfig(name="digits", group_by="x"))
 
 
 def test_the_images_of_a_run_are_not_split_otherwise() -> None:
