@@ -19,9 +19,9 @@ class DataConfig(CheckedModel):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or "package.module:NAME", a
-            callable that returns `nas.Datasets`. The path alone of something that exists stands for
-            "imagefolder:PATH".
+            holds photographs (docs/howto/own_photographs.md); or "my.py:NAME" or
+            "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
+            that exists stands for "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             ~/.cache/sknas when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
