@@ -13,6 +13,7 @@ from nas.analysis.scales import SCALES, check_scales
 from nas.analysis.units import SkUnit, find_unit, sk_units
 from nas.data import DataConfig, DataInfo, load_data
 from nas.training import CheckpointInfo, check_fits, load_checkpoint
+from nas.training.trained_on import check_same_classes, images_of
 
 BATCH = 100
 
@@ -88,8 +89,9 @@ def analyse(request: Request) -> Analysis:
         raise InvalidInput(f"{request.checkpoint}: {error}") from None
     unit = find_unit(units, request.unit)
     scales = check_scales(request.scales, info.spec.input_size)
-    data = load_data(_images(info.data, request))
+    data = load_data(_images(images_of(request.checkpoint, info), request))
     check_fits(info.spec, data.info)
+    check_same_classes(info, data.info)
     batches = data.val_batches(BATCH, torch.device("cpu"))
     attention = collect(loaded.model, units, batches, scales, request.limit)
     return Analysis(request.checkpoint, info, data.info, attention, unit)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
 from blocks.wording import check_type
+from nas.api.default_names import run_name
 from nas.api.importing import importing
 from nas.api.references import named
 from nas.data.registry import DATASETS
@@ -48,6 +49,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "val_limit": ("data", "val_limit"),
     "epoch_images": ("data", "epoch_images"),
     "scale_jitter": ("data", "scale_jitter"),
+    "group_by": ("data", "group_by"),
+    "splits": ("data", "splits"),
+    "on_bad_image": ("data", "on_bad_image"),
     "recipe": ("recipe", "name"),
     "epochs": ("recipe", "epochs"),
     "batch_size": ("recipe", "batch_size"),
@@ -184,6 +188,8 @@ def _stored(argument: str, value: Any, given: Mapping[str, Any]) -> Any:
         return str(Path(devices) / f"{value}.json")
     if argument == "logs_dir":
         return given_folder(argument, value)
+    if argument == "splits":
+        return str(given_path(argument, value))
     if argument in REFERENCES:
         return named(value, argument)
     return str(value) if isinstance(value, Path) else value
@@ -311,6 +317,9 @@ def _read_settings(path: Path) -> dict[str, Any]:
     fields = read_yaml(path)
     if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
+    if isinstance(fields.get("data"), Mapping):
+        # That of the run whose search.yaml it may be; this is another.
+        fields["data"] = {k: v for k, v in fields["data"].items() if k != "record"}
     return nested(fields)
 
 
@@ -331,11 +340,10 @@ def _set(fields: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
 
 def _default_name(fields: dict[str, Any]) -> str:
     space, data = fields["space"], fields["data"]
-    names = (
+    return run_name(
         Path(space).stem if isinstance(space, str) else _name_of(space),
         data if isinstance(data, str) else _name_of(data),
     )
-    return "-".join(name.replace(":", "-").replace("/", "-") for name in names)
 
 
 def _name_of(part: Any) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blocks.wording import check_type
+from nas.api.notices import show_notices
 from nas.api.options import Request
 from nas.api.run import Run
 from nas.data.photo_progress import show_reading
@@ -58,6 +59,9 @@ def search(
     cache_gb: float | None = None,
     epoch_images: int | None = None,
     scale_jitter: float | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     threads: int | None = None,
     executor: str | None = None,
     ray_address: str | None = None,
@@ -77,8 +81,8 @@ def search(
 
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.
-        data: ``digits``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``imagefolder:PATH``, or a
-            callable that returns data sets (docs/howto/own_data.md).
+        data: Path of photographs (docs/howto/own_photographs.md), ``digits``, ``fashion_mnist``,
+            ``cifar10``, ``cifar100``, or a callable that returns data sets (docs/howto/own_data.md).
         trials: Networks to train; with early stopping, to begin. Default 40.
         epochs: Epochs per trial.
         workers: Trainings at a time. Default 1.
@@ -121,6 +125,11 @@ def search(
         cache_gb: Gigabytes of decoded photographs that are kept for later trainings. Default 8; 0: none.
         epoch_images: Images per epoch, drawn anew for each.
         scale_jitter: Lowest scale at which objects are pasted, 0 to 1.
+        group_by: Photographs of one group stay on one side of every split: a column of the table, or a
+            regular expression on their paths.
+        splits: splits.csv of an earlier run, whose photographs stay in their splits.
+        on_bad_image: ``stop`` refuses photographs that cannot be decoded, ``skip`` leaves them out.
+            Default ``stop``.
         threads: CPU threads per training. Default: the cores shared out.
         executor: ``local`` or ``ray``.
         ray_address: Of the Ray cluster, host:port.
@@ -153,6 +162,8 @@ def search(
     given = {key: value for key, value in locals().items() if value is not None}
     check_type("progress", given.get("progress"), bool, "True or False")
     show = given.pop("progress", None)
+    if show:
+        show_notices()
     end_load()
     with show_reading(show=show):
         return carry_out(Request.of(given), default_view(show=show))

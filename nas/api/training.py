@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from blocks.errors import InvalidInput
 from blocks.wording import check_type
-from blocks.yaml_files import parse
+from nas.api.default_names import run_name
 from nas.api.options import check_options
 from nas.api.references import named
+from nas.api.training_images import chosen_images, sized, with_record
 from nas.data import DataConfig
 from nas.folders import given_folder, given_path
 from nas.folders import logs_dir as default_logs
@@ -66,7 +67,11 @@ def train(
     *,
     data: str | Path | Callable[..., Any],
     data_dir: str | Path | None = None,
+    input_size: int | None = None,
     cache_gb: float | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -98,7 +103,11 @@ def train(
         network: The network, or its YAML file.
         data: As for ``nas.search``.
         data_dir: Where the images are looked for.
+        input_size: Side of an image in pixels, for photographs. Default: that of the network.
         cache_gb: As for ``nas.search``.
+        group_by: As for ``nas.search``.
+        splits: As for ``nas.search``.
+        on_bad_image: As for ``nas.search``.
         recipe: Name of a recipe.
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
@@ -146,17 +155,11 @@ def train(
     path = None if isinstance(network, ArchSpec) else _path("network", network)
     spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(path or Path())
     root = None if runs_dir is None else given_folder("runs_dir", runs_dir)
-    default = spec.key if path is None else path.stem
+    default = run_name(spec.key if path is None else path.stem)
     run = RunFolder.named(default if name is None else name, root)
-    fields: dict[str, Any] = {
-        "name": named(data, "data"),
-        "data_dir": _text("data_dir", data_dir),
-    }
-    if cache_gb is not None:
-        fields["cache_gb"] = cache_gb
-    images = parse(DataConfig, fields, "", _spellings())
-    if path is not None or "input_size" in spec.model_fields_set:
-        images = _sized(images, spec)
+    images = chosen_images(locals())
+    if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
+        images = sized(images, spec.input_size)
     return _train(
         spec,
         images,
@@ -185,7 +188,11 @@ def train_trial(
     *,
     data: str | Path | Callable[..., Any] | None = None,
     data_dir: str | Path | None = None,
+    input_size: int | None = None,
     cache_gb: float | None = None,
+    group_by: str | None = None,
+    splits: str | Path | None = None,
+    on_bad_image: Literal["stop", "skip"] | None = None,
     recipe: str = "full",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -213,15 +220,8 @@ def train_trial(
 
     config = read_config(run)
     spec = ArchSpec.from_yaml(run.trial(trial).arch)
-    searched = data_for(spec, config)
-    overrides: dict[str, Any] = {
-        "name": named(data, "data"),
-        "data_dir": _text("data_dir", data_dir),
-        "cache_gb": cache_gb,
-    }
-    fields = searched.model_dump() | {k: v for k, v in overrides.items() if v is not None}
     # A limit made the search's trainings short; the full training is full.
-    images = parse(DataConfig, fields | {"limit": None}, "", _spellings())
+    images = chosen_images(locals(), data_for(spec, config).model_copy(update={"limit": None}))
     label = f"{trial:04d}"
     if pretrained is None and config.pretrained is not None:
         weights = config.pretrained.weights_of(spec)
@@ -265,9 +265,11 @@ def _train(
     **job: Any,
 ) -> FullTraining:
     if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint, folder.best):
+        old_files = (folder.result, folder.metrics, folder.checkpoint, folder.best, folder.splits)
+        for old in old_files:
             old.unlink(missing_ok=True)
     end_load()
+    images = with_record(images, folder)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:
@@ -343,26 +345,6 @@ def _process_as_it_was() -> Iterator[None]:
         torch.set_num_threads(threads)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _sized(images: DataConfig, spec: ArchSpec) -> DataConfig:
-    """An image folder is read at the size that the network is for."""
-    if not images.name.startswith("imagefolder:"):
-        return images
-    return images.model_copy(update={"input_size": spec.input_size})
-
-
-def _spellings() -> dict[str, str]:
-    """Field of a DataConfig -> how the caller wrote it."""
-    return {
-        "name": option("data"),
-        "data_dir": option("data_dir"),
-        "cache_gb": option("cache_gb"),
-    }
-
-
-def _text(name: str, path: str | Path | None) -> str | None:
-    return None if path is None else str(given_path(name, path))
 
 
 def _path(name: str, value: str | Path | None) -> Path | None:

@@ -10,6 +10,7 @@ import typer
 
 from nas.api.choosing import has_checkpoint
 from nas.api.importing import importing
+from nas.api.notices import show_notices
 from nas.api.options import Request
 from nas.cli.choice import BUDGETS, Limits, MaxActivations, MaxLatencyMs, MaxMflops, MaxParams
 from nas.cli.completion import (
@@ -20,6 +21,7 @@ from nas.cli.completion import (
     complete_spaces,
 )
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
 from nas.searching.samplers import SAMPLERS
@@ -44,18 +46,25 @@ def search(
     ] = None,
     data: Annotated[
         str | None,
-        _option(WHAT, f"One of: {', '.join(DATASETS)}.", autocompletion=complete_data),
+        _option(
+            WHAT,
+            f"Path of photographs, or one of: {', '.join(DATASETS)}.",
+            autocompletion=complete_data,
+        ),
     ] = None,
     data_dir: Annotated[
         str | None, _option(WHAT, "Folder where the images are looked for.")
     ] = None,
     input_size: Annotated[
-        int | None, _option(WHAT, "Side of an image in pixels; imagefolder only, default 224.")
+        int | None, _option(WHAT, "Side of an image in pixels; photographs only, default 224.")
     ] = None,
     cache_gb: Annotated[
         float | None,
         _option(WHERE, "Gigabytes of decoded photographs that are kept; 0: none. Default 8."),
     ] = None,
+    group_by: GroupBy = None,
+    splits: Splits = None,
+    on_bad_image: OnBadImage = None,
     objectives: Annotated[
         str | None,
         _option(
@@ -192,6 +201,7 @@ def search(
     Example: nas search --space shufflenet_v2_sk --data fashion_mnist --trials 40 --epochs 3
     --workers 2 --seed 0 --max-mflops 10 --name first
     """
+    show_notices()
     given = {key: value for key, value in context.params.items() if value not in (None, [], ())}
     given.pop("as_json")
     request = Request.of(given)

@@ -12,6 +12,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.api.choosing import check_subject, chosen_trial, names_file
 from nas.api.importing import importing
+from nas.api.notices import show_notices
 from nas.api.options import check_options
 from nas.cli.choice import (
     Limits,
@@ -25,6 +26,7 @@ from nas.cli.choice import (
 )
 from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
+from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
 from nas.training.recipe import RECIPES
@@ -58,6 +60,13 @@ def train(
         float | None,
         typer.Option(help="Gigabytes of decoded photographs that are kept; 0: none. Default 8."),
     ] = None,
+    input_size: Annotated[
+        int | None,
+        typer.Option(help="Side of an image in pixels; photographs only, default the network's."),
+    ] = None,
+    group_by: GroupBy = None,
+    splits: Splits = None,
+    on_bad_image: OnBadImage = None,
     recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
@@ -123,6 +132,10 @@ def train(
         "data": data,
         "data_dir": data_dir,
         "cache_gb": cache_gb,
+        "input_size": input_size,
+        "group_by": group_by,
+        "splits": splits,
+        "on_bad_image": on_bad_image,
         "recipe": recipe,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -147,6 +160,7 @@ def train(
         max_activations=max_activations,
         max_latency_ms=max_latency_ms,
     )
+    show_notices()
     check_subject(what, trial, pick)
     check_options(options)
     with importing():

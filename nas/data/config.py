@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+import os
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator
 
 from blocks.checked_model import CheckedModel, Integer, Number
+from nas.plugins import is_reference
+
+PHOTOGRAPHS = "imagefolder:"
+"""What the names of data sets begin with that are photographs at a path."""
 
 
 class DataConfig(CheckedModel):
@@ -12,8 +19,9 @@ class DataConfig(CheckedModel):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds train/ and val/ with one folder of images per class; or "my.py:NAME" or
-            "package.module:NAME", a callable that returns `nas.Datasets`.
+            holds photographs (docs/howto/own_photographs.md); or "my.py:NAME" or
+            "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
+            that exists stands for "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             SKNAS_CACHE_DIR, else ~/.cache/sknas, when it is None. Not used by digits and imagefolder.
         flip: Whether training images are mirrored left to right with probability 1/2. None takes
@@ -39,6 +47,14 @@ class DataConfig(CheckedModel):
         cache_gb: Gigabytes of decoded photographs that are kept in ``SKNAS_CACHE_DIR`` (default
             ~/.cache/sknas), of all image folders together; what does not fit is read from its files. 0
             keeps none. Results do not depend on it.
+        split_rule: How photographs are held out: "hash", by a hash of each file; "drawn", as runs did
+            before that was.
+        group_by: Photographs of one group stay on one side of every split. The name of a column of the
+            table, or a regular expression whose first group (or whole match) in the path of a photograph
+            is its group.
+        splits: A splits.csv of an earlier run: what it lists stays in its split.
+        on_bad_image: "stop" refuses photographs that cannot be decoded, "skip" leaves them out.
+        record: splits.csv of the run that the images belong to; the run sets it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,3 +70,45 @@ class DataConfig(CheckedModel):
     epoch_images: Integer | None = Field(default=None, ge=1)
     workers: Integer = Field(default=2, ge=0)
     cache_gb: Number = Field(default=8.0, ge=0, allow_inf_nan=False)
+    split_rule: Literal["hash", "drawn"] = "hash"
+    group_by: str | None = None
+    splits: str | None = None
+    on_bad_image: Literal["stop", "skip"] = "stop"
+    record: str | None = None
+
+    @property
+    def is_photographs(self) -> bool:
+        """Whether the images are files of a person's own."""
+        return self.name.startswith(PHOTOGRAPHS)
+
+    @property
+    def keeps_record(self) -> bool:
+        """Whether a run keeps in splits.csv which image is in which split."""
+        return self.is_photographs and self.split_rule == "hash"
+
+    @field_validator("name")
+    @classmethod
+    def _full_name(cls, name: str) -> str:
+        return data_name(name)
+
+
+def data_name(name: str) -> str:
+    """The name of a data set; a path that exists becomes ``imagefolder:PATH``.
+
+    Names of sets and import paths win: ``./digits`` is a folder, ``digits`` is not.
+    """
+    from nas.data.registry import MODULES  # it imports this module
+
+    if name in MODULES or name.startswith(PHOTOGRAPHS) or is_reference(name) or not name:
+        return name
+    return f"{PHOTOGRAPHS}{name}" if os.path.exists(os.path.expanduser(name)) else name
+
+
+def stored_data(fields: Any) -> Any:
+    """Fields of a DataConfig that a file holds: those of before the hash rule are held to their rule."""
+    if isinstance(fields, str):
+        fields = {"name": fields}
+    if not isinstance(fields, dict) or "split_rule" in fields:
+        return fields
+    photographs = str(fields.get("name", "")).startswith(PHOTOGRAPHS)
+    return {**fields, "split_rule": "drawn"} if photographs else fields

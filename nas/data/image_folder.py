@@ -1,22 +1,28 @@
-"""Any set of photographs laid out as train/CLASS/IMAGE and val/CLASS/IMAGE, like ImageNet."""
+"""Photographs of one's own, read from their files as they are used."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
-from torchvision.datasets import ImageFolder
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from blocks.errors import InvalidInput
 from nas.data.config import DataConfig
+from nas.data.drawn_files import drawn_files
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
 from nas.data.image_files import Photos, centre_resize, read_side
 from nas.data.interface import DataInfo
-from nas.data.photo_cache import open_cache
+from nas.data.layouts.kinds import register_heif
+from nas.data.layouts.listing import Photo
+from nas.data.named_files import NamedFiles
+from nas.data.photo_cache import PhotoCache, open_cache
+from nas.data.photo_sets import PhotoSets, photo_sets
 from nas.data.places import expanded
-from nas.data.split import hold_out
 from nas.data.statistics import Statistics
 
 INPUT_SIZE = 224
@@ -25,11 +31,8 @@ INPUT_SIZE = 224
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
-# A tenth of each class, but no more than are needed to rank networks on a thousand classes.
-VAL_SHARE = 0.1
-MOST_VAL_PER_CLASS = 50
-
-_LAYOUT = "the folder must hold train/CLASS/IMAGE and val/CLASS/IMAGE"
+_SAID: set[str] = set()
+"""Lines about photographs that this process has said."""
 
 
 class ImageFolderData:
@@ -44,24 +47,28 @@ class ImageFolderData:
         photos: Where the pixels of the images come from.
         workers: Threads that read images.
         epoch_images: Images per epoch; None: all.
+        splits: Content of splits.csv; None: the photographs are held out by the rule of old runs.
     """
 
     def __init__(
         self,
         info: DataInfo,
-        train: LabelledFiles,
-        val: LabelledFiles,
-        test: LabelledFiles,
+        train: NamedFiles,
+        val: NamedFiles,
+        test: NamedFiles,
         augmentation: Augmentation,
         photos: Photos,
         workers: int,
         epoch_images: int | None = None,
+        splits: str | None = None,
     ) -> None:
         self.info = info
+        self.splits = splits
         self._epoch_images = epoch_images
-        self._train = train
-        self._val = val
-        self._test = test
+        self._train = train.files
+        self._val = val.files
+        self._test = test.files
+        self._names = {"train": train.names, "val": val.names, "test": test.names}
         self._augmentation = augmentation
         self._photos = photos
         self._workers = workers
@@ -88,6 +95,10 @@ class ImageFolderData:
         """All test images; see `Data.test_batches`."""
         return self._eval_batches(self._test, batch_size, device)
 
+    def image_names(self, split: Literal["train", "val", "test"]) -> Sequence[str]:
+        """Paths relative to the root of the data; see `Data.image_names`."""
+        return self._names[split]
+
     def _eval_batches(
         self, files: LabelledFiles, batch_size: int, device: torch.device
     ) -> FileEvalBatches:
@@ -103,19 +114,30 @@ class ImageFolderData:
         return Reading(self._photos, self.info.input_size, self._workers, device)
 
 
-def load(config: DataConfig) -> ImageFolderData:
-    """Load the folder named after the colon in "imagefolder:PATH".
+@dataclass(frozen=True)
+class _Splits:
+    classes: tuple[str, ...]
+    train: NamedFiles
+    val: NamedFiles
+    test: NamedFiles
+    photos: PhotoCache
+    text: str | None
+    fingerprint: str | None
 
-    The val folder is the test set, because that is what papers report on. For validation, a
-    tenth of each class of the train folder is held out: at least one image, at most 50, and none
-    of a class that has a single image.
+
+def load(config: DataConfig) -> ImageFolderData:
+    """Load the photographs at the path after the colon in "imagefolder:PATH".
+
+    What the layout says of splits is kept; the rest is split by a hash of each file. Without test images
+    the validation images are the test set, because papers on ImageNet report on those.
 
     Args:
         config: The user's choices.
 
     Raises:
-        InvalidInput: If the folder is missing or laid out differently, if no class has an image
-            to spare for validation, if an image cannot be read, or if crop_padding is given.
+        InvalidInput: If the photographs are missing or laid out in another way, if one of them cannot be
+            decoded, if they are not those of the run any more, if no class has an image to spare for
+            validation, or if crop_padding is given.
     """
     if config.crop_padding is not None:
         raise InvalidInput(
@@ -123,71 +145,81 @@ def load(config: DataConfig) -> ImageFolderData:
             " scales instead; leave crop_padding out"
         )
     root = expanded(config.name.partition(":")[2])
-    train, class_names = _listed(root, "train")
-    test, test_names = _listed(root, "val")
-    _require_same_classes(root, class_names, test_names)
-    if len(class_names) < 2:
-        raise InvalidInput(f"{root / 'train'} has one class folder; allowed: two or more")
-    sizes = torch.bincount(train.labels)
-    wanted = (sizes * VAL_SHARE).round().long().clamp(1, MOST_VAL_PER_CLASS)
-    split = hold_out(train.labels, torch.where(sizes > 1, wanted, 0))
-    if len(split.held_out) == 0:
-        raise InvalidInput(
-            f"no class in {root / 'train'} has more than one image; validation needs at least two"
-        )
-    used = train.select(split.kept[: config.limit])
-    val = train.select(split.held_out[: config.val_limit])
+    register_heif()
     size = INPUT_SIZE if config.input_size is None else config.input_size
+    splits = (_drawn if config.split_rule == "drawn" else _by_hash)(root, config, read_side(size))
+    used = splits.train.first(config.limit)
+    val = splits.val.first(config.val_limit)
     info = DataInfo(
         name=config.name,
-        num_classes=len(class_names),
+        num_classes=len(splits.classes),
         in_channels=3,
         input_size=size,
-        class_names=class_names,
+        class_names=splits.classes,
         mean=MEAN,
         std=STD,
         train_images=len(used),
         val_images=len(val),
-        test_images=len(test),
+        test_images=len(splits.test),
         resize=centre_resize(size),
         read_side=read_side(size),
+        fingerprint=splits.fingerprint,
     )
     flip = True if config.flip is None else config.flip
     augmentation = Augmentation(flip=flip, crop_padding=0, scale_jitter=config.scale_jitter)
-    used_files = used.paths + val.paths + test.paths
-    photos = open_cache(root, used_files, read_side(size), config.cache_gb)
-    photos.require_whole(root)
     return ImageFolderData(
-        info, used, val, test, augmentation, photos, config.workers, config.epoch_images
+        info,
+        used,
+        val,
+        splits.test,
+        augmentation,
+        splits.photos,
+        config.workers,
+        config.epoch_images,
+        splits.text,
     )
 
 
-def _listed(root: Path, part: str) -> tuple[LabelledFiles, tuple[str, ...]]:
-    folder = root / part
-    if not root.is_dir():
-        raise InvalidInput(f"the image folder {root} does not exist; {_LAYOUT}")
-    if not folder.is_dir():
-        raise InvalidInput(f"{root} has no folder {part}; {_LAYOUT}")
-    try:
-        listed = ImageFolder(str(folder), is_valid_file=_is_image)
-    except OSError as error:
-        raise InvalidInput(f"{folder} cannot be used ({error}); {_LAYOUT}") from error
-    paths = tuple(Path(path) for path, _ in listed.samples)
-    return LabelledFiles(paths, torch.tensor(listed.targets)), tuple(listed.classes)
+def _drawn(root: Path, config: DataConfig, side: int) -> _Splits:
+    classes, train, val, test = drawn_files(root)
+    paths = [path for one in (train, val, test) for path in one.files.paths]
+    photos = open_cache(root, paths, side, config.cache_gb)
+    photos.require_whole(root)
+    return _Splits(classes, train, val, test, photos, None, None)
 
 
-def _is_image(path: str) -> bool:
-    """Whether it is an image by its name; hidden files (``._photo.jpg``) are not."""
-    return not Path(path).name.startswith(".") and path.lower().endswith(IMG_EXTENSIONS)
-
-
-def _require_same_classes(root: Path, train: tuple[str, ...], val: tuple[str, ...]) -> None:
-    for here, there, missing in (
-        ("train", "val", sorted(set(train) - set(val))),
-        ("val", "train", sorted(set(val) - set(train))),
-    ):
-        if missing:
+def _by_hash(root: Path, config: DataConfig, side: int) -> _Splits:
+    sets = photo_sets(root, config, side)
+    if len(sets.classes) < 2:
+        raise InvalidInput(f"{root} has one class folder; allowed: two or more")
+    for split, kind, least in (("val", "validation", "two"), ("test", "a test", "three")):
+        if not sets.of(split):
+            one = "images" if config.group_by is None else "groups of images"
             raise InvalidInput(
-                f"{root / here} has {len(missing)} class folders that {there} lacks"
-                f" ({', '.join(missing[:3])}); both must have the same classes"
+                f"no class in {root} has {one} to spare for {kind}, which needs at least {least} of a "
+                "class"
             )
+    _say(root, sets)
+    named = {split: _named(sets, split) for split in ("train", "val", "test")}
+    return _Splits(
+        sets.classes, **named, photos=sets.photos, text=sets.text, fingerprint=sets.fingerprint
+    )
+
+
+def _named(sets: PhotoSets, split: str) -> NamedFiles:
+    photos: Sequence[Photo] = sets.of(split)
+    number = {name: place for place, name in enumerate(sets.classes)}
+    labels = torch.tensor([number[photo.label] for photo in photos], dtype=torch.int64)
+    files = LabelledFiles(tuple(photo.path for photo in photos), labels)
+    return NamedFiles(files, tuple(photo.name for photo in photos))
+
+
+def _say(root: Path, sets: PhotoSets) -> None:
+    """Tell what was found; once a process."""
+    log = logging.getLogger("nas.data")
+    understood = [] if sets.understood is None else [(logging.INFO, sets.understood)]
+    for level, text in (*understood, *((logging.WARNING, one) for one in sets.warnings)):
+        line = f"{root}: {text}"
+        if line not in _SAID:
+            _SAID.add(line)
+            log.log(level, "%s", line)

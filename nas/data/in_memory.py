@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,7 +13,7 @@ from nas.data.augment import pad_images
 from nas.data.config import DataConfig
 from nas.data.draws import Augmentation
 from nas.data.in_memory_batches import InMemoryEvalBatches, InMemoryTrainBatches
-from nas.data.interface import DataInfo
+from nas.data.interface import DataInfo, numbered
 from nas.data.labelled import LabelledImages, view
 from nas.data.split import hold_out, shares
 from nas.data.statistics import Statistics, pixel_statistics
@@ -105,6 +107,10 @@ class InMemoryData:
         """All test images; see `Data.test_batches`."""
         source = self._moved("test", self._test, device)
         return InMemoryEvalBatches(source, Statistics.of(self.info, device), batch_size)
+
+    def image_names(self, split: Literal["train", "val", "test"]) -> Sequence[str]:
+        """Such as ``test[12]``; see `Data.image_names`."""
+        return numbered(self.info, split)
 
     def _moved(self, part: str, images: LabelledImages, device: torch.device) -> LabelledImages:
         key = (part, device)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class DataInfo:
             centre; None (the default) for images that are not scaled.
         read_side: Pixels to which the shorter side of a larger photograph is reduced when it is read,
             before anything else; None (the default) for images that are not read from files.
+        fingerprint: Digest of the photographs, their classes and splits; None (the default) for sets
+            that are not split by a hash of each file.
     """
 
     name: str
@@ -43,6 +45,13 @@ class DataInfo:
     test_images: int
     resize: int | None = None
     read_side: int | None = None
+    fingerprint: str | None = None
+
+
+def numbered(info: DataInfo, split: Literal["train", "val", "test"]) -> Sequence[str]:
+    """Names for the images of a split that are no files: ``test[0]``, ``test[1]``, ..."""
+    count = {"train": info.train_images, "val": info.val_images, "test": info.test_images}[split]
+    return [f"{split}[{place}]" for place in range(count)]
 
 
 class TakesEpoch(Protocol):
@@ -145,5 +154,18 @@ class Data(Protocol):
 
         Raises:
             InvalidInput: If batch_size is below 1.
+        """
+        ...
+
+    def image_names(self, split: Literal["train", "val", "test"]) -> Sequence[str]:
+        """A name for each image of a split, in the order in which its batches give them.
+
+        Training images are named in their fixed order, before they are shuffled.
+
+        Args:
+            split: ``train``, ``val`` or ``test``.
+
+        Returns:
+            Paths relative to the root of the data for files; such as ``test[12]`` for others.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from PIL import Image
@@ -16,7 +16,7 @@ from nas.data.config import DataConfig
 from nas.data.draws import Augmentation, seed_from
 from nas.data.image_files import centre_resize
 from nas.data.image_folder import INPUT_SIZE
-from nas.data.interface import DataInfo
+from nas.data.interface import DataInfo, numbered
 from nas.data.own_batches import VIEW_SEED, OwnEvalBatches, OwnTrainBatches
 from nas.data.own_datasets import Form, Items, Part, Refused, Request, read_item
 from nas.data.splits import Datasets
@@ -75,6 +75,10 @@ class OwnData:
     def test_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
         """All test images; see `Data.test_batches`."""
         return self._eval_batches("test", batch_size, device)
+
+    def image_names(self, split: Literal["train", "val", "test"]) -> Sequence[str]:
+        """Such as ``test[12]``; see `Data.image_names`."""
+        return numbered(self.info, split)
 
     def _eval_batches(self, split: str, batch_size: int, device: torch.device) -> OwnEvalBatches:
         return OwnEvalBatches(

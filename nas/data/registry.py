@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
+from nas.naming import option
 from nas.plugins import is_reference
 
 if TYPE_CHECKING:  # the names of the sets are known without torch
@@ -51,7 +54,21 @@ def load_data(config: DataConfig) -> Data:
     own = OWN_MODULE if is_reference(config.name) and not ours else None
     module = MODULES.get(key, own)
     if module is None:
-        raise InvalidInput(f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}")
+        raise InvalidInput(
+            f"unknown data set {config.name!r}; allowed are {', '.join(DATASETS)}, and a path of "
+            "photographs that exists"
+        )
+    for field in ("group_by", "splits"):
+        if getattr(config, field) is not None and not config.is_photographs:
+            raise InvalidInput(
+                f"{option(field)} is {getattr(config, field)!r} for {config.name}; it applies to "
+                "photographs only"
+            )
+    if kind != "imagefolder" and os.path.exists(config.name):
+        logging.getLogger("nas.data").warning(
+            "%s: the data set of this name is used; for the folder of this name write ./%s",
+            *(config.name, config.name),
+        )
     load: Callable[[DataConfig], Data] = import_module(module).load
     data = load(config)
     if data.info.train_images < MIN_TRAIN_IMAGES:

@@ -22,7 +22,7 @@ from blocks.deploy import fuse
 from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.cost import count, peak_activation_bytes
-from nas.data import Data, load_data
+from nas.data import Data
 from nas.errors import WorkFailed
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
 from nas.exporting.int8 import quantize
@@ -43,6 +43,7 @@ from nas.exporting.targets import TARGETS, Precision, Target, Written
 from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
+from nas.training.trained_on import load_trained_on
 
 TOLERANCE = 1e-4
 """Largest allowed difference of a logit in float32, as a share of the largest logit."""
@@ -118,7 +119,7 @@ def export_bundle(
     # Without processes that read images: a converter may have started JAX, which must not be forked.
     images_of = loaded.info.data.model_copy(update={"workers": 0})
     with named_by_a_run():
-        data = load_data(images_of)
+        data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
         made = list(_write(loaded, data, chosen, int8, folder))
         outcomes = _run(made, loaded, data, images)
@@ -228,7 +229,7 @@ def _manifest(
         mflops=counts.mflops,
         activations=counts.activations,
         peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
-        class_names=about.class_names,
+        class_names=info.class_names or about.class_names,
         preprocessing=Preprocessing(
             channels=about.in_channels,
             size=about.input_size,

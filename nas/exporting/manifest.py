@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from blocks import ArchSpec
 from nas.data import DataConfig
+from nas.data.config import stored_data
 from nas.exporting.shipped.runtime import FORMAT
 from nas.exporting.targets import Precision
 from nas.training.pretrained import WeightsOrigin
@@ -165,7 +166,7 @@ class Manifest(Part):
     peak_activation_bytes: int
     class_names: tuple[str, ...]
     preprocessing: Preprocessing
-    data: DataConfig
+    data: Annotated[DataConfig, BeforeValidator(stored_data)]
     seed: int
     epochs: int
     val_error: float | None

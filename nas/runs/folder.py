@@ -10,6 +10,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import short
 from nas.folders import runs_dir
 
+SPLITS = "splits.csv"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -63,6 +64,11 @@ class TrialFolder:
     def result(self) -> Path:
         """The figures of a full training on the test set, as JSON."""
         return self.path / "result.json"
+
+    @property
+    def splits(self) -> Path:
+        """Which photograph is in which split, for a training that is no part of a search."""
+        return self.path / SPLITS
 
     @property
     def lock(self) -> Path:
@@ -159,6 +165,11 @@ class RunFolder:
     def report(self) -> Path:
         """The page about the run."""
         return self.path / "report.html"
+
+    @property
+    def splits(self) -> Path:
+        """Which photograph is in which split."""
+        return self.path / SPLITS
 
     @property
     def lock(self) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from blocks.errors import InvalidInput
 from blocks.yaml_files import parse, read_yaml
+from nas.data.config import stored_data
 from nas.front import Front, make_front, recall_hypervolume
 from nas.naming import option
 from nas.runs import RunFolder, TrialRecord
@@ -32,11 +34,21 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
     changes = changes or {}
     if isinstance(fields, dict):
         fields = {**fields, **changes}
+        fields["data"] = stored_data(fields.get("data"))
     typed = {".".join(place_of_field(name)): option(name) for name in changes}
     config = parse(SearchConfig, fields, str(run.config), typed)
     if config.reference is None or len(config.reference) != len(config.objectives):
         raise InvalidInput(f"{run.config}: reference: one figure per objective is missing")
-    return config
+    return with_record(config, run)
+
+
+def with_record(config: SearchConfig, run: RunFolder) -> SearchConfig:
+    """The configuration of a run, whose photographs are those of its splits.csv."""
+    if not config.data.keeps_record:
+        return config
+    # The folder may have been moved since search.yaml was written.
+    record = {"record": os.path.abspath(run.splits)}
+    return config.model_copy(update={"data": config.data.model_copy(update=record)})
 
 
 def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:

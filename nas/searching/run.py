@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 from blocks.errors import InvalidInput
 from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
-from nas.data import load_data
+from nas.data import DataInfo, load_data
+from nas.data.splits_file import splits_of
 from nas.folders import logs_dir
 from nas.front import Front
 from nas.naming import call, option
@@ -22,7 +23,7 @@ from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
 from nas.searching.plugged import check_plugins
-from nas.searching.reading import read_config
+from nas.searching.reading import read_config, with_record
 from nas.searching.samplers import derive_seed
 from nas.searching.study import check_unused, open_study
 from nas.searching.view import View
@@ -49,7 +50,8 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     run = run or RunFolder.named(config.name)
     _check_free(run)
     check_plugins(config)
-    space = bound_space(config)
+    data = load_data(config.data)
+    space = _bound(config, data.info)
     candidates = _candidates(config, space)
     config = config.model_copy(
         update={
@@ -61,11 +63,16 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     if config.execution.storage is not None:
         check_unused(config, run)
     with _only_if_plugins_work(config, run):
-        return _begin(config, run, space, candidates, view)
+        return _begin(config, run, space, candidates, view, splits_of(data))
 
 
 def _begin(
-    config: SearchConfig, run: RunFolder, space: SearchSpace, candidates: Candidates, view: View
+    config: SearchConfig,
+    run: RunFolder,
+    space: SearchSpace,
+    candidates: Candidates,
+    view: View,
+    splits: str | None,
 ) -> Front:
     run.path.mkdir(parents=True, exist_ok=True)
     with _only_parent(run):
@@ -75,6 +82,9 @@ def _begin(
         for leftover in run.path.glob(f"{run.study.name}*"):
             leftover.unlink()
         open_study(config, run, create=True)
+        if splits is not None:
+            write_text(run.splits, splits)
+            config = with_record(config, run)
         # The run exists from here on: whatever happens now, it can be resumed.
         write_text(run.config, dump_yaml(config))
         return _search(config, run, space, candidates, view)
@@ -109,7 +119,7 @@ def _check_free(run: RunFolder) -> None:
             f"{run.path}: this run exists; continue it ({option('resume', run.name)}) or choose another "
             f"{option('name')}"
         )
-    own = (run.lock.name, run.study.name)
+    own = (run.lock.name, run.study.name, run.splits.name)
     if run.path.exists() and any(not p.name.startswith(own) for p in run.path.iterdir()):
         raise InvalidInput(f"{run.path}: exists and is not a run; choose another {option('name')}")
 
@@ -141,7 +151,10 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
 
 def bound_space(config: SearchConfig) -> SearchSpace:
     """The search space for the images of the search."""
-    info = load_data(config.data).info
+    return _bound(config, load_data(config.data).info)
+
+
+def _bound(config: SearchConfig, info: DataInfo) -> SearchSpace:
     space = SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )

@@ -14,6 +14,7 @@ from torch import nn
 from blocks import ArchSpec, build
 from blocks.errors import InvalidInput
 from nas.data import DataConfig
+from nas.data.config import stored_data
 from nas.training.job import EpochMetrics
 from nas.training.pretrained import WeightsOrigin
 from nas.training.recipe import Recipe
@@ -42,6 +43,9 @@ class CheckpointInfo(BaseModel):
         module: Reference of the LightningModule that trained it; None: the program's. Loading the
             network does not import it.
         history: The epochs so far.
+        class_names: One name per class, in the order of the logits; None: an earlier version wrote it.
+        fingerprint: Digest of the photographs, their classes and splits; None: it trained on none, or an
+            earlier version wrote it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +65,8 @@ class CheckpointInfo(BaseModel):
     schedule_start: int = 0
     module: str | None = None
     history: tuple[EpochMetrics, ...]
+    class_names: tuple[str, ...] | None = None
+    fingerprint: str | None = None
 
     @property
     def validates(self) -> bool:
@@ -145,7 +151,8 @@ def _info(content: dict[str, Any], path: Path) -> CheckpointInfo:
             f"{path}: format {description.get('format')}; this version of sknas reads {FORMAT}"
         )
     try:
-        return CheckpointInfo.model_validate(description)
+        data = stored_data(description.get("data"))
+        return CheckpointInfo.model_validate({**description, "data": data})
     except ValidationError as error:
         first = error.errors()[0]
         if (

@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from blocks import build
 from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
-from nas.data import Batches, Data, load_data
+from nas.data import Batches, Data, DataInfo, load_data
 from nas.folders import logs_dir
 from nas.naming import option
 from nas.plugins import identity
@@ -37,6 +37,7 @@ from nas.training.processes import placement, train_together
 from nas.training.progress import EpochCloser, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
+from nas.training.trained_on import check_same_classes
 
 EVALUATION_BATCH = 500
 PARENT_SECONDS = 7 * 24 * 3600.0
@@ -103,7 +104,7 @@ def _fit(
 ) -> tuple[EpochMetrics, ...]:
     folder = TrialFolder(job.folder)
     write_text(folder.arch, job.spec.to_yaml())
-    past = _trained_so_far(job, folder)
+    past = _trained_so_far(job, folder, data.info)
     write_metrics(folder, past.history)
     if job.devices == 1:
         return _train(job, data, past, on_epoch, bar=bar)
@@ -136,7 +137,7 @@ def _train(
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
-    closer = EpochCloser(job, history, past.schedule_start, on_epoch)
+    closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)
     trainer = _trainer(job, last, closer, rank_info, bar)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)
@@ -194,7 +195,7 @@ class Past:
     schedule_start: int = 0
 
 
-def _trained_so_far(job: TrainJob, folder: TrialFolder) -> Past:
+def _trained_so_far(job: TrainJob, folder: TrialFolder, data: DataInfo) -> Past:
     """What the checkpoint to continue from says; nothing without a usable one."""
     if not folder.checkpoint.exists():
         return Past()
@@ -205,6 +206,7 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder) -> Past:
         logging.getLogger("nas").warning("%s; training starts over", error)
         return Past()
     _check_same(job, info)
+    check_same_classes(info, data)
     start = schedule_start(job, info)
     if job.recipe.epochs > info.recipe.epochs:
         folder.result.unlink(missing_ok=True)  # of the shorter training
@@ -236,7 +238,9 @@ def _identity(training: TrainJob | CheckpointInfo) -> dict[str, object]:
     return {
         "network": training.spec.key,
         "data": {
-            **training.data.model_dump(exclude={"data_dir", "workers", "cache_gb"}),
+            **training.data.model_dump(
+                exclude={"data_dir", "workers", "cache_gb", "record", "splits"}
+            ),
             "name": identity(training.data.name),
         },
         "recipe": training.recipe,

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
+from nas.data import DataInfo
 from nas.errors import WorkFailed
 from nas.plugins import PluginFault, PluginRaised, place_of
 from nas.runs import TrialFolder
@@ -71,16 +72,19 @@ class EpochCloser(Checkpoint):
         history: The epochs that an earlier process trained.
         schedule_start: Epochs before the present schedule began.
         on_epoch: Called with every epoch after it is written to disk.
+        data: Facts about the images.
     """
 
     def __init__(
         self,
         job: TrainJob,
         history: tuple[EpochMetrics, ...],
+        data: DataInfo,
         schedule_start: int = 0,
         on_epoch: Callable[[EpochMetrics], None] | None = None,
     ) -> None:
         self.job = job
+        self._data = data
         self.history = history
         self._schedule_start = schedule_start
         self._on_epoch = on_epoch
@@ -172,6 +176,8 @@ class EpochCloser(Checkpoint):
             schedule_start=self._schedule_start,
             module=job.module,
             history=self.history,
+            class_names=self._data.class_names,
+            fingerprint=self._data.fingerprint,
         )
         describe(checkpoint, info)
         if job.module is not None:

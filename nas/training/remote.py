@@ -24,6 +24,8 @@ def push(job: TrainJob, store: Store, attempt: str) -> None:
     """
     folder = TrialFolder(job.folder)
     store.write(folder.attempt, attempt)
+    if job.data.record is not None:
+        store.write(folder.splits, Path(job.data.record).read_text(encoding="utf-8"))
     sync(folder, store)
 
 
@@ -70,6 +72,9 @@ def train_remotely(job: TrainJob, store: Store, attempt: str) -> int:
 
     with TemporaryDirectory(prefix="sknas-", ignore_cleanup_errors=True) as here:
         os.chdir(here)
+        if job.data.record is not None and store.get(folder.splits):
+            record = {"record": str(folder.splits.absolute())}
+            job = job.model_copy(update={"data": job.data.model_copy(update=record)})
         write_text(folder.job, job.model_dump_json())
         print_into(folder.output)
         for file in (folder.checkpoint, folder.metrics):

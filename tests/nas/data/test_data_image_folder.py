@@ -10,6 +10,8 @@ from PIL import Image
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataConfig, load_data
+from nas.data.config import stored_data
+from nas.data.splits_file import splits_of
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -53,7 +55,9 @@ def test_info(photographs: Path) -> None:
     info = load(photographs).info
     assert info.class_names == CLASSES
     assert (info.num_classes, info.in_channels, info.input_size) == (3, 3, SIZE)
-    assert (info.train_images, info.val_images, info.test_images) == (33, 3, 6)
+    assert info.train_images + info.val_images == 36
+    assert info.val_images >= 3
+    assert info.test_images == 6
     assert info.mean == (0.485, 0.456, 0.406)
     assert load(photographs, input_size=None).info.input_size == 224
 
@@ -180,43 +184,53 @@ def test_scale_jitter_is_fixed_for_evaluation_and_fresh_in_training(photographs:
 
 
 def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=r"absent does not exist; the folder must hold train/"):
+    with pytest.raises(InvalidInput, match=r"absent does not exist; allowed: train/ and val/"):
         load(tmp_path / "absent")
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_missing_part(photographs: Path, part: str) -> None:
-    (photographs / part).rename(photographs / "elsewhere")
-    with pytest.raises(InvalidInput, match=f"has no folder {part}; the folder must hold train/"):
+def test_missing_training_images(photographs: Path) -> None:
+    (photographs / "train").rename(photographs / "elsewhere")
+    with pytest.raises(InvalidInput, match="has no folder train; allowed: train/ and val/"):
         load(photographs)
 
 
 def test_no_class_folders(tmp_path: Path) -> None:
     for part in ("train", "val"):
         (tmp_path / part).mkdir()
-    with pytest.raises(InvalidInput, match=r"train cannot be used .*class folder") as caught:
+    with pytest.raises(InvalidInput, match=r"train has no class folders; allowed") as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_class_folder_without_images(photographs: Path) -> None:
+def test_class_folder_without_training_images(photographs: Path) -> None:
     (photographs / "train" / "fox").mkdir()
-    with pytest.raises(InvalidInput, match=r"train cannot be used .*fox"):
+    write_image(photographs / "val" / "fox" / "0.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match=r"train/fox has no photographs, .*val/fox has some"):
         load(photographs)
 
 
-@pytest.mark.parametrize(("here", "there"), [("train", "val"), ("val", "train")])
-def test_classes_that_differ(photographs: Path, here: str, there: str) -> None:
-    write_image(photographs / here / "fox" / "0.png", (1, 2, 3), (20, 20))
-    expected = rf"{here} has 1 class folders that {there} lacks \(fox\)"
-    with pytest.raises(InvalidInput, match=expected):
+def test_classes_that_only_the_test_set_has(photographs: Path) -> None:
+    write_image(photographs / "val" / "fox" / "0.png", (1, 2, 3), (20, 20))
+    with pytest.raises(InvalidInput, match=r"val has 1 class folder that train lacks \(fox\)"):
         load(photographs)
+    (photographs / "val" / "emu").rename(photographs / "val" / "Emu")
+    with pytest.raises(InvalidInput, match=r"lacks \(Emu, fox\); it lacks emu"):
+        load(photographs)
+
+
+def test_a_class_without_test_images_is_named(
+    photographs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        write_image(photographs / "train" / "fox" / f"{number}.png", (1, 2, 3), (20, 20 + number))
+    assert load(photographs).info.num_classes == 4
+    assert "fox (2 training, 1 validation, 0 test)" in caplog.text
 
 
 def test_too_few_images_for_validation(tmp_path: Path) -> None:
     for part, name in product(("train", "val"), ("cat", "dog")):
         write_image(tmp_path / part / name / "0.png", (1, 2, 3), (20, 20))
-    with pytest.raises(InvalidInput, match="validation needs at least two"):
+    with pytest.raises(InvalidInput, match="validation, which needs at least two"):
         load(tmp_path)
 
 
@@ -234,7 +248,8 @@ def test_unreadable_images_of_all_splits_are_named_in_one_line(
         whole = path.read_bytes()
         path.write_bytes(whole[: int(len(whole) * share)])
     words = (
-        r": 2 images cannot be read: .*dog/7\.png \(.*emu/1\.png \(.*\); replace or remove them$"
+        r": 2 images cannot be read: .*dog/7\.png \(.*emu/1\.png \(.*\); replace or remove them, or "
+        r"on_bad_image='skip'$"
     )
     with pytest.raises(InvalidInput, match=words) as caught:
         load(photographs)
@@ -269,12 +284,36 @@ def test_pixels_without_a_white_point_are_refused(photographs: Path) -> None:
 
 def test_hidden_files_are_no_images(photographs: Path) -> None:
     (photographs / "train" / "dog" / "._7.png").write_text("what a system notes")
-    assert load(photographs).info.train_images == 33
+    info = load(photographs).info
+    assert info.train_images + info.val_images == 36
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     for part in ("train", "val"):
         for number in range(3):
             write_image(tmp_path / part / "cat" / f"{number}.png", (1, 2, 3), (20, 20))
-    with pytest.raises(InvalidInput, match=r"train has one class folder; allowed: two or more$"):
+    with pytest.raises(InvalidInput, match=r" has one class folder; allowed: two or more$"):
         load(tmp_path)
+
+
+def test_runs_of_before_keep_the_images_that_they_held_out(photographs: Path) -> None:
+    """The positions of the held-out files are part of those runs."""
+    fields = {"name": f"imagefolder:{photographs}", "input_size": SIZE, "workers": 0}
+    old = load_data(DataConfig.model_validate(stored_data(fields)))
+    assert (old.info.train_images, old.info.val_images, old.info.test_images) == (33, 3, 6)
+    held_out = ["train/emu/11.png", "train/dog/0.png", "train/cat/1.png"]
+    assert old.image_names("val") == tuple(held_out)
+    assert splits_of(old) is None
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_names_are_in_the_order_of_the_batches(photographs: Path, split: str) -> None:
+    data = load(photographs)
+    sizes = {"train": data.info.train_images, "val": data.info.val_images, "test": 6}
+    names = data.image_names(split)  # type: ignore[arg-type]
+    assert len(names) == len(set(names)) == sizes[split]
+    if split != "train":
+        batches = data.val_batches(4, CPU) if split == "val" else data.test_batches(4, CPU)
+        assert [data.info.class_names[label] for label in epoch(batches)[1].tolist()] == [
+            name.split("/")[1] for name in names
+        ]

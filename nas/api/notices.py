@@ -1,0 +1,21 @@
+"""Lines about the data, such as which photographs are not read, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+
+
+class _OnStandardError(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # the terminal is closed
+            print(record.getMessage(), file=sys.stderr)
+
+
+def show_notices() -> None:
+    """Print what is said about data, unless the program has its own handlers of logs."""
+    log = logging.getLogger("nas.data")
+    if not log.hasHandlers():
+        log.setLevel(logging.INFO)
+        log.addHandler(_OnStandardError())

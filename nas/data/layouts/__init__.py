@@ -1,0 +1,1 @@
+"""How people keep photographs: folders, tables, archives and Hugging Face data sets, as one listing."""

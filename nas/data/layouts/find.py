@@ -1,0 +1,60 @@
+"""From a path that a person gives to the photographs there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blocks.errors import InvalidInput
+from nas.data.layouts import archive, arrow, table
+from nas.data.layouts.folders import list_folders, split_folders
+from nas.data.layouts.listing import ALLOWED, Listing
+from nas.data.layouts.walk import entries
+
+
+def list_photos(path: Path, group_by: str | None = None) -> Listing:
+    """The photographs at a path, whatever their layout.
+
+    Args:
+        path: A folder, a table, an archive, or a Hugging Face data set.
+        group_by: Of a table: the column of groups, if it has one of that name.
+
+    Raises:
+        InvalidInput: There is nothing, or in another layout.
+    """
+    if not path.exists():
+        raise InvalidInput(f"the image folder {path} does not exist; {ALLOWED}")
+    if path.is_dir():
+        return _in_folder(path, group_by)
+    ending = path.suffix.lower()
+    if ending in table.ENDINGS:
+        return table.list_table(path, group_by)
+    if archive.is_archive(path):
+        return _in_folder(archive.unpacked(path), group_by)
+    if ending in arrow.ENDINGS:
+        return table.list_table(arrow.as_table(path), group_by)
+    raise InvalidInput(f"{path}: a file of another kind; {ALLOWED}")
+
+
+def _in_folder(folder: Path, group_by: str | None) -> Listing:
+    if arrow.is_dataset(folder):
+        return table.list_table(arrow.as_table(folder), group_by)
+    here = entries(folder)
+    tables = [path for path in here if path.suffix.lower() in table.ENDINGS and path.is_file()]
+    # Beside train/ and val/ a table may be anything.
+    if len(tables) == 1 and not split_folders(folder) and _is_list(tables[0]):
+        return table.list_table(tables[0], group_by)
+    return list_folders(folder)
+
+
+def _is_list(file: Path) -> bool:
+    """Whether the first line of a table names the columns of photographs."""
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            titles = {one.strip().lower() for one in _cells(lines.readline())}
+    except (OSError, UnicodeDecodeError):
+        return False
+    return all(titles & set(table.COLUMNS[column]) for column in ("path", "label"))
+
+
+def _cells(line: str) -> list[str]:
+    return line.replace("\t", ",").replace(";", ",").split(",")
