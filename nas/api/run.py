@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas
     from torch import nn
 
+    from nas.api.evaluating import Evaluated
     from nas.api.exporting import Bundle
     from nas.api.training import FullTraining
 
@@ -180,6 +181,17 @@ class Run:
         from nas.api.training import train_trial
 
         return train_trial(self.folder, self._number(trial), **options)
+
+    def evaluate(self, trial: int | FrontPoint, **options: Any) -> Evaluated:
+        """Evaluate the network of a trial, and write a page about its mistakes; see ``nas.evaluate``.
+
+        Args:
+            trial: Of a trained network.
+            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``out``.
+        """
+        from nas.api.evaluating import evaluate
+
+        return evaluate(self.checkpoint(trial), **options)
 
     def export(
         self,

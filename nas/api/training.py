@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from blocks.yaml_files import parse
 from nas.api.options import check_options
 from nas.api.references import named
 from nas.data import DataConfig
+from nas.evaluation.document import DOCUMENT, PAGE
 from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder
@@ -29,6 +31,9 @@ class FullTraining(TestResult):
     Attributes:
         key: Canonical key of the network.
         checkpoint: Of the last epoch; ``nas.export`` takes it.
+        page: About its mistakes on the test images, with the 95 % interval of the error, the figures of
+            each class, suspected wrong labels and duplicates; None without test images.
+        warnings: A line for each class that is never predicted, or has few or no test images.
 
     Examples:
         >>> import nas
@@ -40,6 +45,8 @@ class FullTraining(TestResult):
 
     key: str
     checkpoint: Path
+    page: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -201,7 +208,8 @@ def _train(
     **job: Any,
 ) -> FullTraining:
     if again:
-        for old in (folder.result, folder.metrics, folder.checkpoint):
+        document = folder.evaluation / DOCUMENT
+        for old in (folder.result, document, folder.metrics, folder.checkpoint):
             old.unlink(missing_ok=True)
     end_load()
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
@@ -221,10 +229,30 @@ def _train(
                 ),
                 on_epoch,
             )
+            page, said = _evaluated(folder)
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
-    return FullTraining(**result.model_dump(), key=spec.key, checkpoint=folder.checkpoint)
+    return FullTraining(
+        **result.model_dump(),
+        key=spec.key,
+        checkpoint=folder.checkpoint,
+        page=page,
+        warnings=said,
+    )
+
+
+def _evaluated(folder: TrialFolder) -> tuple[Path | None, tuple[str, ...]]:
+    """The page of a finished training, written if it is not there yet, and what it says of classes."""
+    from nas.api.evaluating import evaluate_training
+
+    document = folder.evaluation / DOCUMENT
+    if not document.is_file():
+        evaluate_training(folder.checkpoint, folder.evaluation)
+    if not document.is_file():
+        return None, ()
+    found = json.loads(document.read_text(encoding="utf-8"))
+    return folder.evaluation / PAGE, tuple(found["warnings"])
 
 
 @contextmanager

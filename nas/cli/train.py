@@ -29,6 +29,7 @@ from nas.runs.folder import RunFolder
 from nas.training.recipe import RECIPES
 
 if TYPE_CHECKING:
+    from nas.api.training import FullTraining
     from nas.training import EpochMetrics
 
 
@@ -131,11 +132,22 @@ def train(
         print_json(done.model_dump(mode="json"))
         return
     say(
-        f"test error {100 * done.test_error:.2f} % ({done.test_images:,} images; trained on "
+        f"test error {_with_interval(done)} ({done.test_images:,} images; trained on "
         f"{done.train_images:,} images, {done.epochs} epochs, seed {done.seed})"
     )
+    for line in done.warnings:
+        say(line)
+    if done.page is not None:
+        say(f"mistakes:   {done.page}")
     say(f"checkpoint: {done.checkpoint}")
     say(f"next:       nas export {done.checkpoint} --targets onnx")
+
+
+def _with_interval(done: FullTraining) -> str:
+    from nas.evaluation import wilson
+
+    rate = wilson(round(done.test_error * done.test_images), done.test_images)
+    return f"{100 * done.test_error:.2f} %, 95 % interval {100 * rate.low:.2f} to {100 * rate.high:.2f} %"
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:

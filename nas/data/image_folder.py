@@ -75,6 +75,10 @@ class ImageFolderData:
             None if full else self._epoch_images,
         )
 
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> FileEvalBatches:
+        """All training images without augmentation; see `Data.plain_train_batches`."""
+        return self._eval_batches(self._train, batch_size, device)
+
     def val_batches(self, batch_size: int, device: torch.device) -> FileEvalBatches:
         """All validation images; see `Data.val_batches`."""
         return self._eval_batches(self._val, batch_size, device)

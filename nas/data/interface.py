@@ -121,6 +121,20 @@ class Data(Protocol):
         """
         ...
 
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> Batches:
+        """All training images, without the validation images, as the test images are given.
+
+        Their order is fixed, and there is no augmentation.
+
+        Args:
+            batch_size: Images per batch; the last batch may be smaller.
+            device: Where the batches are wanted.
+
+        Raises:
+            InvalidInput: If batch_size is below 1.
+        """
+        ...
+
     def val_batches(self, batch_size: int, device: torch.device) -> Batches:
         """All validation images, in a fixed order and without training augmentation.
 

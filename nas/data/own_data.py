@@ -67,6 +67,10 @@ class OwnData:
             None if full else self._config.epoch_images,
         )
 
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
+        """All training images without augmentation; see `Data.plain_train_batches`."""
+        return self._eval_batches("train", batch_size, device)
+
     def val_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
         """All validation images; see `Data.val_batches`."""
         return self._eval_batches("val", batch_size, device)

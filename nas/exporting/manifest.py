@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks import ArchSpec
 from nas.data import DataConfig
+from nas.evaluation import Rate, Temperature, wilson
 from nas.exporting.shipped.runtime import FORMAT
 from nas.exporting.targets import Precision
 
@@ -84,6 +85,32 @@ class Latency(Part):
     busy: bool
 
 
+class ClassAccuracy(Part):
+    """What PyTorch makes of the images of one class, on the images of the accuracy.
+
+    Attributes:
+        name: Of the class.
+        images: Number of images with this label.
+        right: Number of these that are classified correctly.
+        predicted: Number of images that are classified as this class.
+    """
+
+    name: str
+    images: int
+    right: int
+    predicted: int
+
+    @property
+    def recall(self) -> Rate | None:
+        """Share of the images of this class that are classified correctly; None without images."""
+        return wilson(self.right, self.images) if self.images else None
+
+    @property
+    def precision(self) -> Rate | None:
+        """Share of the images classified as this class that are of it; None when there are none."""
+        return wilson(self.right, self.predicted) if self.predicted else None
+
+
 class File(Part):
     """One file of a bundle."""
 
@@ -147,6 +174,8 @@ class Manifest(Part):
             network was trained on them.
         test_error: Share of misclassified test images after a full training; else None.
         accuracy: Accuracy of the network in PyTorch, on the images that the artifacts were run on.
+        classes: The same by class; empty in a bundle of version 0.1.
+        temperature: What ``predict.py`` divides the logits by before the softmax.
         machine: The processor on which the latencies were measured.
         versions: Versions of the packages that made the artifacts.
         artifacts: The artifacts, one per runtime and precision.
@@ -167,6 +196,8 @@ class Manifest(Part):
     val_error: float | None
     test_error: float | None
     accuracy: Accuracy
+    classes: tuple[ClassAccuracy, ...] = ()
+    temperature: Temperature = Temperature()
     machine: str
     versions: dict[str, str]
     artifacts: tuple[Artifact, ...]

@@ -1,0 +1,100 @@
+"""Images whose label is probably wrong: confident learning (Northcutt et al., JAIR 2021).
+
+The probabilities are those of a logistic regression on the features of the network, each image judged
+by a regression that has not seen it. cleanlab ranks by the same rule; it is not used since it would
+bring pandas into every installation for twenty lines.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDS = 5
+MOST_COMPONENTS = 64
+"""Principal components that the regression sees: enough for the classes, and fast for large sets."""
+MOST_IMAGES = 60_000
+FEWEST_IMAGES = 20
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """How all labels look to the cross-validated predictions.
+
+    Attributes:
+        margins: float64 (N,): the probability of the label less that of the likeliest other class,
+            both as the regression gives them; the lowest are the most suspect.
+        likelier: int64 (N,): the likeliest other class.
+        suspects: Rows that confident learning takes for wrong, the most suspect first.
+    """
+
+    margins: NDArray[np.float64]
+    likelier: NDArray[np.int64]
+    suspects: NDArray[np.int64]
+
+
+def out_of_fold_probabilities(
+    features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Probabilities (N, classes) of each image from a logistic regression that has not seen it.
+
+    Args:
+        features: (N, F).
+        labels: (N,), from 0.
+        classes: Number of classes; one without images has probability 0.
+        seed: Of the folds.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    present, compact = np.unique(labels, return_inverse=True)
+    components = min(MOST_COMPONENTS, features.shape[1], len(labels) // 2)
+    model = make_pipeline(
+        StandardScaler(),
+        PCA(components, random_state=seed),
+        StandardScaler(),
+        LogisticRegression(C=0.01, max_iter=300),
+    )
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer images than folds
+        found = cross_val_predict(model, features, compact, cv=folds, method="predict_proba")
+    probabilities = np.zeros((len(labels), classes))
+    probabilities[:, present] = found
+    return probabilities
+
+
+def suspect_labels(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Suspicion:
+    """Judge every label by out-of-fold probabilities (N, K).
+
+    A label is suspect if another class reaches its own threshold, the mean probability of that class
+    among the images that carry its label, and is likelier than the label.
+    """
+    rows = np.arange(len(labels))
+    own = probabilities[rows, labels]
+    others = probabilities.copy()
+    others[rows, labels] = -1.0
+    margins = own - others.max(1)
+    thresholds = np.full(probabilities.shape[1], np.inf)
+    for label in np.unique(labels):
+        thresholds[label] = probabilities[labels == label, label].mean()
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    joint = np.where(reached.max(1) >= 0, reached.argmax(1), labels)
+    suspects = np.flatnonzero((joint != labels) & (margins < 0))
+    order = np.argsort(margins[suspects], kind="stable")
+    return Suspicion(margins, np.asarray(others.argmax(1), np.int64), suspects[order])
+
+
+def find_suspects(
+    features: NDArray[np.float32], labels: NDArray[np.int64], classes: int
+) -> Suspicion | None:
+    """Judge every label by the features of its image; None when there are too few or too many images."""
+    if not FEWEST_IMAGES <= len(labels) <= MOST_IMAGES or len(np.unique(labels)) < 2:
+        return None
+    return suspect_labels(out_of_fold_probabilities(features, labels, classes), labels)
