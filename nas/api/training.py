@@ -14,7 +14,7 @@ from blocks.yaml_files import parse
 from nas.api.options import check_options
 from nas.api.references import named
 from nas.data import DataConfig
-from nas.evaluation.document import DOCUMENT, PAGE
+from nas.evaluation.output import DOCUMENT, PAGE
 from nas.folders import logs_dir as default_logs
 from nas.plugins import end_load
 from nas.runs import RunFolder, TrialFolder

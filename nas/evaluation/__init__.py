@@ -1,6 +1,6 @@
 """What a trained network gets wrong, how sure it is, and which images are the trouble.
 
-``intervals`` and ``document`` are for light commands too; the rest needs torch.
+``intervals`` and ``output`` are for light commands too; the rest needs torch.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from blocks.lazy import lazy_names
 if TYPE_CHECKING:
     from nas.evaluation.calibration import Temperature as Temperature
     from nas.evaluation.calibration import fit_temperature as fit_temperature
-    from nas.evaluation.document import DOCUMENT as DOCUMENT
-    from nas.evaluation.document import PAGE as PAGE
-    from nas.evaluation.document import TABLE as TABLE
-    from nas.evaluation.document import class_lines as class_lines
-    from nas.evaluation.document import document as document
-    from nas.evaluation.document import summary as summary
-    from nas.evaluation.document import table as table
+    from nas.evaluation.output import DOCUMENT as DOCUMENT
+    from nas.evaluation.output import PAGE as PAGE
+    from nas.evaluation.output import TABLE as TABLE
+    from nas.evaluation.output import class_lines as class_lines
+    from nas.evaluation.output import document as document
+    from nas.evaluation.output import summary as summary
+    from nas.evaluation.output import table as table
     from nas.evaluation.evaluate import Evaluation as Evaluation
     from nas.evaluation.evaluate import Subject as Subject
     from nas.evaluation.evaluate import evaluate_network as evaluate_network
@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "nas.evaluation.calibration": ["Temperature", "fit_temperature"],
-        "nas.evaluation.document": [
+        "nas.evaluation.output": [
             "DOCUMENT", "PAGE", "TABLE", "class_lines", "document", "summary", "table",
         ],
         "nas.evaluation.evaluate": ["Evaluation", "Subject", "evaluate_network"],

@@ -17,7 +17,7 @@ from nas.data.duplicates import LEAST_SIDE, Duplicates, Fingerprint, find_duplic
 from nas.evaluation.calibration import Temperature, fit_temperature
 from nas.evaluation.figures import Figures, measure
 from nas.evaluation.label_errors import MOST_IMAGES, Suspicion, find_suspects
-from nas.evaluation.pictures import thumbnails, to_pictures
+from nas.evaluation.pictures import small_pixels, thumbnails, to_pictures
 from nas.evaluation.predictions import (
     SPLITS,
     Network,
@@ -157,6 +157,7 @@ class _Seen:
     predictions: Predictions
     features: NDArray[np.float32] | None
     pictures: list[Fingerprint]
+    pixels: list[NDArray[np.uint8]]
 
 
 def evaluate_network(
@@ -212,21 +213,20 @@ def evaluate_network(
 
 
 def _look(subject: Subject, data: Data, split: Split, examine: bool) -> _Seen:
-    pictures: list[Fingerprint] = []
+    prints: list[Fingerprint] = []
+    pixels: list[NDArray[np.uint8]] = []
 
     def see(images: Tensor, _: Tensor) -> None:
-        if examine:
-            start = len(pictures)
-            pictures.extend(
-                fingerprint(f"{split}[{start + row}]", one)
-                for row, one in enumerate(to_pictures(images, data.info))
-            )
+        for picture in to_pictures(images, data.info) if examine else ():
+            prints.append(fingerprint(f"{split}[{len(prints)}]", picture))
+            pixels.append(small_pixels(picture))
 
     if subject.model is None:
-        return _Seen(predict(subject.run, data, split, subject.class_names, see), None, pictures)
+        found = predict(subject.run, data, split, subject.class_names, see)
+        return _Seen(found, None, prints, pixels)
     with recorded_features(subject.model) as kept:
         found = predict(subject.run, data, split, subject.class_names, see)
-    return _Seen(found, np.concatenate(kept) if kept else None, pictures)
+    return _Seen(found, np.concatenate(kept) if kept else None, prints, pixels)
 
 
 def _temperature(subject: Subject, seen: dict[Split, _Seen]) -> Temperature:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+FEATURES = ("network", "pixels", "both")
 FOLDS = 5
+STRENGTH = 0.01
+"""Inverse of the regularisation: weak regressions do not bend to single labels."""
 MOST_COMPONENTS = 64
 """Principal components that the regression sees: enough for the classes, and fast for large sets."""
 MOST_IMAGES = 60_000
@@ -36,6 +39,32 @@ class Suspicion:
     suspects: NDArray[np.int64]
 
 
+def features_of(
+    kind: str, network: NDArray[np.float32], pixels: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """What the regression sees of each image.
+
+    Args:
+        kind: One of FEATURES.
+        network: What the last layer of the network is given, (N, F).
+        pixels: Small pictures, (N, ...).
+    """
+    flat = pixels.reshape(len(pixels), -1).astype(np.float32)
+    parts = {"network": [network], "pixels": [flat], "both": [network, flat]}[kind]
+    return np.concatenate([_components(part) for part in parts], axis=1)
+
+
+def _components(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first principal components of standardised features, each of variance 1."""
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    count = min(MOST_COMPONENTS, features.shape[1], len(features) // 2)
+    reduced = make_pipeline(StandardScaler(), PCA(count, random_state=0), StandardScaler())
+    return np.asarray(reduced.fit_transform(features), np.float32)
+
+
 def out_of_fold_probabilities(
     features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int = 0
 ) -> NDArray[np.float64]:
@@ -47,20 +76,11 @@ def out_of_fold_probabilities(
         classes: Number of classes; one without images has probability 0.
         seed: Of the folds.
     """
-    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     present, compact = np.unique(labels, return_inverse=True)
-    components = min(MOST_COMPONENTS, features.shape[1], len(labels) // 2)
-    model = make_pipeline(
-        StandardScaler(),
-        PCA(components, random_state=seed),
-        StandardScaler(),
-        LogisticRegression(C=0.01, max_iter=300),
-    )
+    model = LogisticRegression(C=STRENGTH, max_iter=300)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer images than folds

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 THUMB = 96
 """Pixels of the longer side of a picture in the page."""
 QUALITY = 80
+SMALL = 16
+"""Pixels a side of what the search for wrong labels sees of a picture."""
 
 
 def to_pictures(images: Tensor, info: DataInfo) -> list[Image.Image]:
@@ -51,6 +55,11 @@ def renormalised(
     theirs = [torch.tensor(figures).view(shape) for figures in (info.mean, info.std)]
     ours = [torch.tensor(figures).view(shape) for figures in (mean, std)]
     return lambda images: network((images * theirs[1] + theirs[0] - ours[0]) / ours[1])
+
+
+def small_pixels(picture: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a picture at 16 x 16, (16, 16) or (16, 16, 3)."""
+    return np.asarray(picture.resize((SMALL, SMALL), Image.Resampling.BOX))
 
 
 def data_url(picture: Image.Image) -> str:

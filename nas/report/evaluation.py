@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.evaluation.document import (
+from nas.evaluation.output import (
     DOCUMENT,
     PAGE,
     TABLE,
