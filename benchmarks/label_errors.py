@@ -135,9 +135,10 @@ def measure(name: str, epochs: int, seed: int, work: Path) -> list[Row]:
     if not (folder / "planted.npz").is_file():
         plant(name, seed, folder)
     data = load_data(DataConfig(name=f"{__file__}:planted", data_dir=str(folder), workers=0))
+    size = data.info.input_size
     spec = nas.ArchSpec(
         backbone="shufflenet_v2", width=0.5, num_classes=data.info.num_classes, in_channels=1,
-        input_size=data.info.input_size, stem_stride=1 if data.info.input_size < 20 else 2, unit={"kind": "sk"},
+        input_size=size, stem_stride=2, unit={"kind": "none"},
     )  # fmt: skip
     done = nas.train(
         spec, data=f"{__file__}:planted", data_dir=folder, recipe="tiny", epochs=epochs, seed=seed,
@@ -158,13 +159,14 @@ def measure(name: str, epochs: int, seed: int, work: Path) -> list[Row]:
     out = []
     for kind, probabilities in ways.items():
         judged = suspect_labels(probabilities, labels)
+        listed = judged.suspects
         top = np.argsort(judged.margins, kind="stable")[: len(labels) // 10]
         out.append(
             Row(
                 data=name, epochs=epochs, seed=seed, features=kind, images=len(labels),
                 planted=len(rows), in_top_tenth=float(np.isin(rows, top).mean()),
-                suspects=len(judged.suspects),
-                of_suspects=float(np.isin(judged.suspects, rows).mean()) if len(judged.suspects) else 0.0,
+                suspects=len(listed),
+                of_suspects=float(np.isin(listed, rows).mean()) if len(listed) else 0.0,
                 learnt=float((found.named[rows] == labels[rows]).mean()), test_error=done.test_error,
             )
         )  # fmt: skip

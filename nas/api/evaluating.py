@@ -62,8 +62,8 @@ def evaluate(
         data: Any labelled images, given as for ``nas.search``; the network must know their classes.
             Default: those of the training.
         data_dir: Where the images are looked for.
-        split: ``train``, ``val``, ``test`` or ``all``. Default: of the training's own data the validation
-            images, or the test images after a full training; of other data all.
+        split: ``train``, ``val``, ``test`` or ``all``. Default: of the training's own data the
+            validation images, or the test images after a full training; of other data all.
         artifact: Of a bundle: such as ``onnx`` or ``onnx-int8``. Default: the first that can be run.
         out: Folder to write to. Default: ``runs/RUN/evaluate/NNNN`` for a checkpoint of a run, else
             beside the checkpoint or bundle.

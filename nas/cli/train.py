@@ -147,7 +147,8 @@ def _with_interval(done: FullTraining) -> str:
     from nas.evaluation import wilson
 
     rate = wilson(round(done.test_error * done.test_images), done.test_images)
-    return f"{100 * done.test_error:.2f} %, 95 % interval {100 * rate.low:.2f} to {100 * rate.high:.2f} %"
+    low, high = 100 * rate.low, 100 * rate.high
+    return f"{100 * done.test_error:.2f} %, 95 % interval {low:.2f} to {high:.2f} %"
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:

@@ -12,13 +12,6 @@ from blocks.lazy import lazy_names
 if TYPE_CHECKING:
     from nas.evaluation.calibration import Temperature as Temperature
     from nas.evaluation.calibration import fit_temperature as fit_temperature
-    from nas.evaluation.output import DOCUMENT as DOCUMENT
-    from nas.evaluation.output import PAGE as PAGE
-    from nas.evaluation.output import TABLE as TABLE
-    from nas.evaluation.output import class_lines as class_lines
-    from nas.evaluation.output import document as document
-    from nas.evaluation.output import summary as summary
-    from nas.evaluation.output import table as table
     from nas.evaluation.evaluate import Evaluation as Evaluation
     from nas.evaluation.evaluate import Subject as Subject
     from nas.evaluation.evaluate import evaluate_network as evaluate_network
@@ -26,6 +19,13 @@ if TYPE_CHECKING:
     from nas.evaluation.figures import measure as measure
     from nas.evaluation.intervals import Rate as Rate
     from nas.evaluation.intervals import wilson as wilson
+    from nas.evaluation.output import DOCUMENT as DOCUMENT
+    from nas.evaluation.output import PAGE as PAGE
+    from nas.evaluation.output import TABLE as TABLE
+    from nas.evaluation.output import class_lines as class_lines
+    from nas.evaluation.output import document as document
+    from nas.evaluation.output import summary as summary
+    from nas.evaluation.output import table as table
     from nas.evaluation.predictions import Predictions as Predictions
     from nas.evaluation.subjects import checkpoint_subject as checkpoint_subject
 

@@ -16,7 +16,13 @@ from nas.data import Data
 from nas.data.duplicates import LEAST_SIDE, Duplicates, Fingerprint, find_duplicates, fingerprint
 from nas.evaluation.calibration import Temperature, fit_temperature
 from nas.evaluation.figures import Figures, measure
-from nas.evaluation.label_errors import MOST_IMAGES, Suspicion, find_suspects
+from nas.evaluation.label_errors import (
+    FEWEST_IMAGES,
+    MOST_ERROR,
+    MOST_IMAGES,
+    features_of,
+    find_suspects,
+)
 from nas.evaluation.pictures import small_pixels, thumbnails, to_pictures
 from nas.evaluation.predictions import (
     SPLITS,
@@ -249,17 +255,18 @@ def _trouble(
         (split, row) for split, one in seen.items() for row in range(len(one.predictions))
     ]
     notes = []
-    features = [one.features for one in seen.values() if one.features is not None]
-    judged: Suspicion | None = None
-    if len(features) == len(seen):
-        judged = find_suspects(np.concatenate(features), every.labels, len(every.class_names))
+    judged = find_suspects(_features(seen), every.labels, len(every.class_names))
     if judged is None:
-        why = "a bundle has no features" if subject.model is None else f"{len(every):,} images"
         notes.append(
-            f"wrong labels were not looked for: {why}; allowed: a checkpoint, 20 to {MOST_IMAGES:,} "
-            "images, and two classes or more"
+            f"wrong labels were not looked for: {len(every):,} images; allowed: {FEWEST_IMAGES} to "
+            f"{MOST_IMAGES:,}, of two classes or more"
         )
-    fingerprints = [picture for one in seen.values() for picture in one.pictures]
+    elif judged.error > MOST_ERROR:
+        notes.append(
+            f"wrong labels were not judged: the network tells the classes apart too poorly "
+            f"(cross-validated error {100 * judged.error:.0f} %)"
+        )
+    fingerprints = [one for part in seen.values() for one in part.pictures]
     if data.info.input_size < LEAST_SIDE:
         notes.append(
             f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
@@ -279,6 +286,15 @@ def _trouble(
     found = [_copies(one, every, places) for one in find_duplicates(fingerprints)]
     found.sort(key=lambda one: (not one.across, not one.disagree))
     return suspects, tuple(found), tuple(notes)
+
+
+def _features(seen: dict[Split, _Seen]) -> NDArray[np.float32]:
+    """What wrong labels are found by: the features of the network, if it has any, and small pictures."""
+    pixels = np.stack([one for part in seen.values() for one in part.pixels])
+    features = [part.features for part in seen.values() if part.features is not None]
+    if len(features) < len(seen):
+        return features_of("pixels", None, pixels)
+    return features_of("both", np.concatenate(features), pixels)
 
 
 def _copies(found: Duplicates, every: Predictions, places: Sequence[Image]) -> Copies:

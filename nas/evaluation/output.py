@@ -20,7 +20,7 @@ MOST_CLASSES = 12
 
 
 def document(evaluation: Evaluation) -> dict[str, Any]:
-    """All figures, with numbers, texts, lists and mappings only. A rate has ``value``, ``low``, ``high``."""
+    """All figures as numbers, texts, lists and mappings; a rate has ``value``, ``low`` and ``high``."""
     subject = evaluation.subject
     return {
         "format": FORMAT,
@@ -133,7 +133,8 @@ def summary(evaluation: Evaluation, folder: Path) -> list[str]:
     lines += [
         f"balanced error {figures.balanced_error.percent(2)}",
         f"macro F1       {figures.macro_f1.percent(2)}",
-        f"calibration    ECE {100 * figures.calibration_error:.1f} points; {temperature_line(evaluation)}",
+        f"calibration    ECE {100 * figures.calibration_error:.1f} points; "
+        f"{temperature_line(evaluation)}",
         *class_lines(evaluation)[: 2 * MOST_CLASSES],
     ]
     if figures.pairs:

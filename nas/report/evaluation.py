@@ -8,16 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.evaluation.output import (
-    DOCUMENT,
-    PAGE,
-    TABLE,
-    class_lines,
-    document,
-    table,
-    temperature_line,
-    words_of,
-)
 from nas.evaluation.evaluate import (
     MOST_MISTAKES,
     MOST_SUSPECTS,
@@ -29,6 +19,16 @@ from nas.evaluation.evaluate import (
 )
 from nas.evaluation.figures import ClassFigures
 from nas.evaluation.intervals import Rate
+from nas.evaluation.output import (
+    DOCUMENT,
+    PAGE,
+    TABLE,
+    class_lines,
+    document,
+    table,
+    temperature_line,
+    words_of,
+)
 from nas.report import assets
 from nas.report.figures.confusion import confusion_figure, shown_classes
 from nas.report.figures.reliability import reliability_figure
