@@ -200,8 +200,8 @@ def _fine(picture: Image.Image, box: tuple[float, float, float, float]) -> NDArr
     )
     fine = pixels - coarse
     length = float(np.sqrt((fine**2).sum()))
-    # Less than a level and a half per pixel is noise of the encoding.
-    return fine / length if length > 1.5 * _FINE else np.zeros_like(fine)
+    # Less than a level per pixel is noise of the encoding.
+    return fine / length if length > 0.8 * _FINE else np.zeros_like(fine)
 
 
 def _as_int(found: object) -> int:

@@ -156,7 +156,7 @@ def _mistake(evaluation: Evaluation, row: int) -> Picture:
     named = int(predictions.named[row])
     label = predictions.class_names[predictions.labels[row]]
     sure = 100 * evaluation.probabilities[row, named]
-    text = f"{label}: {predictions.class_names[named]} {sure:.0f} %"
+    text = f"{label}; predicted {predictions.class_names[named]}, {sure:.0f} %"
     return Picture(_url(evaluation, evaluation.image(row)), predictions.names[row], text)
 
 
