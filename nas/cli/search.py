@@ -177,6 +177,7 @@ def search(
 
         from nas.api.searching import carry_out
         from nas.cli.front_table import print_front
+        from nas.searching.uncertainty import front_uncertainty
         from nas.searching.view import PlainView, make_view
     view = PlainView(Console(stderr=True)) if as_json else make_view(console)
     try:
@@ -190,7 +191,7 @@ def search(
     if as_json:
         print_json(json.loads(front.to_json()))
         return
-    print_front(front)
+    print_front(front, front_uncertainty(run.folder, front))
     say(f"front:  {run.folder.pareto}")
     say(f"report: {page}")
     if front.knee is not None:

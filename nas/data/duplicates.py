@@ -201,7 +201,8 @@ def _fine(picture: Image.Image, box: tuple[float, float, float, float]) -> NDArr
     fine = pixels - coarse
     length = float(np.sqrt((fine**2).sum()))
     # Less than a level per pixel is noise of the encoding.
-    return fine / length if length > 0.8 * _FINE else np.zeros_like(fine)
+    is_noise = length <= 0.8 * _FINE
+    return np.zeros_like(fine) if is_noise else np.asarray(fine / length, np.float32)
 
 
 def _as_int(found: object) -> int:

@@ -200,7 +200,7 @@ def evaluate_network(
     )
     temperature = _temperature(subject, seen)
     suspects, copies, notes = _trouble(subject, data, seen) if examine else ((), (), ())
-    mistakes = _surest_mistakes(predictions)
+    mistakes = _surest_mistakes(predictions, temperature)
     evaluation = Evaluation(
         subject,
         data.info.name,
@@ -307,8 +307,8 @@ def _copies(found: Duplicates, every: Predictions, places: Sequence[Image]) -> C
     )
 
 
-def _surest_mistakes(predictions: Predictions) -> tuple[int, ...]:
-    sure = predictions.probabilities().max(1)
+def _surest_mistakes(predictions: Predictions, temperature: Temperature) -> tuple[int, ...]:
+    sure = predictions.probabilities(temperature.value).max(1)
     wrong = np.flatnonzero(predictions.named != predictions.labels)
     return tuple(map(int, wrong[np.argsort(-sure[wrong], kind="stable")]))
 

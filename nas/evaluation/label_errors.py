@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 FEATURES = ("network", "pixels", "both")
 FOLDS = 5
-STRENGTH = 0.01
-"""Inverse of the regularisation: weak regressions do not bend to single labels."""
-MOST_COMPONENTS = 64
-"""Principal components that the regression sees: enough for the classes, and fast for large sets."""
+PENALTY = 0.07
+"""Weight of the squared coefficients beside the mean loss: such a regression does not bend to single
+labels."""
+MOST_COMPONENTS, IMAGES_PER_COMPONENT = 64, 10
+"""Principal components that the regression sees: fast for large sets, and no noise of small ones."""
 MOST_IMAGES = 100_000
 FEWEST_IMAGES = 20
 MOST_ERROR = 0.5
@@ -56,8 +57,10 @@ def features_of(
         pixels: Small pictures, (N, ...).
     """
     flat = pixels.reshape(len(pixels), -1).astype(np.float32)
-    parts = {"network": [network], "pixels": [flat], "both": [network, flat]}[kind]
-    return np.concatenate([_components(part) for part in parts if part is not None], axis=1)
+    parts: list[NDArray[np.float32]] = [] if kind == "network" else [flat]
+    if network is not None and kind != "pixels":
+        parts.insert(0, network)
+    return np.concatenate([_components(part) for part in parts], axis=1)
 
 
 def _components(features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,7 +69,7 @@ def _components(features: NDArray[np.float32]) -> NDArray[np.float32]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    count = min(MOST_COMPONENTS, features.shape[1], len(features) // 2)
+    count = min(MOST_COMPONENTS, features.shape[1], max(2, len(features) // IMAGES_PER_COMPONENT))
     reduced = make_pipeline(StandardScaler(), PCA(count, random_state=0), StandardScaler())
     return np.asarray(reduced.fit_transform(features), np.float32)
 
@@ -86,7 +89,7 @@ def out_of_fold_probabilities(
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     present, compact = np.unique(labels, return_inverse=True)
-    model = LogisticRegression(C=STRENGTH, max_iter=300)
+    model = LogisticRegression(C=1 / (PENALTY * len(labels)), max_iter=300)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer images than folds

@@ -14,6 +14,7 @@ from nas.report.quantities import label
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig, read_config
 from nas.searching.study import open_study
+from nas.searching.uncertainty import Uncertainty, front_uncertainty
 from nas.study import read_records
 from nas.training import read_metrics
 
@@ -28,6 +29,7 @@ class Material:
         records: All its proposals, in order.
         curves: Number of a trial -> its validation error after each epoch; no entry without values.
         importance: The importance of each parameter for the error.
+        uncertainty: The intervals of the errors of the front.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Material:
     records: tuple[TrialRecord, ...]
     curves: Mapping[int, tuple[float, ...]]
     importance: Importance
+    uncertainty: Uncertainty = Uncertainty({}, {}, 0, 0)
 
     @cached_property
     def trained(self) -> tuple[TrialRecord, ...]:
@@ -74,12 +77,14 @@ def read_material(run: RunFolder) -> Material:
     config = read_config(run)
     study = open_study(config, run, create=False)
     records = tuple(read_records(study))
+    front = make_front(records, config.objectives, config.reference_point)
     return Material(
         name=run.name,
         config=config,
         records=records,
         curves=_read_curves(run, records),
         importance=measure_importance(study, config),
+        uncertainty=front_uncertainty(run, front),
     )
 
 

@@ -118,7 +118,7 @@ def _train(
     last = job.stop_epoch or job.recipe.epochs
     torch.manual_seed(job.seed)
     net = build(job.spec, start=job.start, pretrained=job.weights)
-    closer = EpochCloser(job, history, on_epoch)
+    closer = EpochCloser(job, history, on_epoch, data.info.val_images)
     trainer = _trainer(job, last, closer)
     device = trainer.strategy.root_device
     train, val = _batches(job, data, device, rank_info)

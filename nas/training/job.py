@@ -25,6 +25,8 @@ class EpochMetrics(BaseModel):
             without validation images (a full training).
         val_loss: Cross entropy on the validation images, without smoothing; None also when a module
             logs none.
+        val_images: Number of validation images; None without, in runs of version 0.1, and from an
+            evaluator that does not say.
         seconds: Wall-clock time of the epoch, evaluation included.
 
     Examples:
@@ -39,6 +41,7 @@ class EpochMetrics(BaseModel):
     train_loss: float
     val_error: float | None = None
     val_loss: float | None = None
+    val_images: Annotated[int, Field(ge=1)] | None = None
     seconds: float
 
 

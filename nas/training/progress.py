@@ -66,6 +66,7 @@ class EpochCloser(Checkpoint):
         job: What is trained.
         history: The epochs that an earlier process trained.
         on_epoch: Called with every epoch after it is written to disk.
+        val_images: Number of validation images, for the metrics.
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class EpochCloser(Checkpoint):
         job: TrainJob,
         history: tuple[EpochMetrics, ...],
         on_epoch: Callable[[EpochMetrics], None] | None = None,
+        val_images: int | None = None,
     ) -> None:
+        self._val_images = val_images
         self.job = job
         self.history = history
         self._on_epoch = on_epoch
@@ -114,6 +117,7 @@ class EpochCloser(Checkpoint):
             train_loss=train_loss,
             val_error=val_error,
             val_loss=val_loss,
+            val_images=None if val_error is None else self._val_images,
             seconds=round(time.perf_counter() - self._started, 3),
         )
         self.history = (*self.history, metrics)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.nas.evaluation.test_evaluation_figures import predictions
 
 from nas.evaluation import Predictions, fit_temperature, measure
+from tests.nas.evaluation.test_evaluation_figures import predictions
 
 
 def overconfident(factor: float, images: int = 4000) -> Predictions:
