@@ -48,6 +48,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "epochs": ("recipe", "epochs"),
     "batch_size": ("recipe", "batch_size"),
     "lr": ("recipe", "lr"),
+    "metric": ("recipe", "metric"),
+    "balance": ("recipe", "balance"),
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
@@ -194,7 +196,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
-        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices`` and ``start`` by name.
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``balance``, ``devices`` and
+            ``start`` by name.
 
     Raises:
         InvalidInput: One is out of range.
@@ -203,8 +206,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
         raise InvalidInput(f"--devices {given['devices']}: allowed: 1 or more")
     if given["start"] not in ("fresh", "plain"):
         raise InvalidInput(f"--start {given['start']}: allowed: fresh, plain")
-    names = ("epochs", "batch_size", "lr")
-    changes = {name: given[name] for name in names if given[name] is not None}
+    names = ("epochs", "batch_size", "lr", "metric", "balance")
+    changes = {name: given[name] for name in names if given.get(name) is not None}
     typed = {name: f"--{name.replace('_', '-')}" for name in changes}
     from blocks.yaml_files import parse
 

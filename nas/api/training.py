@@ -58,6 +58,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -83,6 +84,8 @@ def train(
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
+        balance: ``none``, or ``weights``: classes have equal shares of the loss. Default ``none``; for a
+            network of a search that of the search.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -150,6 +153,7 @@ def train_trial(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -178,6 +182,7 @@ def train_trial(
         {"name": "--data", "data_dir": "--data-dir"},
     )
     label = f"{trial:04d}"
+    balance = balance or config.recipe.balance
     return _train(
         spec,
         images,

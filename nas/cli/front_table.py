@@ -9,6 +9,7 @@ from rich.table import Table
 from nas.cli.console import console, say
 from nas.front import Front, pick_knee
 from nas.runs import ERROR
+from nas.training.recipe import METRICS
 
 if TYPE_CHECKING:
     from nas.evaluation import Rate
@@ -24,7 +25,8 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
     table = Table(title=f"Pareto front (hypervolume {front.hypervolume:.4f})", title_justify="left")
     table.add_column("trial", justify="right")
     for name in front.objectives:
-        table.add_column("val. error %" if name == ERROR else name, justify="right")
+        error = f"val. {METRICS[uncertainty.metric]} %"
+        table.add_column(error if name == ERROR else name, justify="right")
     table.add_column("width", justify="right")
     table.add_column("unit", overflow="fold")
     table.add_column("")

@@ -16,7 +16,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
 from nas.searching.samplers import SAMPLERS
-from nas.training.recipe import RECIPES
+from nas.training.recipe import BALANCES, METRICS, RECIPES
 
 
 def _option(panel: str, help: str, **more: Any) -> Any:
@@ -127,6 +127,14 @@ def search(
     ] = None,
     batch_size: Annotated[int | None, _option(TRAINING, "Images per step.")] = None,
     lr: Annotated[float | None, _option(TRAINING, "Peak learning rate.")] = None,
+    metric: Annotated[
+        str | None,
+        _option(TRAINING, f"What the objective error is: {', '.join(METRICS)}. Default error."),
+    ] = None,
+    balance: Annotated[
+        str | None,
+        _option(TRAINING, f"Shares of the classes in the loss: {', '.join(BALANCES)}."),
+    ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")
     ] = None,

@@ -26,7 +26,7 @@ from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, print_json, say
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
-from nas.training.recipe import RECIPES
+from nas.training.recipe import BALANCES, RECIPES
 
 if TYPE_CHECKING:
     from nas.api.training import FullTraining
@@ -58,6 +58,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Shares of the classes in the loss: {', '.join(BALANCES)}; default as searched."
+        ),
+    ] = None,
     module: Annotated[
         str | None,
         typer.Option(help="LightningModule to train, package.module:NAME or FILE.py:NAME."),
@@ -94,6 +100,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
+        "balance": balance,
         "seed": seed,
         "devices": devices,
         "threads": threads,

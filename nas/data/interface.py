@@ -121,6 +121,14 @@ class Data(Protocol):
         """
         ...
 
+    def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
+        """Number of training images of each class.
+
+        Args:
+            full: Also count the validation images.
+        """
+        ...
+
     def plain_train_batches(self, batch_size: int, device: torch.device) -> Batches:
         """All training images, without the validation images, as the test images are given.
 

@@ -24,6 +24,7 @@ from nas.training.checkpoint import CheckpointInfo, read_info
 from nas.training.checks import check_devices, check_fits
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
+from nas.training.module import Classifier
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
@@ -125,6 +126,13 @@ def _train(
     if rank_info.processes > 1:
         net = share_layers(net, rank_info, train.batch_images, device)
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
+    if job.recipe.balance == "weights":
+        if not isinstance(module, Classifier):
+            raise InvalidInput(
+                f"module {job.module}: balance weights is for subclasses of "
+                "nas.training.module.Classifier; allowed: none"
+            )
+        module.weigh_classes(data.class_counts(full=job.full))
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after it has made the average
     if len(history) < last:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.registry import Registry
+
+Metric: TypeAlias = Literal["error", "balanced_error", "1-macro_f1"]
+METRICS: dict[Metric, str] = {
+    "error": "error",
+    "balanced_error": "balanced error",
+    "1-macro_f1": "1 - macro F1",
+}
+"""Metric -> its name for people."""
+BALANCES = ("none", "weights")
 
 
 class Recipe(BaseModel):
@@ -25,6 +34,11 @@ class Recipe(BaseModel):
         label_smoothing: Label smoothing of the cross entropy.
         ema_decay: Decay of the moving average of weights and BatchNorm statistics, which is evaluated
             and exported; it is smaller at the start, so that few steps are enough. 0: no average.
+        metric: What ``val_error`` is, and so the objective ``error`` of a search: the share of
+            misclassified images; the mean of that share over the classes; or 1 less the mean F1 of the
+            classes. A module of one's own logs what it likes.
+        balance: ``weights``: every class has the same share of the training loss, however many images
+            it has. ``none``: every image has.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -39,6 +53,8 @@ class Recipe(BaseModel):
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    metric: Metric = "error"
+    balance: Literal["none", "weights"] = "none"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 
