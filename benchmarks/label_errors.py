@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,23 +88,24 @@ def planted(config: DataConfig) -> nas.Datasets:
     """The data set in the folder ``config.data_dir``; see :func:`plant`."""
     with np.load(Path(str(config.data_dir), "planted.npz"), allow_pickle=False) as kept:  # noqa: TID251
         arrays = {name: torch.from_numpy(kept[name]) for name in kept.files}
-    sets = [
+    train, val, test = (
         TensorDataset(arrays[f"{split}_images"], arrays[f"{split}_labels"].long())
         for split in ("train", "val", "test")
-    ]
+    )
     names = [str(label) for label in range(int(arrays["test_labels"].max()) + 1)]
-    return nas.Datasets(*sets, class_names=names, flip=False, crop_padding=1)
+    return nas.Datasets(train, val, test, class_names=names, flip=False, crop_padding=1)
 
 
 def plant(name: str, seed: int, folder: Path) -> None:
     """Write a set whose training labels are partly wrong; the truth is kept beside it."""
     data = load_data(DataConfig(name=name))
-    kept: dict[str, NDArray[np.generic]] = {}
+    kept: dict[str, NDArray[Any]] = {}
     sizes = {"train": IMAGES, "val": 200, "test": IMAGES}
     for split, size in sizes.items():
-        images, labels = _all_of(data, split)
-        kept |= {f"{split}_images": images[:size], f"{split}_labels": labels[:size]}
-    draws, labels = np.random.default_rng(seed), kept["train_labels"]
+        images, theirs = _all_of(data, split)
+        kept |= {f"{split}_images": images[:size], f"{split}_labels": theirs[:size]}
+    draws = np.random.default_rng(seed)
+    labels = kept["train_labels"]
     rows = draws.choice(len(labels), round(SHARE * len(labels)), replace=False)
     classes = data.info.num_classes
     wrong = (labels[rows] + draws.integers(1, classes, len(rows))) % classes
@@ -138,7 +140,7 @@ def measure(name: str, epochs: int, seed: int, work: Path) -> list[Row]:
     size = data.info.input_size
     spec = nas.ArchSpec(
         backbone="shufflenet_v2", width=0.5, num_classes=data.info.num_classes, in_channels=1,
-        input_size=size, stem_stride=2, unit={"kind": "none"},
+        input_size=size, stem_stride=2, unit=nas.UnitSpec(kind="none"),
     )  # fmt: skip
     done = nas.train(
         spec, data=f"{__file__}:planted", data_dir=folder, recipe="tiny", epochs=epochs, seed=seed,

@@ -20,6 +20,7 @@ from nas.evaluation.label_errors import (
     FEWEST_IMAGES,
     MOST_ERROR,
     MOST_IMAGES,
+    Suspicion,
     features_of,
     find_suspects,
 )
@@ -272,8 +273,17 @@ def _trouble(
             f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
             "exact copies were looked for"
         )
+    suspects = () if judged is None else _suspects(judged, every, places)
+    found = [_copies(one, every, places) for one in find_duplicates(fingerprints)]
+    found.sort(key=lambda one: (not one.across, not one.disagree))
+    return suspects, tuple(found), tuple(notes)
+
+
+def _suspects(
+    judged: Suspicion, every: Predictions, places: Sequence[Image]
+) -> tuple[Suspect, ...]:
     names = every.class_names
-    suspects = tuple(
+    return tuple(
         Suspect(
             places[row],
             every.names[row],
@@ -281,11 +291,8 @@ def _trouble(
             names[judged.likelier[row]],
             round(float(judged.margins[row]), 4),
         )
-        for row in (judged.suspects if judged is not None else ())
+        for row in judged.suspects
     )
-    found = [_copies(one, every, places) for one in find_duplicates(fingerprints)]
-    found.sort(key=lambda one: (not one.across, not one.disagree))
-    return suspects, tuple(found), tuple(notes)
 
 
 def _features(seen: dict[Split, _Seen]) -> NDArray[np.float32]:

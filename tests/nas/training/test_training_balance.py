@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from blocks import ArchSpec, InvalidInput, build
+from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.api.options import search_config
 from nas.data import DataConfig, load_data
 from nas.training import RECIPES
@@ -56,7 +56,7 @@ def test_the_counts_are_those_of_the_training_images() -> None:
 def test_weights_are_no_part_of_a_checkpoint() -> None:
     spec = ArchSpec(
         backbone="shufflenet_v2", width=0.5, num_classes=3, in_channels=1, input_size=16,
-        stem_stride=1, unit={"kind": "none"},
+        stem_stride=1, unit=UnitSpec(kind="none"),
     )  # fmt: skip
     plain = Classifier(build(spec), RECIPES["tiny"], 3, 1)
     weighed = Classifier(build(spec), RECIPES["tiny"], 3, 1)
