@@ -56,8 +56,11 @@ def test_steps_below_the_uncertainty_are_counted(
     assert printed["error_interval"] == pytest.approx([rate.low, rate.high])
     assert f"({rate.low:.3g} to {rate.high:.3g})" in nas.open_run("before")._repr_html_()
 
-    near, far = (replace(point, values=(value, 9.0)) for value in (point.values[0] - 0.02, 0.1))
-    front = replace(front, points=(point, near, far))
+    points = [point]
+    for trial, value in ((90, point.values[0] - 0.02), (91, 0.1)):
+        shutil.copytree(before.trial(point.trial).path, before.trial(trial).path)
+        points.append(replace(point, trial=trial, values=(value, 9.0)))
+    front = replace(front, points=tuple(points))
     sentence = front_uncertainty(before, front).sentence
     assert sentence.startswith(
         "1 of 2 steps of the front are smaller than the uncertainty of n = 42"
