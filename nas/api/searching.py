@@ -107,7 +107,7 @@ def search(
         batch_size: Images per step.
         lr: Peak learning rate.
         metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.
-        balance: ``none``, or ``weights``: classes have equal shares of the training loss.
+        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

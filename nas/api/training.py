@@ -84,8 +84,8 @@ def train(
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
-        balance: ``none``, or ``weights``: classes have equal shares of the loss. Default ``none``; for a
-            network of a search that of the search.
+        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
+            ``none``; for a network of a search that of the search.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.

@@ -133,7 +133,7 @@ def search(
     ] = None,
     balance: Annotated[
         str | None,
-        _option(TRAINING, f"Shares of the classes in the loss: {', '.join(BALANCES)}."),
+        _option(TRAINING, f"Classes of unequal size in the loss: {', '.join(BALANCES)}."),
     ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")

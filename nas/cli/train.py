@@ -61,7 +61,7 @@ def train(
     balance: Annotated[
         str | None,
         typer.Option(
-            help=f"Shares of the classes in the loss: {', '.join(BALANCES)}; default as searched."
+            help=f"Classes of unequal size in the loss: {', '.join(BALANCES)}; default as searched."
         ),
     ] = None,
     module: Annotated[

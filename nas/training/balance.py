@@ -50,6 +50,32 @@ class WeightedCrossEntropy(nn.Module):
         return (losses * self.weights[labels]).mean()
 
 
+class AdjustedCrossEntropy(nn.Module):
+    """Cross entropy of logits plus the logarithms of the classes' shares (Menon et al., ICLR 2021).
+
+    The network need not learn that a class is rare, so its own logits treat classes alike. The loss of
+    a rare image is as large as that of any other, which is more stable than weights.
+
+    Args:
+        counts: Training images of each class.
+        label_smoothing: Label smoothing.
+    """
+
+    shares: Tensor
+
+    def __init__(self, counts: Sequence[int], label_smoothing: float) -> None:
+        super().__init__()
+        images = torch.tensor(counts, dtype=torch.float32).clamp(min=0.5)  # no logarithm of 0
+        self.register_buffer("shares", (images / images.sum()).log(), persistent=False)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of logits (B, K) and labels (B,)."""
+        return nn.functional.cross_entropy(
+            logits + self.shares, labels, label_smoothing=self.label_smoothing
+        )
+
+
 def metric_of(confusion: Tensor, metric: str) -> Tensor:
     """A metric that is minimised, 0 to 1, from images by label (rows) and prediction (columns).
 

@@ -126,13 +126,13 @@ def _train(
     if rank_info.processes > 1:
         net = share_layers(net, rank_info, train.batch_images, device)
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
-    if job.recipe.balance == "weights":
+    if job.recipe.balance != "none":
         if not isinstance(module, Classifier):
             raise InvalidInput(
-                f"module {job.module}: balance weights is for subclasses of "
+                f"module {job.module}: balance is for subclasses of "
                 "nas.training.module.Classifier; allowed: none"
             )
-        module.weigh_classes(data.class_counts(full=job.full))
+        module.balance_classes(data.class_counts(full=job.full))
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after it has made the average
     if len(history) < last:

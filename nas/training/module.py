@@ -11,7 +11,12 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
-from nas.training.balance import WeightedCrossEntropy, class_weights, metric_of
+from nas.training.balance import (
+    AdjustedCrossEntropy,
+    WeightedCrossEntropy,
+    class_weights,
+    metric_of,
+)
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.recipe import Recipe
 from nas.training.weighted_mean import WeightedMean
@@ -66,13 +71,17 @@ class Classifier(pl.LightningModule):
         logits: Tensor = self.net(images)
         return logits
 
-    def weigh_classes(self, counts: Sequence[int]) -> None:
-        """Give every class the same share of the training loss.
+    def balance_classes(self, counts: Sequence[int]) -> None:
+        """Have classes of unequal size count alike in the training loss, as the recipe says.
 
         Args:
             counts: Training images of each class.
         """
-        self.loss = WeightedCrossEntropy(class_weights(counts), self.recipe.label_smoothing)
+        smoothing = self.recipe.label_smoothing
+        if self.recipe.balance == "weights":
+            self.loss = WeightedCrossEntropy(class_weights(counts), smoothing)
+        elif self.recipe.balance == "logits":
+            self.loss = AdjustedCrossEntropy(counts, smoothing)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch

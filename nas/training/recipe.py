@@ -15,7 +15,7 @@ METRICS: dict[Metric, str] = {
     "1-macro_f1": "1 - macro F1",
 }
 """Metric -> its name for people."""
-BALANCES = ("none", "weights")
+BALANCES = ("none", "weights", "logits")
 
 
 class Recipe(BaseModel):
@@ -37,8 +37,8 @@ class Recipe(BaseModel):
         metric: What ``val_error`` is, and so the objective ``error`` of a search: the share of
             misclassified images; the mean of that share over the classes; or 1 less the mean F1 of the
             classes. A module of one's own logs what it likes.
-        balance: ``weights``: every class has the same share of the training loss, however many images
-            it has. ``none``: every image has.
+        balance: ``none``: every image counts alike in the training loss. ``weights``: every class does,
+            by weights. ``logits``: likewise, by logits that are adjusted to the classes' shares.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     metric: Metric = "error"
-    balance: Literal["none", "weights"] = "none"
+    balance: Literal["none", "weights", "logits"] = "none"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 

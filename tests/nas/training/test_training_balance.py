@@ -11,7 +11,12 @@ from blocks import ArchSpec, InvalidInput, UnitSpec, build
 from nas.api.options import search_config
 from nas.data import DataConfig, load_data
 from nas.training import RECIPES
-from nas.training.balance import WeightedCrossEntropy, class_weights, metric_of
+from nas.training.balance import (
+    AdjustedCrossEntropy,
+    WeightedCrossEntropy,
+    class_weights,
+    metric_of,
+)
 from nas.training.module import Classifier
 
 
@@ -59,9 +64,23 @@ def test_weights_are_no_part_of_a_checkpoint() -> None:
         stem_stride=1, unit=UnitSpec(kind="none"),
     )  # fmt: skip
     plain = Classifier(build(spec), RECIPES["tiny"], 3, 1)
-    weighed = Classifier(build(spec), RECIPES["tiny"], 3, 1)
-    weighed.weigh_classes([5, 1, 1])
-    assert plain.state_dict().keys() == weighed.state_dict().keys()
+    for balance in ("weights", "logits"):
+        recipe = RECIPES["tiny"].model_copy(update={"balance": balance})
+        balanced = Classifier(build(spec), recipe, 3, 1)
+        balanced.balance_classes([5, 1, 0])
+        assert plain.state_dict().keys() == balanced.state_dict().keys()
+        assert type(balanced.loss) is not type(plain.loss)
+
+
+def test_adjusted_logits_are_right_where_the_shares_explain_all() -> None:
+    """A network that knows nothing has the least loss with equal logits, not with those of the shares."""
+    loss = AdjustedCrossEntropy([90, 10], 0.0)
+    labels = torch.tensor([0] * 9 + [1])
+
+    def of(first: float) -> float:
+        return float(loss(torch.tensor([[first, 0.0]]).expand(10, 2), labels))
+
+    assert of(0.0) < min(of(0.5), of(-0.5))
 
 
 def test_options_reach_the_recipe() -> None:
