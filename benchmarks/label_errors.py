@@ -8,7 +8,7 @@ labels in the most suspect tenth, and the share of planted ones among the listed
 comparison: the same from the features of the network alone, from small pictures alone, and by the
 network's own probabilities, which have seen the labels.
 
-Of the page: 3 seeds (of planting, weights and order) for each set and length; AMD EPYC, 2 cores.
+Of the page: the number of seeds (of planting, weights and order) is in its table; AMD EPYC, 2 cores.
 
     python benchmarks/label_errors.py [--seeds 3] [--work FOLDER]    # nice it; goes on where it was
     python benchmarks/label_errors.py --smoke                        # one seed, one epoch

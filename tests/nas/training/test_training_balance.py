@@ -73,7 +73,7 @@ def test_weights_are_no_part_of_a_checkpoint() -> None:
 
 
 def test_adjusted_logits_are_right_where_the_shares_explain_all() -> None:
-    """A network that knows nothing has the least loss with equal logits, not with those of the shares."""
+    """A network that knows nothing has the least loss with equal logits."""
     loss = AdjustedCrossEntropy([90, 10], 0.0)
     labels = torch.tensor([0] * 9 + [1])
 
