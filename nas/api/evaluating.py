@@ -30,9 +30,9 @@ class Evaluated:
     Examples:
         >>> import nas
         >>> run = nas.open_run("example")
-        >>> done = run.evaluate(run.pick("knee"))
-        >>> done.figures.images, done.path.name
-        (288, '0000')
+        >>> done = run.evaluate(run.pick("knee"), split="val")
+        >>> done.figures.images, done.page.name
+        (288, 'index.html')
     """
 
     path: Path
