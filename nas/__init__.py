@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from blocks import InvalidInput as InvalidInput
     from blocks import UnitSpec as UnitSpec
     from blocks import build as build
+    from nas.api.evaluating import Evaluated as Evaluated
+    from nas.api.evaluating import evaluate as evaluate
     from nas.api.exporting import Bundle as Bundle
     from nas.api.exporting import export as export
     from nas.api.run import Run as Run
@@ -46,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "blocks": ["ArchSpec", "InvalidInput", "UnitSpec", "build"],
+        "nas.api.evaluating": ["Evaluated", "evaluate"],
         "nas.api.exporting": ["Bundle", "export"],
         "nas.api.run": ["Run", "open_run"],
         "nas.api.searching": ["search"],

@@ -105,12 +105,13 @@ def front_checkpoints(run: RunFolder) -> Iterator[Path]:
         yield best_checkpoint(run, point.trial)
 
 
-def made_from(checkpoint: Path, kind: Literal["export", "attention"]) -> Path:
+def made_from(checkpoint: Path, kind: Literal["export", "attention", "evaluate"]) -> Path:
     """runs/RUN/KIND/NNNN for a checkpoint in runs/RUN/(trials|train)/NNNN; else beside the file."""
     folder = checkpoint.parent
     if folder.parent.name in ("trials", "train"):
         run = RunFolder(folder.parent.parent)
-        return run.export(folder.name) if kind == "export" else run.attention(folder.name)
+        places = {"export": run.export, "attention": run.attention, "evaluate": run.evaluation}
+        return places[kind](folder.name)
     return folder / f"{checkpoint.stem}-{kind}"
 
 

@@ -56,6 +56,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "epochs": ("recipe", "epochs"),
     "batch_size": ("recipe", "batch_size"),
     "lr": ("recipe", "lr"),
+    "metric": ("recipe", "metric"),
+    "balance": ("recipe", "balance"),
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
@@ -232,8 +234,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
-        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``devices``, ``start``, ``keep`` and
-            ``patience`` by name.
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``balance``, ``devices``,
+            ``start``, ``keep`` and ``patience`` by name.
 
     Raises:
         InvalidInput: One is out of range.
@@ -249,8 +251,8 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
         check_type(option("patience"), given["patience"], int, "an integer above 0")
         if given["patience"] < 1:
             raise InvalidInput(f"{option('patience', given['patience'])}: allowed: 1 or more")
-    names = ("epochs", "batch_size", "lr")
-    changes = {name: given[name] for name in names if given[name] is not None}
+    names = ("epochs", "batch_size", "lr", "metric", "balance")
+    changes = {name: given[name] for name in names if given.get(name) is not None}
     spelled = {name: option(name) for name in changes}
     from blocks.yaml_files import parse
 

@@ -11,7 +11,7 @@ from blocks.wording import check_type
 from nas.api.choosing import best_checkpoint, choose, chosen_trial
 from nas.folders import given_folder
 from nas.front import Front, FrontPoint
-from nas.runs import RunFolder, TrialRecord
+from nas.runs import ERROR, RunFolder, TrialRecord
 from nas.searching import SearchConfig, read_config, read_front, read_run
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     import pandas
     from torch import nn
 
+    from nas.api.evaluating import Evaluated
     from nas.api.exporting import Bundle
     from nas.api.training import FullTraining
+    from nas.evaluation import Rate
+    from nas.searching.uncertainty import Uncertainty
 
 
 def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
@@ -86,6 +89,13 @@ class Run:
     def front(self) -> Front:
         """The Pareto front of the networks trained so far."""
         return read_front(self.folder)
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """The 95 % intervals of the errors of the front, and how many of its steps are smaller."""
+        from nas.searching.uncertainty import front_uncertainty
+
+        return front_uncertainty(self.folder, self.front)
 
     @property
     def trials(self) -> list[TrialRecord]:
@@ -188,6 +198,17 @@ class Run:
 
         return train_trial(self.folder, self._number(trial), **options)
 
+    def evaluate(self, trial: int | FrontPoint, **options: Any) -> Evaluated:
+        """Evaluate the network of a trial, and write a page about its mistakes; see ``nas.evaluate``.
+
+        Args:
+            trial: Of a trained network.
+            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``out``.
+        """
+        from nas.api.evaluating import evaluate
+
+        return evaluate(self.checkpoint(trial), **options)
+
     def export(
         self,
         trial: int | FrontPoint,
@@ -228,7 +249,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """The front, for notebooks."""
-        front = self.front
+        front, uncertainty = self.front, self.uncertainty
         head = "".join(f"<th>{escape(one)}</th>" for one in ("trial", *front.objectives, "unit"))
         rows = "".join(
             "<tr>"
@@ -236,11 +257,22 @@ class Run:
                 f"<td>{escape(str(cell))}</td>"
                 for cell in (
                     point.trial,
-                    *(f"{value:.6g}" for value in point.values),
+                    *(
+                        f"{value:.6g}{_interval(uncertainty.rates.get(point.trial), name)}"
+                        for name, value in zip(front.objectives, point.values, strict=True)
+                    ),
                     point.spec.label,
                 )
             )
             + "</tr>"
             for point in front.points
         )
-        return f"<p>run {escape(self.name)}: Pareto front</p><table><tr>{head}</tr>{rows}</table>"
+        note = f"<p>{escape(uncertainty.sentence)}</p>" if uncertainty.sentence else ""
+        title = f"<p>run {escape(self.name)}: Pareto front</p>"
+        return f"{title}<table><tr>{head}</tr>{rows}</table>{note}"
+
+
+def _interval(rate: Rate | None, objective: str) -> str:
+    if rate is None or objective != ERROR:
+        return ""
+    return f" ({rate.low:.3g} to {rate.high:.3g})"

@@ -52,6 +52,8 @@ def search(
     recipe: str | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    metric: str | None = None,
+    balance: str | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     val_limit: int | None = None,
@@ -118,6 +120,8 @@ def search(
         recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
         batch_size: Images per step.
         lr: Peak learning rate.
+        metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.
+        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

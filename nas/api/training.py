@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from nas.api.options import check_options
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
 from nas.data import DataConfig
+from nas.evaluation.output import DOCUMENT, PAGE
 from nas.folders import given_folder, given_path
 from nas.folders import logs_dir as default_logs
 from nas.naming import option
@@ -48,6 +50,9 @@ class FullTraining(TestResult):
         key: Canonical key of the network.
         started_from: The pretrained weights in a few words; None: it started from random ones.
         checkpoint: Of the weights that were tested; ``nas.export`` takes it.
+        page: About its mistakes on the test images, with the 95 % interval of the error, the figures of
+            each class, suspected wrong labels and duplicates; None without test images.
+        warnings: A line for each class that is never predicted, or has few or no test images.
 
     Examples:
         >>> import nas
@@ -60,6 +65,8 @@ class FullTraining(TestResult):
     key: str
     started_from: str | None = None
     checkpoint: Path
+    page: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def train(
@@ -76,6 +83,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -112,6 +120,8 @@ def train(
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
+        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
+            ``none``; for a network of a search that of the search.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -197,6 +207,7 @@ def train_trial(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -229,6 +240,7 @@ def train_trial(
             weights.check_unchanged()
     else:
         weights = _weights(pretrained, spec)
+    balance = balance or config.recipe.balance
     return _train(
         spec,
         images,
@@ -266,7 +278,7 @@ def _train(
 ) -> FullTraining:
     if again:
         old_files = (folder.result, folder.metrics, folder.checkpoint, folder.best, folder.splits)
-        for old in old_files:
+        for old in (*old_files, folder.evaluation / DOCUMENT):
             old.unlink(missing_ok=True)
     end_load()
     images = with_record(images, folder)
@@ -290,6 +302,7 @@ def _train(
                 on_epoch,
                 bar=_bar(progress),
             )
+            page, said = _evaluated(folder)
     except SystemExit:  # what Lightning makes of an interrupt
         raise KeyboardInterrupt from None
     result = TestResult.model_validate_json(folder.result.read_text(encoding="utf-8"))
@@ -298,7 +311,22 @@ def _train(
         key=spec.key,
         started_from=None if weights is None else weights.said,
         checkpoint=folder.kept,
+        page=page,
+        warnings=said,
     )
+
+
+def _evaluated(folder: TrialFolder) -> tuple[Path | None, tuple[str, ...]]:
+    """The page of a finished training, written if it is not there yet, and what it says of classes."""
+    from nas.api.evaluating import evaluate_training
+
+    document = folder.evaluation / DOCUMENT
+    if not document.is_file() or document.stat().st_mtime_ns < folder.result.stat().st_mtime_ns:
+        evaluate_training(folder.kept, folder.evaluation)
+    if not document.is_file():
+        return None, ()
+    found = json.loads(document.read_text(encoding="utf-8"))
+    return folder.evaluation / PAGE, tuple(found["warnings"])
 
 
 def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:

@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "pareto": "Print the front of a run, finished or not, and pick a network from it.",
     "count": "Count params, MFLOPs (multiply-adds) and activations of a network.",
     "train": "Train a network on all training images, then read the test set once.",
+    "evaluate": "Evaluate a network on labelled images, and find wrong labels and duplicates.",
     "export": "Export a trained network, and compare every file with PyTorch.",
     "bench": "Measure the latency of every artifact in bundles or latency benchmark suites.",
     "report": "Write report.html of a run, finished or not: one file that needs no network.",

@@ -50,18 +50,25 @@ def pareto(
         from nas.cli.front_table import print_front
         from nas.runs import write_text
         from nas.searching import read_front
+        from nas.searching.uncertainty import front_uncertainty
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None
     if os.access(folder.path, os.W_OK):
         write_text(folder.pareto, front.to_json())
+    uncertainty = front_uncertainty(folder, front)
     if as_json:
         document: dict[str, Any] = json.loads(front.to_json())
+        for point in document["front"]:
+            rate = uncertainty.rates.get(point["trial"])
+            if rate is not None:
+                point["error_interval"] = [rate.low, rate.high]
+                point["val_images"] = uncertainty.images[point["trial"]]
         if picked is not None:
             document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
         print_json(document)
         return
-    print_front(front)
+    print_front(front, uncertainty)
     if picked is not None:
         say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
         say(picked.spec.to_yaml().rstrip())

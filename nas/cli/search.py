@@ -25,7 +25,7 @@ from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
 from nas.searching.samplers import SAMPLERS
-from nas.training.recipe import RECIPES
+from nas.training.recipe import BALANCES, METRICS, RECIPES
 
 
 def _option(panel: str, help: str, **more: Any) -> Any:
@@ -160,6 +160,14 @@ def search(
     ] = None,
     batch_size: Annotated[int | None, _option(TRAINING, "Images per step.")] = None,
     lr: Annotated[float | None, _option(TRAINING, "Peak learning rate.")] = None,
+    metric: Annotated[
+        str | None,
+        _option(TRAINING, f"What the objective error is: {', '.join(METRICS)}. Default error."),
+    ] = None,
+    balance: Annotated[
+        str | None,
+        _option(TRAINING, f"Classes of unequal size in the loss: {', '.join(BALANCES)}."),
+    ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")
     ] = None,
@@ -211,6 +219,7 @@ def search(
 
         from nas.api.searching import carry_out
         from nas.cli.front_table import print_front
+        from nas.searching.uncertainty import front_uncertainty
         from nas.searching.view import PlainView, make_view
     view = PlainView(Console(stderr=True)) if as_json else make_view(console)
     try:
@@ -224,7 +233,7 @@ def search(
     if as_json:
         print_json(json.loads(front.to_json()))
         return
-    print_front(front)
+    print_front(front, front_uncertainty(run.folder, front))
     say(f"front:  {run.folder.pareto}")
     say(f"report: {page}")
     if front.knee is not None:

@@ -29,9 +29,10 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
-from nas.training.recipe import RECIPES
+from nas.training.recipe import BALANCES, RECIPES
 
 if TYPE_CHECKING:
+    from nas.api.training import FullTraining
     from nas.training import EpochMetrics
 
 
@@ -71,6 +72,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Classes of unequal size in the loss: {', '.join(BALANCES)}; default as searched."
+        ),
+    ] = None,
     module: Annotated[
         str | None,
         typer.Option(help="LightningModule to train, package.module:NAME or FILE.py:NAME."),
@@ -140,6 +147,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
+        "balance": balance,
         "seed": seed,
         "devices": devices,
         "threads": threads,
@@ -184,13 +192,25 @@ def train(
         return
     kept = "" if done.kept_epoch is None else f", weights of epoch {done.kept_epoch}"
     say(
-        f"test error {100 * done.test_error:.2f} % ({plural(done.test_images, 'image')}; trained on "
+        f"test error {_with_interval(done)} ({plural(done.test_images, 'image')}; trained on "
         f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}{kept}, seed {done.seed})"
     )
     if done.started_from is not None:
         say(done.started_from)
+    for line in done.warnings:
+        say(line)
+    if done.page is not None:
+        say(f"mistakes:   {done.page}")
     say(f"checkpoint: {done.checkpoint}")
     say(f"next:       nas export {done.checkpoint} --targets onnx")
+
+
+def _with_interval(done: FullTraining) -> str:
+    from nas.evaluation import wilson
+
+    rate = wilson(round(done.test_error * done.test_images), done.test_images)
+    low, high = 100 * rate.low, 100 * rate.high
+    return f"{100 * done.test_error:.2f} %, 95 % interval {low:.2f} to {high:.2f} %"
 
 
 def _say_epoch(epoch: EpochMetrics) -> None:

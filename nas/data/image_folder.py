@@ -87,6 +87,15 @@ class ImageFolderData:
             None if full else self._epoch_images,
         )
 
+    def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
+        """Training images of each class; see `Data.class_counts`."""
+        labels = (self._train.joined(self._val) if full else self._train).labels
+        return tuple(torch.bincount(labels, minlength=self.info.num_classes).tolist())
+
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> FileEvalBatches:
+        """All training images without augmentation; see `Data.plain_train_batches`."""
+        return self._eval_batches(self._train, batch_size, device)
+
     def val_batches(self, batch_size: int, device: torch.device) -> FileEvalBatches:
         """All validation images; see `Data.val_batches`."""
         return self._eval_batches(self._val, batch_size, device)

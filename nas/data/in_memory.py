@@ -98,6 +98,20 @@ class InMemoryData:
             None if full else self._epoch_images,
         )
 
+    def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
+        """Training images of each class; see `Data.class_counts`."""
+        labels = self._train.labels if full else self._train.labels[: self.info.train_images]
+        return tuple(torch.bincount(labels, minlength=self.info.num_classes).tolist())
+
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> InMemoryEvalBatches:
+        """All training images without augmentation; see `Data.plain_train_batches`."""
+        edge, size = self._augmentation.crop_padding, self.info.input_size
+        images = self._train.images[: self.info.train_images]
+        whole = images[..., edge : edge + size, edge : edge + size]
+        plain = LabelledImages(whole, self._train.labels[: self.info.train_images])
+        source = view(plain, self._augmentation.scale_jitter).to(device)
+        return InMemoryEvalBatches(source, Statistics.of(self.info, device), batch_size)
+
     def val_batches(self, batch_size: int, device: torch.device) -> InMemoryEvalBatches:
         """All validation images; see `Data.val_batches`."""
         source = self._moved("val", self._val, device)

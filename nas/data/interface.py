@@ -133,6 +133,28 @@ class Data(Protocol):
         """
         ...
 
+    def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
+        """Number of training images of each class.
+
+        Args:
+            full: Also count the validation images.
+        """
+        ...
+
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> Batches:
+        """All training images, without the validation images, as the test images are given.
+
+        Their order is fixed, and there is no augmentation.
+
+        Args:
+            batch_size: Images per batch; the last batch may be smaller.
+            device: Where the batches are wanted.
+
+        Raises:
+            InvalidInput: If batch_size is below 1.
+        """
+        ...
+
     def val_batches(self, batch_size: int, device: torch.device) -> Batches:
         """All validation images, in a fixed order and without training augmentation.
 

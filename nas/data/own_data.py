@@ -25,6 +25,7 @@ from nas.plugins import Expected, calling, place_of, resolve
 
 EXPECTED = Expected("a callable that returns nas.Datasets", callable)
 SPLITS = ("train", "val", "test")
+COUNTING_BATCH = 256
 SAMPLE = 256
 """Training items that mean and standard deviation are taken of; every process reads them."""
 CHECKED = 32
@@ -67,6 +68,19 @@ class OwnData:
             seed,
             None if full else self._config.epoch_images,
         )
+
+    def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
+        """Training images of each class; see `Data.class_counts`."""
+        counts = torch.zeros(self.info.num_classes, dtype=torch.int64)
+        for split in ("train", "val") if full else ("train",):
+            # Their Datasets give labels with images only.
+            for _, labels in self._eval_batches(split, COUNTING_BATCH, torch.device("cpu")):
+                counts += torch.bincount(labels, minlength=len(counts))
+        return tuple(counts.tolist())
+
+    def plain_train_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
+        """All training images without augmentation; see `Data.plain_train_batches`."""
+        return self._eval_batches("train", batch_size, device)
 
     def val_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
         """All validation images; see `Data.val_batches`."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nas.exporting.manifest import Manifest as Manifest
     from nas.exporting.manifest import Parity as Parity
     from nas.exporting.places import SHIPPED as SHIPPED
+    from nas.exporting.subject import bundle_subject as bundle_subject
+    from nas.exporting.subject import is_bundle as is_bundle
     from nas.exporting.suite import Benchmark as Benchmark
     from nas.exporting.suite import benchmarks_of as benchmarks_of
     from nas.exporting.suite import write_suite as write_suite
@@ -30,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.exporting.bundle": ["bench", "export_bundle", "installed"],
         "nas.exporting.int8": ["MOST_LOST"],
         "nas.exporting.manifest": ["Artifact", "File", "Latency", "Manifest", "Parity"],
+        "nas.exporting.subject": ["bundle_subject", "is_bundle"],
         "nas.exporting.suite": ["Benchmark", "benchmarks_of", "write_suite"],
         "nas.exporting.targets": ["TARGETS", "Precision"],
     },

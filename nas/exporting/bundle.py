@@ -24,16 +24,19 @@ from blocks.wording import plural
 from nas.cost import count, peak_activation_bytes
 from nas.data import Data
 from nas.errors import WorkFailed
+from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
 from nas.exporting.int8 import quantize
 from nas.exporting.manifest import (
     Accuracy,
     Artifact,
+    ClassAccuracy,
     File,
     Latency,
     Manifest,
     Parity,
     Preprocessing,
+    Split,
 )
 from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
@@ -217,9 +220,9 @@ def _manifest(
 ) -> Manifest:
     info, spec, about = loaded.info, loaded.info.spec, data.info
     counts, pytorch = count(spec), outcomes.pytorch
-    accuracy = Accuracy(
-        split="test" if info.full else "val", images=pytorch.images, top1=pytorch.accuracy
-    )
+    split: Split = "test" if info.full else "val"
+    accuracy = Accuracy(split=split, images=pytorch.images, top1=pytorch.accuracy)
+    predictions = outcomes.predictions(about.class_names, split)
     example, _ = training_images(data, info.seed, 1)
     packages = {"torch", "sknas", *(p for target in chosen.values() for p in target.packages)}
     return Manifest(
@@ -245,10 +248,32 @@ def _manifest(
         test_error=_test_error(checkpoint) if info.full else None,
         pretrained=info.origin,
         accuracy=accuracy,
+        classes=_classes(predictions),
+        temperature=_temperature(predictions, split),
         machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},
         artifacts=tuple(_artifact(one, outcomes.runtimes[one.name], accuracy) for one in made),
     )
+
+
+def _classes(predictions: Predictions) -> tuple[ClassAccuracy, ...]:
+    labels, named = predictions.labels, predictions.named
+    return tuple(
+        ClassAccuracy(
+            name=name,
+            images=int((labels == index).sum()),
+            right=int(((labels == index) & (named == index)).sum()),
+            predicted=int((named == index).sum()),
+        )
+        for index, name in enumerate(predictions.class_names)
+    )
+
+
+def _temperature(predictions: Predictions, split: Split) -> Temperature:
+    """Fitted on validation images alone: on test images it would make their figures too good."""
+    if split == "test":
+        return Temperature(note="the network was trained on the validation images too")
+    return fit_temperature(predictions)
 
 
 def _test_error(checkpoint: Path) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nas.data import Data
+from nas.evaluation import Predictions
 from nas.exporting.shipped.runtime import LOADERS, Run
 from nas.exporting.targets.quiet import quiet
 
@@ -56,10 +58,28 @@ class Outcome:
 
 @dataclass
 class Outcomes:
-    """The outcomes of PyTorch and of each runtime, by name, on the same images."""
+    """The outcomes of PyTorch and of each runtime, by name, on the same images.
+
+    Attributes:
+        pytorch: Of the network itself.
+        runtimes: Of each runtime.
+        logits: PyTorch's, a batch (B, K) each.
+        labels: Of the images, a batch (B,) each.
+    """
 
     pytorch: Outcome = field(default_factory=Outcome)
     runtimes: dict[str, Outcome] = field(default_factory=dict)
+    logits: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def predictions(
+        self, class_names: tuple[str, ...], split: Literal["val", "test"]
+    ) -> Predictions:
+        """What PyTorch says about the images."""
+        labels = np.concatenate(self.labels)
+        names = tuple(f"{split}[{row}]" for row in range(len(labels)))
+        logits = np.concatenate(self.logits).astype(np.float64)
+        return Predictions(class_names, names, (split,) * len(labels), labels, logits)
 
 
 def evaluate(
@@ -77,6 +97,8 @@ def evaluate(
         with torch.inference_mode():
             expected = model(images).numpy()
         outcomes.pytorch.add(expected, expected, labels.numpy())
+        outcomes.logits.append(expected)
+        outcomes.labels.append(labels.numpy())
         given = images.contiguous().numpy()
         for name, run in runs.items():
             logits = np.concatenate([run(image[None]) for image in given])

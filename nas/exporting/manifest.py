@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.data.config import stored_data
+from nas.evaluation import Rate, Temperature, wilson
 from nas.exporting.shipped.runtime import FORMAT
 from nas.exporting.targets import Precision
 from nas.training.pretrained import WeightsOrigin
@@ -88,6 +89,32 @@ class Latency(Part):
     busy: bool
 
 
+class ClassAccuracy(Part):
+    """What PyTorch makes of the images of one class, on the images of the accuracy.
+
+    Attributes:
+        name: Of the class.
+        images: Number of images with this label.
+        right: Number of these that are classified correctly.
+        predicted: Number of images that are classified as this class.
+    """
+
+    name: str
+    images: int
+    right: int
+    predicted: int
+
+    @property
+    def recall(self) -> Rate | None:
+        """Share of the images of this class that are classified correctly; None without images."""
+        return wilson(self.right, self.images) if self.images else None
+
+    @property
+    def precision(self) -> Rate | None:
+        """Share of the images classified as this class that are of it; None when there are none."""
+        return wilson(self.right, self.predicted) if self.predicted else None
+
+
 class File(Part):
     """One file of a bundle."""
 
@@ -152,6 +179,8 @@ class Manifest(Part):
         test_error: Share of misclassified test images after a full training; else None.
         pretrained: The weights that the training started from, where their origin is known.
         accuracy: Accuracy of the network in PyTorch, on the images that the artifacts were run on.
+        classes: The same by class; empty in a bundle of version 0.1.
+        temperature: What ``predict.py`` divides the logits by before the softmax.
         machine: The processor on which the latencies were measured.
         versions: Versions of the packages that made the artifacts.
         artifacts: The artifacts, one per runtime and precision.
@@ -173,6 +202,8 @@ class Manifest(Part):
     test_error: float | None
     pretrained: WeightsOrigin | None = None
     accuracy: Accuracy
+    classes: tuple[ClassAccuracy, ...] = ()
+    temperature: Temperature = Temperature()
     machine: str
     versions: dict[str, str]
     artifacts: tuple[Artifact, ...]

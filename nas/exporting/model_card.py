@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from nas.evaluation import wilson
+from nas.evaluation.figures import FEW_IMAGES
 from nas.exporting.manifest import Manifest
 
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
@@ -22,7 +24,27 @@ def model_card(manifest: Manifest) -> str:
         autoescape=False,  # Markdown, not HTML
     )
     environment.filters["plain"] = _plain
-    return environment.get_template(TEMPLATE.name).render(manifest=manifest)
+    accuracy = manifest.accuracy
+    interval = wilson(round(accuracy.top1 * accuracy.images), accuracy.images)
+    return environment.get_template(TEMPLATE.name).render(
+        manifest=manifest,
+        interval=f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %",
+        trouble=_trouble(manifest),
+    )
+
+
+def _trouble(manifest: Manifest) -> list[str]:
+    """A line for each class whose figures say little, or that is never named."""
+    kind = "test" if manifest.accuracy.split == "test" else "validation"
+    lines = []
+    for one in manifest.classes:
+        if not one.images:
+            lines.append(f"{one.name}: no {kind} images, so nothing is known of it")
+        elif not one.predicted:
+            lines.append(f"{one.name}: never predicted, though it has {one.images:,} {kind} images")
+        elif one.images < FEW_IMAGES:
+            lines.append(f"{one.name}: {one.images} {kind} images only")
+    return lines
 
 
 def _plain(text: str) -> str:

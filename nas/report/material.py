@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
 from nas.report.quantities import label
-from nas.runs import RunFolder, TrialRecord, TrialState
+from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig, read_config
 from nas.searching.study import open_study
+from nas.searching.uncertainty import Uncertainty, front_uncertainty
 from nas.study import read_records
 from nas.training import read_metrics
+from nas.training.recipe import METRICS
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Material:
         records: All its proposals, in order.
         curves: Number of a trial -> its validation error after each epoch; no entry without values.
         importance: The importance of each parameter for the error.
+        uncertainty: The intervals of the errors of the front.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Material:
     records: tuple[TrialRecord, ...]
     curves: Mapping[int, tuple[float, ...]]
     importance: Importance
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
 
     @cached_property
     def trained(self) -> tuple[TrialRecord, ...]:
@@ -57,6 +61,9 @@ class Material:
 
     def label(self, objective: str) -> str:
         """The name of an objective of this search with its unit."""
+        metric = self.config.recipe.metric
+        if objective == ERROR and metric != "error":
+            return f"validation {METRICS[metric]} (%)"
         units = {own.name: own.unit for own in self.config.own_objectives}
         return label(objective, units.get(objective, ""))
 
@@ -74,12 +81,14 @@ def read_material(run: RunFolder) -> Material:
     config = read_config(run)
     study = open_study(config, run, create=False)
     records = tuple(read_records(study))
+    front = make_front(records, config.objectives, config.reference_point)
     return Material(
         name=run.name,
         config=config,
         records=records,
         curves=_read_curves(run, records),
         importance=measure_importance(study, config),
+        uncertainty=front_uncertainty(run, front),
     )
 
 

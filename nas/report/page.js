@@ -22,9 +22,11 @@ for (const plot of document.querySelectorAll("[data-drawing]")) {
   plot.on("plotly_click", ({ points }) => leadTo(networkOf(points)));
 }
 
-// A point carries the number of its trial; trainings that failed or go on have no network to show.
+// A point carries the number of its trial, or the name of a part of the page; trainings that failed or go
+// on have no network to show.
 function networkOf(points) {
-  return points.map((point) => document.getElementById(`trial-${point.customdata}`)).find(Boolean);
+  const part = (name) => document.getElementById(`trial-${name}`) ?? document.getElementById(name);
+  return points.map((point) => part(point.customdata)).find(Boolean);
 }
 
 // The style sheet shows the network that the address names.

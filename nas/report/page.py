@@ -57,6 +57,7 @@ def _results(material: Material) -> dict[str, Any]:
             "networks": (),
             "columns": (),
             "rows": (),
+            "uncertainty": "",
             "published": None,
         }
     networks = details.networks(material)
@@ -68,6 +69,7 @@ def _results(material: Material) -> dict[str, Any]:
         "networks": networks,
         "columns": tables.front_columns(material),
         "rows": tables.front_rows(material),
+        "uncertainty": material.uncertainty.sentence,
     }
 
 

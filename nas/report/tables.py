@@ -8,7 +8,7 @@ from nas.front import FrontPoint
 from nas.report.material import Material
 from nas.report.networks import describe, short
 from nas.report.quantities import digits
-from nas.runs import TrialState
+from nas.runs import ERROR, TrialState
 
 SHOWN_FAILURES = 50
 
@@ -97,11 +97,19 @@ def failures(material: Material) -> tuple[Failure, ...]:
     )
 
 
+def _figure(name: str, value: float, point: FrontPoint, material: Material) -> str:
+    """A figure as text; an error with its 95 % interval, if that is known."""
+    rate = material.uncertainty.rates.get(point.trial)
+    if name != ERROR or rate is None:
+        return digits(name, value)
+    return f"{digits(name, value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+
+
 def _cells(point: FrontPoint, material: Material) -> tuple[Cell, ...]:
     figures = zip(material.front.objectives, point.values, strict=True)
     fields = describe(point.spec, material.config)
     return (
-        *(Cell(digits(name, value), repr(value)) for name, value in figures),
+        *(Cell(_figure(name, value, point, material), repr(value)) for name, value in figures),
         *(Cell(field.text, field.text) for field in fields),
         Cell(point.key, point.key),
     )

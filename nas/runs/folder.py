@@ -71,6 +71,11 @@ class TrialFolder:
         return self.path / SPLITS
 
     @property
+    def evaluation(self) -> Path:
+        """The folder with the page about the mistakes of a full training."""
+        return self.path / "evaluation"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that may write here."""
         return self.path / ".lock"
@@ -196,6 +201,10 @@ class RunFolder:
     def export(self, label: str) -> Path:
         """The deployment bundle of a chosen network."""
         return self.path / "export" / label
+
+    def evaluation(self, label: str) -> Path:
+        """What was found out about the mistakes of a trained network."""
+        return self.path / "evaluate" / label
 
     def attention(self, label: str) -> Path:
         """What was found out about the attention of a trained network."""

@@ -146,10 +146,12 @@ def _train(
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if isinstance(module, Classifier):
         module.teach, module.schedule_start = teach, past.schedule_start
-    elif teach is not None or past.schedule_start:
+        if job.recipe.balance != "none":
+            module.balance_classes(data.class_counts(full=not job.validates))
+    elif teach is not None or past.schedule_start or job.recipe.balance != "none":
         raise InvalidInput(
-            f"module {job.module}: a teacher, or more epochs than a finished training had, need a "
-            "subclass of nas.training.module.Classifier"
+            f"module {job.module}: a teacher, balanced classes, or more epochs than a finished training "
+            "had, need a subclass of nas.training.module.Classifier"
         )
     if job.recipe.precision == "64-true":
         module.double()  # Lightning does so, but only after it has made the average

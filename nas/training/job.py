@@ -26,6 +26,8 @@ class EpochMetrics(CheckedModel):
             without validation images (a full training).
         val_loss: Cross entropy on the validation images, without smoothing; None also when a module
             logs none.
+        val_images: Number of validation images; None without, in runs of version 0.1, and from an
+            evaluator that does not say.
         seconds: Wall-clock time of the epoch, evaluation included.
 
     Raises:
@@ -43,6 +45,7 @@ class EpochMetrics(CheckedModel):
     train_loss: Number
     val_error: Number | None = None
     val_loss: Number | None = None
+    val_images: Annotated[Integer, Field(ge=1)] | None = None
     seconds: Number
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from nas.training.balance import (
+    AdjustedCrossEntropy,
+    WeightedCrossEntropy,
+    class_weights,
+    metric_of,
+)
 from nas.training.distillation import distilled
 from nas.training.frozen import freeze
 from nas.training.mixing import mix
@@ -17,6 +23,9 @@ from nas.training.optimizer import make_optimizer, make_schedule
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.recipe import Recipe
 from nas.training.weighted_mean import WeightedMean
+
+TOP5_CLASSES = 10
+"""Classes from which on the five likeliest are of interest."""
 
 
 class Classifier(pl.LightningModule):
@@ -58,6 +67,14 @@ class Classifier(pl.LightningModule):
         self.train_loss = WeightedMean()
         self.eval_loss = WeightedMean()
         self.eval_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.eval_top5 = (
+            MulticlassAccuracy(num_classes, average="micro", top_k=5)
+            if num_classes >= TOP5_CLASSES
+            else None
+        )
+        self.eval_confusion = (
+            None if recipe.metric == "error" else MulticlassConfusionMatrix(num_classes)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of ``images``."""
@@ -67,6 +84,18 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_start(self) -> None:  # noqa: D102
         self.net.train()
         freeze(self.net, self.recipe, self.current_epoch)
+
+    def balance_classes(self, counts: Sequence[int]) -> None:
+        """Have classes of unequal size count alike in the training loss, as the recipe says.
+
+        Args:
+            counts: Training images of each class.
+        """
+        smoothing = self.recipe.label_smoothing
+        if self.recipe.balance == "weights":
+            self.loss = WeightedCrossEntropy(class_weights(counts), smoothing)
+        elif self.recipe.balance == "logits":
+            self.loss = AdjustedCrossEntropy(counts, smoothing)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:  # noqa: D102
         images, labels = batch
@@ -98,11 +127,24 @@ class Classifier(pl.LightningModule):
         # Without smoothing, so that losses of different recipes compare.
         loss = nn.functional.cross_entropy(logits, labels)
         self.eval_loss.update(loss, weight=len(labels))
-        self.eval_accuracy.update(logits, labels)
+        for metric in (self.eval_accuracy, self.eval_top5, self.eval_confusion):
+            if metric is not None:
+                metric.update(logits, labels)
 
     def _log_evaluation(self, split: str) -> None:
-        self.log(f"{split}_error", 1 - self.eval_accuracy.compute())
+        error = 1 - self.eval_accuracy.compute()
+        if self.eval_confusion is not None:
+            value = metric_of(self.eval_confusion.compute(), self.recipe.metric).float()
+            self.eval_confusion.reset()
+            # The test error is the share of misclassified images whatever was optimised.
+            if split == "val":
+                self.log("val_plain_error", error)
+                error = value
+        self.log(f"{split}_error", error)
         self.log(f"{split}_loss", self.eval_loss.compute())
+        if self.eval_top5 is not None:
+            self.log(f"{split}_top5_error", 1 - self.eval_top5.compute())
+            self.eval_top5.reset()
         self.eval_accuracy.reset()
         self.eval_loss.reset()
 

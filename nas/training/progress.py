@@ -133,6 +133,7 @@ class EpochCloser(Checkpoint):
             train_loss=train_loss,
             val_error=val_error,
             val_loss=val_loss,
+            val_images=None if val_error is None else self._data.val_images,
             seconds=round(time.perf_counter() - self._started, 3),
         )
         self.history = (*self.history, metrics)

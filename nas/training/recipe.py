@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
 from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.registry import Registry
+
+Metric: TypeAlias = Literal["error", "balanced_error", "1-macro_f1"]
+METRICS: dict[Metric, str] = {
+    "error": "error",
+    "balanced_error": "balanced error",
+    "1-macro_f1": "1 - macro F1",
+}
+"""Metric -> its name for people."""
+BALANCES = ("none", "weights", "logits")
 
 
 class Recipe(CheckedModel):
@@ -36,6 +45,11 @@ class Recipe(CheckedModel):
             and exported; it is smaller at the start, so that few steps are enough. 0: no average.
         mixup: Alpha of mixup (Zhang et al., ICLR 2018), one weight a batch; 0: none.
         cutmix: Alpha of CutMix (Yun et al., ICCV 2019), likewise. With both, each batch has one of them.
+        metric: What ``val_error`` is, and so the objective ``error`` of a search: the share of
+            misclassified images; the mean of that share over the classes; or 1 less the mean F1 of the
+            classes. A module of one's own logs what it likes.
+        balance: ``none``: every image counts alike in the training loss. ``weights``: every class does,
+            by weights. ``logits``: likewise, by logits that are adjusted to the classes' shares.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -57,6 +71,8 @@ class Recipe(CheckedModel):
     ema_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
     cutmix: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    metric: Metric = "error"
+    balance: Literal["none", "weights", "logits"] = "none"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
 

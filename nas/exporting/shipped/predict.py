@@ -49,12 +49,14 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
         raise Refused("--top and --threads: allowed: 1 or more")
     manifest = read_manifest(bundle)
     names: Sequence[str] = manifest["class_names"]
+    # Fitted on validation images, so that a score is how often such an image is named rightly.
+    temperature = manifest.get("temperature", {}).get("value", 1.0)
     network = choose(artifacts_of(bundle, options.network))
     run = network.open(options.threads)
     for path in options.images:
         image = prepare(path, manifest["preprocessing"])
         try:
-            scores = softmax(run(image)[0])
+            scores = softmax(run(image)[0] / np.float32(temperature))
         except Exception as error:  # a runtime may raise anything
             reason = " ".join(str(error).split())[:200]
             raise Refused(f"{network.name} fails on the image ({reason})") from None

@@ -110,6 +110,9 @@ def _check(manifest: dict[str, Any]) -> None:
         raise ValueError("channels, mean or std")
     if how["size"] > how["resize"] or not all(isinstance(one, (int, float)) for one in figures):
         raise ValueError("resize, mean or std")
+    temperature = manifest.get("temperature", {"value": 1.0})["value"]  # version 0.1 had none
+    if not isinstance(temperature, (int, float)) or not 0 < temperature < 1e6:
+        raise ValueError("temperature")
     texts = [manifest["key"], *manifest["class_names"]]
     for entry in manifest["artifacts"]:
         files = [(file["name"], file["sha256"]) for file in entry["files"]]

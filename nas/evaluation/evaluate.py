@@ -1,0 +1,350 @@
+"""Evaluates a network on labelled images, and looks for the images that are the trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from blocks.errors import InvalidInput
+from nas.data import Data
+from nas.data.duplicates import LEAST_SIDE, Duplicates, Fingerprint, find_duplicates, fingerprint
+from nas.evaluation.calibration import Temperature, fit_temperature
+from nas.evaluation.figures import Figures, measure
+from nas.evaluation.label_errors import (
+    FEWEST_IMAGES,
+    MOST_ERROR,
+    MOST_IMAGES,
+    Suspicion,
+    features_of,
+    find_suspects,
+)
+from nas.evaluation.pictures import small_pixels, thumbnails, to_pictures
+from nas.evaluation.predictions import (
+    SPLITS,
+    Network,
+    Predictions,
+    Split,
+    predict,
+    recorded_features,
+)
+
+MOST_MISTAKES = 40
+MOST_SUSPECTS = 40
+MOST_IN_CELLS, MOST_OF_CELL = 200, 6
+"""Pictures of the confusion matrix, in all and of a cell."""
+Image: TypeAlias = tuple[Split, int]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated.
+
+    Attributes:
+        title: For people.
+        source: The file or folder.
+        key: Canonical key of the network.
+        class_names: Of the network, in the order of its outputs.
+        run: From images normalised as the data set does it to logits.
+        model: The network as a module, whose features find wrong labels; None for a bundle.
+        seen: Splits of the data set that the network was trained on.
+        foreign: Whether the data set is another one than that of the training.
+        temperature: That a bundle has already; None: to be fitted.
+    """
+
+    title: str
+    source: str
+    key: str
+    class_names: tuple[str, ...]
+    run: Network
+    model: nn.Module | None
+    seen: tuple[Split, ...]
+    foreign: bool = False
+    temperature: Temperature | None = None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose label is probably wrong.
+
+    Attributes:
+        image: Its split and position.
+        name: Of the image.
+        label: The label that it has.
+        likelier: The class that it looks like.
+        margin: Probability of the label less that of the other class; -1 is the most suspect.
+    """
+
+    image: Image
+    name: str
+    label: str
+    likelier: str
+    margin: float
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Pictures that are copies of each other.
+
+    Attributes:
+        kind: exact or near.
+        images: Split and position of each.
+        names: Of the images.
+        labels: Their labels.
+        distance: Of their hashes, in bits of 64.
+    """
+
+    kind: str
+    images: tuple[Image, ...]
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    distance: int
+
+    @property
+    def across(self) -> bool:
+        """Whether they are in several splits: then some that are tested on were trained on."""
+        return len({split for split, _ in self.images}) > 1
+
+    @property
+    def disagree(self) -> bool:
+        """Whether they have different labels."""
+        return len(set(self.labels)) > 1
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is found out about a network on a data set.
+
+    Attributes:
+        subject: What was evaluated.
+        data: Name of the data set.
+        splits: The splits that the figures are of.
+        predictions: On the images of these splits.
+        figures: Of these predictions.
+        temperature: Fitted on validation images, if they were not trained on.
+        suspects: Probably wrong labels in all splits, the most suspect first.
+        copies: Copies in all splits; those across splits first.
+        mistakes: Rows of ``predictions``, the surest mistake first.
+        thumbs: Small pictures by split and position.
+        notes: What was not looked at, and why.
+    """
+
+    subject: Subject
+    data: str
+    splits: tuple[Split, ...]
+    predictions: Predictions
+    figures: Figures
+    temperature: Temperature
+    suspects: tuple[Suspect, ...]
+    copies: tuple[Copies, ...]
+    mistakes: tuple[int, ...]
+    thumbs: dict[Image, str]
+    notes: tuple[str, ...]
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Of the predictions, (N, K), at the temperature."""
+        return self.predictions.probabilities(self.temperature.value)
+
+    def image(self, row: int) -> Image:
+        """Split and position of an image of ``predictions``."""
+        split = self.predictions.splits[row]
+        return split, row - self.predictions.splits.index(split)
+
+
+@dataclass
+class _Seen:
+    """What one pass over a split gives."""
+
+    predictions: Predictions
+    features: NDArray[np.float32] | None
+    pictures: list[Fingerprint]
+    pixels: list[NDArray[np.uint8]]
+
+
+def evaluate_network(
+    subject: Subject, data: Data, splits: Sequence[Split], *, examine: bool = True
+) -> Evaluation:
+    """Evaluate a network on splits of a data set.
+
+    Args:
+        subject: The network.
+        data: Its images; every class has a name that the network knows.
+        splits: The splits that the figures are of.
+        examine: Also look for wrong labels and copies, in all splits.
+
+    Raises:
+        InvalidInput: A split has no images, or an image cannot be read.
+    """
+    sizes = {
+        "train": data.info.train_images,
+        "val": data.info.val_images,
+        "test": data.info.test_images,
+    }
+    for split in splits:
+        if not sizes[split]:
+            raise InvalidInput(f"{data.info.name}: no {split} images; allowed: another --split")
+    fits = subject.temperature is None and not subject.foreign and "val" not in subject.seen
+    needed = [
+        split
+        for split in SPLITS
+        if sizes[split] and (examine or split in splits or (fits and split == "val"))
+    ]
+    seen = {split: _look(subject, data, split, examine) for split in needed}
+    predictions = Predictions.joined(
+        [seen[split].predictions for split in SPLITS if split in splits]
+    )
+    temperature = _temperature(subject, seen)
+    suspects, copies, notes = _trouble(subject, data, seen) if examine else ((), (), ())
+    mistakes = _surest_mistakes(predictions, temperature)
+    evaluation = Evaluation(
+        subject,
+        data.info.name,
+        tuple(split for split in SPLITS if split in splits),
+        predictions,
+        measure(predictions, temperature),
+        temperature,
+        suspects,
+        copies,
+        mistakes,
+        {},
+        notes,
+    )
+    evaluation.thumbs.update(thumbnails(data, _wanted(evaluation)))
+    return evaluation
+
+
+def _look(subject: Subject, data: Data, split: Split, examine: bool) -> _Seen:
+    prints: list[Fingerprint] = []
+    pixels: list[NDArray[np.uint8]] = []
+
+    def see(images: Tensor, _: Tensor) -> None:
+        for picture in to_pictures(images, data.info) if examine else ():
+            prints.append(fingerprint(f"{split}[{len(prints)}]", picture))
+            pixels.append(small_pixels(picture))
+
+    if subject.model is None:
+        found = predict(subject.run, data, split, subject.class_names, see)
+        return _Seen(found, None, prints, pixels)
+    with recorded_features(subject.model) as kept:
+        found = predict(subject.run, data, split, subject.class_names, see)
+    return _Seen(found, np.concatenate(kept) if kept else None, prints, pixels)
+
+
+def _temperature(subject: Subject, seen: dict[Split, _Seen]) -> Temperature:
+    if subject.temperature is not None:
+        return subject.temperature
+    if subject.foreign:
+        return Temperature(note="the images are not those of the training")
+    if "val" in subject.seen:
+        return Temperature(note="the network was trained on the validation images too")
+    if "val" not in seen:
+        return Temperature(note="there are no validation images")
+    return fit_temperature(seen["val"].predictions)
+
+
+def _trouble(
+    subject: Subject, data: Data, seen: dict[Split, _Seen]
+) -> tuple[tuple[Suspect, ...], tuple[Copies, ...], tuple[str, ...]]:
+    every = Predictions.joined([one.predictions for one in seen.values()])
+    places: list[Image] = [
+        (split, row) for split, one in seen.items() for row in range(len(one.predictions))
+    ]
+    notes = []
+    judged = find_suspects(_features(seen), every.labels, len(every.class_names))
+    if judged is None:
+        notes.append(
+            f"wrong labels were not looked for: {len(every):,} images; allowed: {FEWEST_IMAGES} to "
+            f"{MOST_IMAGES:,}, of two classes or more"
+        )
+    elif judged.error > MOST_ERROR:
+        notes.append(
+            f"wrong labels were not judged: the network tells the classes apart too poorly "
+            f"(cross-validated error {100 * judged.error:.0f} %)"
+        )
+    fingerprints = [one for part in seen.values() for one in part.pictures]
+    if data.info.input_size < LEAST_SIDE:
+        notes.append(
+            f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
+            "exact copies were looked for"
+        )
+    suspects = () if judged is None else _suspects(judged, every, places)
+    found = [_copies(one, every, places) for one in find_duplicates(fingerprints)]
+    found.sort(key=lambda one: (not one.across, not one.disagree))
+    return suspects, tuple(found), tuple(notes)
+
+
+def _suspects(
+    judged: Suspicion, every: Predictions, places: Sequence[Image]
+) -> tuple[Suspect, ...]:
+    names = every.class_names
+    return tuple(
+        Suspect(
+            places[row],
+            every.names[row],
+            names[every.labels[row]],
+            names[judged.likelier[row]],
+            round(float(judged.margins[row]), 4),
+        )
+        for row in judged.suspects
+    )
+
+
+def _features(seen: dict[Split, _Seen]) -> NDArray[np.float32]:
+    """What wrong labels are found by: the features of the network, if it has any, and small pictures."""
+    pixels = np.stack([one for part in seen.values() for one in part.pixels])
+    features = [part.features for part in seen.values() if part.features is not None]
+    if len(features) < len(seen):
+        return features_of("pixels", None, pixels)
+    return features_of("both", np.concatenate(features), pixels)
+
+
+def _copies(found: Duplicates, every: Predictions, places: Sequence[Image]) -> Copies:
+    return Copies(
+        found.kind,
+        tuple(places[row] for row in found.rows),
+        tuple(every.names[row] for row in found.rows),
+        tuple(every.class_names[every.labels[row]] for row in found.rows),
+        found.distance,
+    )
+
+
+def _surest_mistakes(predictions: Predictions, temperature: Temperature) -> tuple[int, ...]:
+    sure = predictions.probabilities(temperature.value).max(1)
+    wrong = np.flatnonzero(predictions.named != predictions.labels)
+    return tuple(map(int, wrong[np.argsort(-sure[wrong], kind="stable")]))
+
+
+def cells(predictions: Predictions) -> dict[tuple[int, int], list[int]]:
+    """Rows by label and prediction; within a cell the surest first."""
+    sure = predictions.probabilities().max(1)
+    found: dict[tuple[int, int], list[int]] = {}
+    for row in np.argsort(-sure, kind="stable"):
+        cell = (int(predictions.labels[row]), int(predictions.named[row]))
+        found.setdefault(cell, []).append(int(row))
+    return found
+
+
+def _wanted(evaluation: Evaluation) -> dict[Split, set[int]]:
+    """The images whose pictures the page shows."""
+    rows = list(evaluation.mistakes[:MOST_MISTAKES])
+    by_cell = cells(evaluation.predictions)
+    # Cells with mistakes first, the larger first; then one of each class.
+    order = sorted(by_cell, key=lambda cell: (cell[0] == cell[1], -len(by_cell[cell])))
+    left = MOST_IN_CELLS
+    for cell in order:
+        some = by_cell[cell][: min(left, MOST_OF_CELL)]
+        rows += some
+        left -= len(some)
+    images = [evaluation.image(row) for row in rows]
+    images += [one.image for one in evaluation.suspects[:MOST_SUSPECTS]]
+    images += [image for one in evaluation.copies[:MOST_SUSPECTS] for image in one.images[:4]]
+    wanted: dict[Split, set[int]] = {}
+    for split, place in images:
+        wanted.setdefault(split, set()).add(place)
+    return wanted

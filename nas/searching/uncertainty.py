@@ -1,0 +1,73 @@
+"""How far the errors of a front can be trusted: 95 % intervals from the number of validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from nas.evaluation import Rate, wilson
+from nas.front import Front
+from nas.runs import ERROR, RunFolder
+from nas.searching.reading import read_config
+from nas.training import read_metrics
+from nas.training.recipe import METRICS, Metric
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The intervals of the errors of a front.
+
+    Attributes:
+        rates: Trial -> its error with Wilson's interval. Trials of version 0.1 and those of an evaluator
+            of one's own, which do not say how many images they saw, are left out.
+        images: Trial -> number of validation images.
+        steps: Neighbouring points of the front that both have an interval.
+        unsure: Those of them in which one of the errors lies in the interval of the other.
+        metric: What the error is. Only the share of misclassified images has an interval here: that of
+            other metrics depends on the predictions, which are not kept.
+    """
+
+    rates: Mapping[int, Rate] = field(default_factory=dict)
+    images: Mapping[int, int] = field(default_factory=dict)
+    steps: int = 0
+    unsure: int = 0
+    metric: Metric = "error"
+
+    @property
+    def sentence(self) -> str:
+        """What to know of the front; empty when there is nothing."""
+        counts = sorted(set(self.images.values()))
+        if not counts:
+            return ""
+        n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+        if self.metric != "error":
+            return (
+                f"the {METRICS[self.metric]} is of n = {n} validation images, without an interval; nas "
+                "evaluate gives one"
+            )
+        if not self.unsure:
+            return ""
+        return (
+            f"{self.unsure} of {self.steps} steps of the front are smaller than the uncertainty of "
+            f"n = {n} validation images"
+        )
+
+
+def front_uncertainty(run: RunFolder, front: Front) -> Uncertainty:
+    """The intervals of the errors of the front of a run; only files of the run are read."""
+    metric = read_config(run).recipe.metric
+    rates: dict[int, Rate] = {}
+    images: dict[int, int] = {}
+    place = front.objectives.index(ERROR) if ERROR in front.objectives else None
+    for point in front.points if place is not None else ():
+        epochs = read_metrics(run.trial(point.trial))
+        count = epochs[-1].val_images if epochs else None
+        if count and place is not None and 0 <= point.values[place] <= 1:
+            images[point.trial] = count
+            if metric == "error":
+                rates[point.trial] = wilson(round(point.values[place] * count), count)
+    known = [rates[point.trial] for point in front.points if point.trial in rates]
+    pairs = list(pairwise(known))
+    unsure = sum(one.overlaps(other.value) or other.overlaps(one.value) for one, other in pairs)
+    return Uncertainty(rates, images, len(pairs), unsure, metric)

@@ -1,0 +1,237 @@
+"""``nas evaluate`` and what ``nas train`` and ``nas export`` say of classes, on real networks."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nas
+from nas.cli.main import main
+from tests.nas.report.browser import ABSENT, BROWSER, Tab
+
+pytestmark = pytest.mark.integration
+FILES = {"index.html", "predictions.csv", "evaluation.json"}
+SIDE = 64
+
+
+def photograph(kind: int, number: int) -> Image.Image:
+    """A coarse pattern of a colour by class; no two are alike."""
+    draws = np.random.default_rng([kind, number])
+    coarse = draws.integers(0, 120, (8, 8, 3)) + np.array([(120, 0, 0), (0, 0, 120)][kind])
+    image = Image.fromarray(coarse.clip(0, 255).astype(np.uint8))
+    return image.resize((SIDE + 10, SIDE + 10), Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="session")
+def photographs(made_once: Callable[..., Path]) -> Path:
+    """A run on 2 classes, of which one has 2 of 26 test images; two labels are wrong, and one image is
+    on both sides."""
+
+    def make() -> None:
+        for part, counts, first in (("train", (20, 60), 0), ("val", (2, 24), 1000)):
+            for kind, (name, count) in enumerate(zip(("mould", "sound"), counts, strict=True)):
+                place = Path("photographs", part, name)
+                place.mkdir(parents=True)
+                for number in range(count):
+                    photograph(kind, first + number).save(place / f"{number:03d}.png")
+        for number in (500, 501):
+            photograph(0, number).save(f"photographs/train/sound/wrong_{number}.png")
+        shutil.copy("photographs/train/sound/007.png", "photographs/val/sound/023.png")
+        words = (
+            f"search --space quickstart --data imagefolder:photographs --input-size {SIDE} --trials 1 "
+            "--recipe tiny --epochs 1 --workers 1 --threads 1 --sampler tpe --name rare"
+        )
+        assert run(words) == 0
+        words = "train rare --trial 0 --recipe tiny --epochs 1 --threads 1"
+        assert run(words) == 0
+
+    return made_once("photographs", make)
+
+
+@pytest.fixture
+def rare(photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(photographs, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(words: str) -> int:
+    return main(words.split())
+
+
+def document(folder: str) -> dict[str, Any]:
+    return dict(json.loads(Path(folder, "evaluation.json").read_text()))
+
+
+def refused(words: str, capfd: pytest.CaptureFixture[str]) -> str:
+    assert run(words) == 2
+    captured = capfd.readouterr()
+    (line,) = captured.err.strip().splitlines()
+    assert captured.out == ""
+    return line
+
+
+def test_a_trial_is_evaluated_on_validation_images(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("evaluate first --trial 1") == 0
+    out = capfd.readouterr().out
+    assert "288 validation images of digits" in out
+    folder = "runs/first/evaluate/0001"
+    assert {file.name for file in Path(folder).iterdir()} == FILES
+    found = document(folder)
+    with Path(folder, "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 288
+    wrong = [row for row in rows if row["label"] != row["prediction"]]
+    assert found["figures"]["error"]["value"] == pytest.approx(len(wrong) / 288)
+    error = nas.open_run("first").trials[1].values[0]
+    assert found["figures"]["error"]["value"] == pytest.approx(error, abs=1e-6)
+    assert found["temperature"]["images"] == 288
+    assert len(found["mistakes"]) == len(wrong)
+    sure = [one["probability"] for one in found["mistakes"]]
+    assert sure == sorted(sure, reverse=True)
+    assert {row["split"] for row in rows} == {"val"}
+
+
+def test_json_is_what_is_written(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate first --trial 0 --split test --out here --json") == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert printed.pop("folder") == "here"
+    assert printed.pop("page") == "here/index.html"
+    assert printed == document("here")
+    assert printed["figures"]["images"] == 359
+
+
+def test_a_bundle_runs_in_its_own_runtime(in_run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first = nas.open_run("first")
+    ours = first.evaluate(1)
+    bundle = first.export(1, targets=["onnx"], images=100)
+    assert bundle.manifest.temperature.images == 100
+    theirs = nas.evaluate(bundle.path)
+    assert theirs.path == bundle.path.with_name("0001-evaluate")
+    assert theirs.figures.confusion == ours.figures.confusion
+    assert theirs.document["temperature"]["value"] == bundle.manifest.temperature.value
+    capfd.readouterr()
+    line = refused(f"evaluate {bundle.path} --artifact ncnn", capfd)
+    assert "ncnn" in line
+    (bundle.path / "model.onnx").write_bytes(b"no network")
+    assert "checksum differs" in refused(f"evaluate {bundle.path}", capfd)
+
+
+def test_scores_of_a_bundle_are_those_at_its_temperature(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import subprocess
+    import sys
+
+    bundle = nas.open_run("first").export(1, images=100).path
+    Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save("a.png")
+
+    def score() -> float:
+        command = [sys.executable, str(bundle / "predict.py"), "--json", "--top", "1", "a.png"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return float(json.loads(answer.stdout)["labels"][0]["score"])
+
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    scores = []
+    for value in (0.5, 1.0, 4.0):
+        manifest["temperature"]["value"] = value
+        path.write_text(json.dumps(manifest))
+        scores.append(score())
+    assert scores == sorted(scores, reverse=True)
+    del manifest["temperature"], manifest["classes"]  # a bundle of version 0.1
+    path.write_text(json.dumps(manifest))
+    assert score() == scores[1]
+
+
+def test_training_names_the_class_that_is_hardly_tested(
+    rare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = "train rare --trial 0 --recipe tiny --epochs 1 --threads 1"
+    assert run(words) == 0  # finished: it says again what it said
+    out = capfd.readouterr().out
+    assert "95 % interval" in out
+    assert "mould: " in out
+    assert "of 2 images right" in out
+    assert {file.name for file in Path("runs/rare/train/0000/evaluation").iterdir()} == FILES
+    found = document("runs/rare/train/0000/evaluation")
+    assert found["temperature"]["images"] == 0
+    assert "trained on the validation images too" in found["temperature"]["note"]
+    assert run("export rare --trial 0") == 0
+    card = Path("runs/rare/export/0000/MODEL_CARD.md").read_text()
+    assert "| mould | 2 |" in card
+    assert "95 % interval" in card
+
+
+def test_wrong_labels_and_copies_are_found(rare: Path) -> None:
+    found = document("runs/rare/train/0000/evaluation")
+    across = [one for one in found["duplicates"] if one["across_splits"]]
+    assert [(one["kind"], sorted(one["splits"])) for one in across] == [
+        ("exact", ["test", "train"])
+    ]
+    assert found["suspects"][0]["label"] == "sound"
+    assert found["suspects"][0]["likelier"] == "mould"
+
+
+def test_other_images_need_the_same_classes(rare: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    line = refused("evaluate rare --trial 0 --data digits", capfd)
+    assert "classes that the network does not know" in line
+    shutil.copytree("photographs", "others")
+    assert run("evaluate rare --trial 0 --data imagefolder:others --out o") == 0
+    capfd.readouterr()
+    found = document("o")
+    assert found["figures"]["images"] == 108  # all splits: the network has seen none of them
+    assert found["trained_on"] == []
+    for part in ("train", "val"):
+        Path("others", part, "sound").rename(Path("others", part, "broken"))
+    line = refused("evaluate rare --trial 0 --data imagefolder:others", capfd)
+    assert "1 classes that the network does not know (broken)" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate nowhere", "no such run"),
+        ("evaluate none.pt", "none.pt: no such file"),
+        ("evaluate first --trial 7", "no trained trial 7"),
+        ("evaluate first --trial 0 --split best", "--split best: allowed: train, val, test, all"),
+        ("evaluate first --trial 0 --artifact onnx", "is no bundle"),
+        ("evaluate first --trial 0 --out first.txt", "first.txt"),
+    ],
+)
+def test_bad_input_is_one_line(
+    in_run: Path, words: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("first.txt").write_text("")
+    assert said in refused(words, capfd)
+
+
+@pytest.mark.skipif(BROWSER is None, reason=ABSENT)
+def test_a_click_on_a_cell_shows_its_images(rare: Path, tmp_path: Path) -> None:
+    page = Path("runs/rare/train/0000/evaluation/index.html").resolve()
+    found = document(str(page.parent))
+    table = found["figures"]["confusion"]
+    label, named = next((a, b) for a in (0, 1) for b in (0, 1) if table[a][b])
+    with Tab(tmp_path / "profile") as tab:
+        tab.open(page.as_uri())
+        assert tab.run(f"document.getElementById('cell-{label}-{named}').offsetHeight") == 0
+        # Plotly's own event, as a click raises it: where the cell lies depends on the fonts.
+        tab.run(
+            "document.querySelector('#confusion .plot').emit('plotly_click', "
+            f"{{points: [{{customdata: 'cell-{label}-{named}'}}]}})"
+        )
+        assert tab.run(f"document.getElementById('cell-{label}-{named}').offsetHeight") > 0
+        assert tab.run(f"document.querySelectorAll('#cell-{label}-{named} img').length") > 0
+        assert tab.errors == []
+        assert not [one for one in tab.requests if not one.startswith(("file:", "data:"))]
