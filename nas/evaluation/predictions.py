@@ -90,14 +90,6 @@ def split_batches(data: Data, split: Split, batch_size: int = BATCH) -> Batches:
     return make(batch_size, CPU)
 
 
-def image_names(data: Data, split: Split, images: int) -> tuple[str, ...]:
-    """The names of the images of a split, in the order of their batches."""
-    named = getattr(data, "image_names", None)
-    if named is None:
-        return tuple(f"{split}[{row}]" for row in range(images))
-    return tuple(map(str, named(split)))
-
-
 def predict(
     network: Network,
     data: Data,
@@ -131,7 +123,7 @@ def predict(
     count = sum(map(len, labels))
     return Predictions(
         class_names,
-        image_names(data, split, count),
+        tuple(data.image_names(split)),
         (split,) * count,
         np.concatenate(labels),
         np.concatenate(logits),

@@ -16,6 +16,7 @@ from nas.evaluation.subjects import check_images, foreign_data
 from nas.exporting.manifest import Manifest
 from nas.exporting.shipped.runtime import MANIFEST, Artifact, Refused, artifacts_of
 from nas.exporting.targets.quiet import quiet
+from nas.runs import RunFolder
 
 
 def is_bundle(path: Path) -> bool:
@@ -52,7 +53,7 @@ def bundle_subject(
     data = (
         foreign_data(str(name), data_dir, how.size)
         if foreign
-        else load_data(_own(manifest.data, data_dir))
+        else load_data(_own(bundle, manifest.data, data_dir))
     )
     check_images(data.info, manifest.class_names, how.channels, how.size)
 
@@ -83,8 +84,18 @@ def _chosen(bundle: Path, network: str | None) -> Artifact:
     return able[0]
 
 
-def _own(config: DataConfig, data_dir: str | None) -> DataConfig:
-    return config.model_copy(update={"data_dir": data_dir or config.data_dir})
+def _own(bundle: Path, config: DataConfig, data_dir: str | None) -> DataConfig:
+    """The images of the training, in the splits that its run has noted, if it is still there."""
+    noted = [RunFolder(bundle.absolute().parent.parent).splits]
+    if config.record is not None:
+        noted.append(Path(config.record))
+    record = next((str(path) for path in noted if path.is_file()), None)
+    return config.model_copy(
+        update={
+            "data_dir": data_dir or config.data_dir,
+            "record": record if config.keeps_record else None,
+        }
+    )
 
 
 def _shipped(manifest: Manifest) -> Temperature:

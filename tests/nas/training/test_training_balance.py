@@ -87,5 +87,5 @@ def test_options_reach_the_recipe() -> None:
     given = {"space": "quickstart", "data": "digits"}
     config = search_config({**given, "metric": "balanced_error", "balance": "weights"})
     assert (config.recipe.metric, config.recipe.balance) == ("balanced_error", "weights")
-    with pytest.raises(InvalidInput, match="--metric"):
+    with pytest.raises(InvalidInput, match="metric"):
         search_config({**given, "metric": "accuracy"})
