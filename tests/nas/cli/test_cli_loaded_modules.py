@@ -102,6 +102,7 @@ WRONG = {
     "deleting no run": (["runs", "--delete", "nowhere"], 2),
     "bench of no bundle": (["bench", "nowhere"], 2),
     "a table that is none": (["tables", "99"], 2),
+    "a check of nothing": (["data", "check", "nowhere"], 2),
 }
 
 
