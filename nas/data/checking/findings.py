@@ -82,7 +82,7 @@ def findings_of_classes(classes: Sequence[ClassCount]) -> Iterator[Finding]:
             if count < least
         ]
         if few:
-            yield Finding("class", "", "", f"{one.name}: {', '.join(few)} images")
+            yield Finding("class", "", "", f"{one.name}: only {', '.join(few)}")
     sizes = sorted(classes, key=lambda one: one.images)
     if sizes and sizes[-1].images >= UNEQUAL * sizes[0].images:
         small, large = sizes[0], sizes[-1]

@@ -64,7 +64,13 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-WITH_HELP = [[], *([name] for name in COMMANDS), ["latency", "suite"], ["latency", "import"]]
+WITH_HELP = [
+    [],
+    *([name] for name in COMMANDS),
+    ["latency", "suite"],
+    ["latency", "import"],
+    ["data", "check"],
+]
 
 
 @pytest.mark.parametrize("command", WITH_HELP, ids=" ".join)
