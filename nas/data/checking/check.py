@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from nas.data.duplicates import LEAST_SIDE, MOST_PICTURES
 from nas.data.image_files import read_side
 from nas.data.image_folder import INPUT_SIZE
 from nas.data.layouts.kinds import register_heif
+from nas.data.photo import PhotoError
 from nas.data.photo_sets import PhotoSets, photo_sets
 from nas.data.places import expanded
 from nas.data.splits_file import SKIPPED, Assigned
@@ -44,11 +46,12 @@ class Checked:
     def pixels(self, names: Iterable[str]) -> dict[str, NDArray[np.uint8]]:
         """The pictures of some names, uint8 (H, W, 3); those that cannot be read are left out."""
         wanted = set(names)
-        return {
-            one.photo.name: self.sets.photos.pixels(one.photo.path)
-            for one in self.sets.assigned
-            if one.photo.name in wanted and one.split != SKIPPED
-        }
+        found = {}
+        for one in self.sets.assigned:
+            if one.photo.name in wanted and one.split != SKIPPED:
+                with suppress(PhotoError):
+                    found[one.photo.name] = self.sets.photos.pixels(one.photo.path)
+        return found
 
     def with_suspects(self, suspects: Sequence[Finding], notes: Sequence[str]) -> Checked:
         """The same with labels that a network suspects."""
@@ -125,7 +128,9 @@ def _unreadable(sets: PhotoSets, gone: Mapping[str, str]) -> list[Finding]:
         for one in sets.assigned
         if one.photo.path in damaged
     }
-    return [Finding("unreadable", name, "", why) for name, why in sorted((reasons | gone).items())]
+    return [
+        Finding("unreadable", name, "", why) for name, why in sorted({**reasons, **gone}.items())
+    ]
 
 
 def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -174,6 +174,7 @@ class DataCheck:
 
     Examples:
         >>> import nas
+        >>> from pathlib import Path
         >>> from PIL import Image
         >>> for number in range(12):
         ...     folder = Path("few", "dark" if number % 2 else "bright")

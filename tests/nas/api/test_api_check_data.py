@@ -289,13 +289,13 @@ def test_the_page_is_bounded() -> None:
 def test_a_search_reads_no_photograph_again(monkeypatch: pytest.MonkeyPatch) -> None:
     root = photographs()
     check(root)
-    from nas.data import photo_cache
+    from nas.data.image_files import PhotoFiles
     from tests.nas.data.photo_helpers import load
 
     def refuse(*_: object) -> None:
         pytest.fail("a photograph was decoded twice")
 
-    monkeypatch.setattr(photo_cache.PhotoFiles, "pixels", refuse)
+    monkeypatch.setattr(PhotoFiles, "pixels", refuse)
     assert load(root, input_size=96).info.test_images == 12
 
 
