@@ -68,7 +68,7 @@ def check_data(
     source, root = photographs_at(path)
     folder = _folder(root, source) if out is None else _outside(root, given_path("out", out))
     check_folders_above(folder / "index.html")
-    checkpoint = None if network is None else _checkpoint(str(network))
+    checkpoint = None if network is None else _checkpoint(str(given_path("network", network)))
     config = DataConfig(
         name=f"{PHOTOGRAPHS}{source}", group_by=group_by, splits=splits, input_size=input_size
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.errors import InvalidInput
 from nas.api.choosing import made_from
 from nas.api.references import named
+from nas.folders import given_path
 from nas.plugins import end_load
 from nas.runs import check_folders_above
 
@@ -86,9 +87,9 @@ def evaluate(
     from nas.evaluation.subjects import default_splits
     from nas.exporting import bundle_subject, is_bundle
 
-    source = Path(network)
+    source = given_path("network", network)
     bundled = is_bundle(source)
-    folder = Path(out) if out is not None else _folder(source, bundled)
+    folder = given_path("out", out) if out is not None else _folder(source, bundled)
     check_folders_above(folder / "index.html")
     name, place = named(data, "data"), None if data_dir is None else str(data_dir)
     if bundled:
