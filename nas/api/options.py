@@ -256,7 +256,7 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
     spelled = {name: option(name) for name in changes}
     from blocks.yaml_files import parse
 
-    fields = RECIPES[given["recipe"]].model_dump() | changes
+    fields = RECIPES[given["recipe"] or "full"].model_dump() | changes
     return parse(Recipe, fields, "", spelled)
 
 

@@ -35,6 +35,7 @@ from nas.training.pretrained import (
     find_weights,
     plain_network,
 )
+from nas.training.recipe import FINE_TUNE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +80,7 @@ def train(
     group_by: str | None = None,
     splits: str | Path | None = None,
     on_bad_image: Literal["stop", "skip"] | None = None,
-    recipe: str = "full",
+    recipe: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -116,7 +117,7 @@ def train(
         group_by: As for ``nas.search``.
         splits: As for ``nas.search``.
         on_bad_image: As for ``nas.search``.
-        recipe: Name of a recipe.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``full``.
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
@@ -170,6 +171,8 @@ def train(
     images = chosen_images(locals())
     if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
         images = sized(images, spec.input_size)
+    weights = _weights(pretrained, spec)
+    recipe = recipe or _recipe_for(weights)
     return _train(
         spec,
         images,
@@ -183,7 +186,7 @@ def train(
         threads=threads,
         module=named(module, "module"),
         start=start or "fresh",
-        weights=_weights(pretrained, spec),
+        weights=weights,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
         teacher=_path("teacher", teacher),
@@ -203,7 +206,7 @@ def train_trial(
     group_by: str | None = None,
     splits: str | Path | None = None,
     on_bad_image: Literal["stop", "skip"] | None = None,
-    recipe: str = "full",
+    recipe: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -241,6 +244,7 @@ def train_trial(
     else:
         weights = _weights(pretrained, spec)
     balance = balance or config.recipe.balance
+    recipe = recipe or _recipe_for(weights)
     return _train(
         spec,
         images,
@@ -327,6 +331,10 @@ def _evaluated(folder: TrialFolder) -> tuple[Path | None, tuple[str, ...]]:
         return None, ()
     found = json.loads(document.read_text(encoding="utf-8"))
     return folder.evaluation / PAGE, tuple(found["warnings"])
+
+
+def _recipe_for(weights: PretrainedWeights | None) -> str:
+    return "full" if weights is None else FINE_TUNE
 
 
 def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:

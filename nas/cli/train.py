@@ -68,7 +68,12 @@ def train(
     group_by: GroupBy = None,
     splits: Splits = None,
     on_bad_image: OnBadImage = None,
-    recipe: Annotated[str, typer.Option(help=f"One of: {', '.join(RECIPES)}.")] = "full",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help=f"One of: {', '.join(RECIPES)}. Default: fine_tune from pretrained weights, else full."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,

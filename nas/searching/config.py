@@ -13,7 +13,7 @@ from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
-from nas.searching.defaults import with_early_stopping, with_pretrained
+from nas.searching.defaults import with_early_stopping, with_fine_tuning, with_pretrained
 from nas.searching.early_stopping.snapshot import rungs_of
 from nas.searching.execution import Execution
 from nas.searching.layout import FORMAT, current_layout
@@ -137,7 +137,7 @@ class SearchConfig(CheckedModel):
     def _complete(cls, fields: Any) -> Any:
         if not isinstance(fields, dict):
             return fields
-        return with_early_stopping(with_pretrained(current_layout(fields)))
+        return with_fine_tuning(with_early_stopping(with_pretrained(current_layout(fields))))
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchConfig:

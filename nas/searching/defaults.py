@@ -1,4 +1,4 @@
-"""Defaults that depend on other fields: early stopping, and the recipe of trainings that pause."""
+"""Defaults that depend on other fields: early stopping, and the recipe."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from nas.searching.names import recipe_fields
 from nas.searching.samplers import TAKE_PAUSED
 from nas.training import Recipe
 from nas.training.pretrained import PARENT
+from nas.training.recipe import FINE_TUNE
 
 PAUSING = "rungs"
 """The recipe of trainings that pause, when none is given."""
+FINE_TUNE_EPOCHS = 3
+"""Epochs of a trial that starts from pretrained weights, when none are given."""
 
 
 def with_pretrained(fields: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +55,17 @@ def with_early_stopping(fields: dict[str, Any]) -> dict[str, Any]:
     if early["early_stopping"] == "none":
         return fields
     return early if "early_stopping" in fields or _saves_epochs(early) else fields
+
+
+def with_fine_tuning(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a SearchConfig whose networks are fine-tuned, if they start from pretrained weights."""
+    if not fields.get("pretrained"):
+        return fields
+    recipe = fields.get("recipe", {})
+    # A file that a search wrote has all fields of its recipe.
+    if not isinstance(recipe, dict) or "name" in recipe or "schedule" in recipe:
+        return fields
+    return {**fields, "recipe": {"name": FINE_TUNE, "epochs": FINE_TUNE_EPOCHS, **recipe}}
 
 
 def _saves_epochs(fields: dict[str, Any]) -> bool:

@@ -95,6 +95,19 @@ RECIPES.register(
 )
 # The full training of a chosen network on small images.
 RECIPES.register("full", PROXY.model_copy(update={"epochs": 30}))
+# From pretrained weights: docs/results/fine_tuning has the comparison that it comes from.
+FINE_TUNE = "fine_tune"
+RECIPES.register(
+    FINE_TUNE,
+    Recipe(
+        epochs=10,
+        batch_size=32,
+        lr=1e-3,
+        optimizer="adamw",
+        weight_decay=0.02,
+        schedule="one_cycle",
+    ),
+)
 # The later light-model recipe of SKNet's first author (github.com/implus/PytorchInsight).
 RECIPES.register(
     "imagenet_light",
