@@ -36,14 +36,15 @@ CALLS: dict[str, dict[str, Any]] = {
     "UnitSpec": {"kind": 3},
     "build": {"spec": None},
     "count": {"spec": None},
+    "evaluate": {"network": "none.pt"},
     "export": {"checkpoint": "none.pt"},
     "load_space": {"name_or_path": "none"},
     "objective": {"name": "Not a name"},
     "open_run": {"name": "none"},
     "search": {"space": "quickstart", "data": "digits", "sampler": "none", "recipe": "none"},
-    "train": {"network": SPEC, "data": "digits", "recipe": "none"},
+    "train": {"network": SPEC, "data": "digits", "recipe": "none", "pretrained": "none.pt"},
 }
-MADE_BY_THE_PROGRAM = {"Bundle", "Counts", "Datasets", "Front", "FrontPoint"}
+MADE_BY_THE_PROGRAM = {"Bundle", "Counts", "Evaluated", "Datasets", "Front", "FrontPoint"}
 ERRORS = {"InvalidInput", "WorkFailed"}
 
 
