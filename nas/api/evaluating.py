@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
+from blocks.wording import check_type
 from nas.api.choosing import made_from
 from nas.api.references import named
-from nas.folders import given_path
+from nas.folders import given_folder, given_path
+from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import check_folders_above
 
@@ -88,10 +90,13 @@ def evaluate(
     from nas.exporting import bundle_subject, is_bundle
 
     source = given_path("network", network)
+    for argument, value in (("split", split), ("artifact", artifact)):
+        check_type(option(argument), value, (str, type(None)), "a name")
     bundled = is_bundle(source)
-    folder = given_path("out", out) if out is not None else _folder(source, bundled)
+    folder = given_folder("out", out) if out is not None else _folder(source, bundled)
     check_folders_above(folder / "index.html")
-    name, place = named(data, "data"), None if data_dir is None else str(data_dir)
+    name = named(data, "data")
+    place = None if data_dir is None else str(given_path("data_dir", data_dir))
     if bundled:
         subject, images = bundle_subject(source, artifact, name, place)
     elif artifact is not None:

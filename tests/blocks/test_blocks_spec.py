@@ -156,7 +156,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
             {"unit": {"kind": "se", "pool": "att"}},
             "unit in stage 2: pool: att; se allows avg, max, none",
         ),
-        ({"unit": {"kernel": "huge"}}, "unit.kernel: Input should be 'dilated' or 'real'"),
+        ({"unit": {"kernel": "huge"}}, "unit.kernel: Input should be 'dilated', 'real' or 'plain'"),
         ({"unit": {"group_width": 3}}, "unit in stage 2: group_width: 3 does not divide"),
         ({"unit": {"reduction": 0}}, "unit.reduction: "),
         ({"unit": {"min_dim": 0}}, "unit.min_dim: "),

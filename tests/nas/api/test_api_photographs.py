@@ -14,7 +14,7 @@ import nas
 from blocks.errors import InvalidInput
 from nas.api.default_names import run_name
 from nas.api.options import search_config
-from nas.api.training_images import chosen_images
+from nas.api.training_images import OPTIONS, chosen_images
 from nas.data import DataConfig, load_data
 from nas.training import load_checkpoint
 from tests.nas.data.photo_helpers import class_folders, picture
@@ -154,7 +154,7 @@ def test_options_of_photographs_reach_the_configuration() -> None:
 
 def test_the_images_of_a_run_are_not_split_otherwise() -> None:
     searched = DataConfig(name="imagefolder:photos", record="runs/a/splits.csv", input_size=32)
-    none = dict.fromkeys(("data", "data_dir", "input_size", "group_by", "splits", "on_bad_image"))
+    none = dict.fromkeys(OPTIONS)
     assert chosen_images(none, searched) == searched
     with pytest.raises(InvalidInput, match=r"splits: the images of a run are split as"):
         chosen_images({**none, "splits": "other.csv"}, searched)

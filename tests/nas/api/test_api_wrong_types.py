@@ -43,7 +43,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "objective": {"name": "Not a name"},
     "open_run": {"name": "none"},
     "search": {"space": "quickstart", "data": "digits", "sampler": "none", "recipe": "none"},
-    "train": {"network": SPEC, "data": "digits", "recipe": "none"},
+    "train": {"network": SPEC, "data": "digits", "recipe": "none", "pretrained": "none.pt"},
 }
 MADE_BY_THE_PROGRAM = {
     "Bundle", "Counts", "DataCheck", "Datasets", "Evaluated", "Front", "FrontPoint"

@@ -215,7 +215,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "pareto of no run": (nothing, ["pareto", "second"], 2, "runs there are: first"),
     "pareto without a study": (
         remove("runs/first/study.db"), ["pareto", "first"], 2,
-        "the study of this run is gone; its 2 checkpoints are there: nas export runs/first/trials/0000",
+        "the study of this run is gone; 2 checkpoints left: nas export runs/first/trials/0000",
     ),
     "pareto with an unknown pick": (nothing, ["pareto", "first", "--pick", "best"], 2, "knee"),
     "pareto within too little": (
@@ -310,7 +310,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "report of no run": (nothing, ["report", "second"], 2, "runs there are: first"),
     "report with a damaged study": (
         truncate("runs/first/study.db", 0.4), ["report", "first"], 2,
-        "checkpoints are there: nas export runs/first/trials/0000/checkpoint.pt",
+        "checkpoints left: nas export runs/first/trials/0000/checkpoint.pt",
     ),
 }  # fmt: skip
 

@@ -115,6 +115,7 @@ def test_code_in_the_checkpoint_or_the_weights_of_a_training_is_not_run(
     (line,) = capfd.readouterr().err.strip().splitlines()
     assert "w.pt: not a file of weights" in line
     folder = Path("runs/first/train/0000")
+    folder.mkdir(parents=True, exist_ok=True)
     zipped(folder / "checkpoint.pt")
     assert main(words) == 0
     assert not Path(TRAP).exists()

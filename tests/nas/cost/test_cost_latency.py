@@ -236,7 +236,7 @@ def test_figures_of_a_busy_device_are_taken_when_asked_for() -> None:
 def test_a_limit_of_latency_needs_a_device() -> None:
     table = make_table("it", [MEASURED])
     value = table.predict(SPEC)
-    with pytest.raises(InvalidInput, match=r"max_latency_ms: only with --device"):
+    with pytest.raises(InvalidInput, match=r"max_latency_ms: only with device"):
         Budgets(max_latency_ms=1).fits(SPEC, COSTS)
     assert Budgets(max_latency_ms=value).fits(SPEC, costs_on(table))
     (violation,) = Budgets(max_latency_ms=value / 2).violations(SPEC, costs_on(table))

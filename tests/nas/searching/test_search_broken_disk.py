@@ -91,7 +91,7 @@ def test_a_full_disk_ends_the_search_and_fails_no_trial(broken: Path) -> None:
     line = error(broken, "full", 1)
     assert "trial 1: " in line
     assert "No space left on device" in line
-    assert line.endswith("go on with: nas search --resume first")
+    assert line.endswith("continue with: nas search --resume first")
     assert states(broken / "full") == {0: "COMPLETE", 1: "WAITING"}
     assert [e.epoch for e in read_metrics(RunFolder(broken / "full").trial(1))] == [1]
     assert len(read_info(RunFolder(broken / "full").trial(1).checkpoint).history) == 1

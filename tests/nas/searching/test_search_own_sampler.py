@@ -35,7 +35,7 @@ def test_names_classes_and_functions() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("own.py:wrong", r"own\.py, line 5: gives a int; expected a class of optuna"),
+        ("own.py:wrong", r"own\.py, line 5: gives an int; expected a class of optuna"),
         ("own.py:raises", r"own\.py, line 6: KeyError: 0; expected a class of optuna"),
         ("none", "unknown sampler 'none'; allowed: tpe"),
     ],

@@ -82,7 +82,7 @@ def test_trainings_of_a_lost_node_move_and_go_on_from_their_checkpoints(
     finally:
         parent.kill()
     said = (tmp_path / "output.txt").read_text()
-    moved = re.findall(r"after epoch (\d+), where it goes on", said)
+    moved = re.findall(r"after epoch (\d+), from where it continues", said)
     assert moved
     _, records = read_run(run)
     keep(

@@ -55,7 +55,7 @@ def test_progress_is_shown_and_follows_the_width_of_the_terminal(tmp_path: Path)
     assert all(len(line) <= NARROW for frame in frames for line in plain(frame).splitlines())
     # One table is left, not the remains of many; and the lines of the two trials above it.
     left = "\n".join(shown.lines)
-    assert left.count("running: none") == left.count("front: 1 points") == 1
+    assert left.count("running: none") == left.count("front: 1 point ") == 1
     assert "2/2" in left
     assert "\x1b[?25h" in live, "the cursor is shown again"
     assert "trial" in final
