@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from blocks import InvalidInput as InvalidInput
     from blocks import UnitSpec as UnitSpec
     from blocks import build as build
+    from nas.api.checking import check_data as check_data
     from nas.api.evaluating import Evaluated as Evaluated
     from nas.api.evaluating import evaluate as evaluate
     from nas.api.exporting import Bundle as Bundle
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from nas.cost import count as count
     from nas.cost import objective as objective
     from nas.data import Datasets as Datasets
+    from nas.data.checking.result import DataCheck as DataCheck
     from nas.errors import WorkFailed as WorkFailed
     from nas.front import Front as Front
     from nas.front import FrontPoint as FrontPoint
@@ -48,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "blocks": ["ArchSpec", "InvalidInput", "UnitSpec", "build"],
+        "nas.api.checking": ["check_data"],
         "nas.api.evaluating": ["Evaluated", "evaluate"],
         "nas.api.exporting": ["Bundle", "export"],
         "nas.api.run": ["Run", "open_run"],
@@ -56,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.api.version": ["__version__"],
         "nas.cost": ["Budgets", "Counts", "count", "objective"],
         "nas.data": ["Datasets"],
+        "nas.data.checking.result": ["DataCheck"],
         "nas.errors": ["WorkFailed"],
         "nas.front": ["Front", "FrontPoint"],
         "nas.training": ["EpochMetrics", "TrainJob"],

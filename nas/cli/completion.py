@@ -17,8 +17,13 @@ def complete_runs(incomplete: str) -> list[str]:
 
 def complete_runs_and_files(incomplete: str) -> list[str]:
     """Names of the runs, and paths that may lead to a network or a checkpoint."""
+    return complete_runs(incomplete) + complete_paths(incomplete)
+
+
+def complete_paths(incomplete: str) -> list[str]:
+    """Files and folders."""
     paths = [f"{path}/" if path.is_dir() else str(path) for path in _glob(Path(), f"{incomplete}*")]
-    return complete_runs(incomplete) + _starting(incomplete, paths)
+    return _starting(incomplete, paths)
 
 
 def complete_pretrained(incomplete: str) -> list[str]:

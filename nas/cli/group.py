@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: dict[str, str] = {
+    "data": "Check photographs before anything is trained on them.",
     "search": "Search a space for networks of low error and low cost.",
     "runs": "List the runs, or delete one.",
     "pareto": "Print the front of a run, finished or not, and pick a network from it.",

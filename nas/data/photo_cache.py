@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -145,7 +146,10 @@ def _stat(paths: Sequence[Path]) -> tuple[dict[Path, Row], dict[Path, str]]:
         except OSError as error:
             damaged[path] = error.strerror or str(error)
         else:
-            files[path] = Row(str(path), found.st_size, found.st_mtime_ns)
+            if stat.S_ISREG(found.st_mode):
+                files[path] = Row(str(path), found.st_size, found.st_mtime_ns)
+            else:  # reading a pipe may never end
+                damaged[path] = "not a plain file"
     return files, damaged
 
 

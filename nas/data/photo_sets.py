@@ -38,6 +38,7 @@ class PhotoSets:
         photos: Their pixels.
         understood: What was found, in one line.
         warnings: What is to be known besides, one line each.
+        listing: What is there.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +46,7 @@ class PhotoSets:
     photos: PhotoCache
     understood: str | None
     warnings: tuple[str, ...]
+    listing: Listing
 
     @property
     def text(self) -> str:
@@ -89,13 +91,13 @@ def photo_sets(root: Path, config: DataConfig, side: int) -> PhotoSets:
         used = [one.photo.path for one in kept if one.split != SKIPPED]
         photos = open_cache(root, used, side, config.cache_gb)
         photos.require_whole(root)
-        return _made(kept, photos, None, (*notes, *_few(kept)))
+        return _made(kept, photos, None, (*notes, *_few(kept)), listing)
     rule = rule_of(listing)
     photos = open_cache(root, [one.path for one in listing.photos], side, config.cache_gb)
     skip = config.on_bad_image == "skip"
     good, skipped, notes = _decodable(listing.photos, photos.damaged, root, skip=skip)
     assigned = assign(good, digests([photo.path for photo in good]), rule)
-    if config.splits is not None:
+    if config.splits is not None and assigned:
         assigned, more = _given_back(assigned, Path(os.path.expanduser(config.splits)))
         notes += more
     everything = [*assigned, *skipped]
@@ -107,7 +109,7 @@ def photo_sets(root: Path, config: DataConfig, side: int) -> PhotoSets:
         f"{counts[TRAIN]:,} training, {counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
     )
     warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything))
-    return _made(everything, photos, understood, warnings)
+    return _made(everything, photos, understood, warnings, listing)
 
 
 def _name(assigned: Assigned) -> str:
@@ -119,9 +121,10 @@ def _made(
     photos: PhotoCache,
     understood: str | None,
     warnings: Sequence[str],
+    listing: Listing,
 ) -> PhotoSets:
     classes = tuple(sorted({one.photo.label for one in assigned}))
-    return PhotoSets(classes, tuple(assigned), photos, understood, tuple(warnings))
+    return PhotoSets(classes, tuple(assigned), photos, understood, tuple(warnings), listing)
 
 
 def _check_names(listing: Listing) -> None:

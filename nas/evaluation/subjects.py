@@ -52,6 +52,41 @@ def checkpoint_subject(
     return subject, data
 
 
+def photographs_subject(checkpoint: Path, config: DataConfig) -> tuple[Subject, Data]:
+    """The network of a checkpoint, and photographs that it is to judge; the training's are not needed.
+
+    Args:
+        checkpoint: Of a network that was trained on photographs.
+        config: Of the photographs; files that cannot be decoded are left out, and the input size is
+            that of the network.
+
+    Raises:
+        InvalidInput: The file is no such checkpoint, or the network does not know the classes.
+    """
+    loaded = load_checkpoint(checkpoint)
+    info = loaded.info
+    if not info.data.is_photographs:
+        raise InvalidInput(
+            f"{checkpoint} was trained on {info.data.name}; allowed: a network trained on photographs"
+        )
+    changes = {"input_size": info.spec.input_size, "on_bad_image": "skip"}
+    data = load_data(config.model_copy(update=changes))
+    names = info.class_names or load_trained_on(checkpoint, info).info.class_names
+    check_images(data.info, names, info.spec.in_channels, info.spec.input_size)
+    # All photographs are normalised alike.
+    subject = Subject(
+        title=f"{checkpoint}: {info.spec.label}",
+        source=str(checkpoint),
+        key=info.spec.key,
+        class_names=names,
+        run=loaded.model,
+        model=loaded.model,
+        seen=_seen(info),
+        foreign=True,
+    )
+    return subject, data
+
+
 def foreign_data(name: str, data_dir: str | None, input_size: int) -> Data:
     """A data set that a network was not trained on; image files are read at the network's size."""
     size = input_size if data_name(name).startswith(PHOTOGRAPHS) else None

@@ -35,7 +35,8 @@ def list_folders(root: Path) -> Listing:
     others = [one.name for one in folders_in(root) if one not in sides.values()]
     names = {side: f"{folder.name}/" for side, folder in sides.items()}
     layout = ", ".join(names.values()) + (" alone" if len(names) == 1 else "")
-    return Listing(found.sorted, layout, names, found.notes(loose, others))
+    notes = found.notes(loose, others)
+    return Listing(found.sorted, layout, names, notes, unread=tuple(found.unread))
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -64,7 +65,8 @@ def _classes_alone(root: Path) -> Listing:
         found.add(folder, None)
     found.check()
     loose = [one.name for one in _loose(root)]
-    return Listing(found.sorted, "class folders", {}, found.notes(loose, []))
+    notes = found.notes(loose, [])
+    return Listing(found.sorted, "class folders", {}, notes, unread=tuple(found.unread))
 
 
 class _Found:
@@ -79,7 +81,7 @@ class _Found:
         self._root = root
         self._barred = barred
         self.photos: list[Photo] = []
-        self._unread: list[str] = []
+        self.unread: list[str] = []
         self._empty: list[str] = []
         self._unusable: dict[Path, list[str]] = {}
 
@@ -87,13 +89,13 @@ class _Found:
         """Look through a class folder."""
         photos, other = [], []
         for path in files_below(folder, [one for one in self._barred if one != folder]):
+            name = path.relative_to(self._root).as_posix()
             if is_photo(path.name):
-                name = path.relative_to(self._root).as_posix()
                 photos.append(Photo(name, path, folder.name, side))
             else:
-                other.append(path.name)
+                other.append(name)
         self.photos += photos
-        self._unread += other
+        self.unread += other
         if not photos and other:
             self._unusable[folder] = other
         elif not photos:
@@ -121,7 +123,7 @@ class _Found:
             loose: Photographs in no class folder.
             others: Folders beside those of splits.
         """
-        said = [describe_unread(self._unread)] if self._unread else []
+        said = [describe_unread(self.unread)] if self.unread else []
         for what, names, which in (
             ("class folder", self._empty, "without photographs"),
             ("photograph", loose, "in no class folder, not used"),

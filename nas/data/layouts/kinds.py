@@ -51,8 +51,8 @@ def is_photo(name: str) -> bool:
 
 
 def ending(name: str) -> str:
-    """The ending of a file name in lower case, with its dot; empty without one."""
-    stem, dot, last = name.rpartition(".")
+    """The ending of a file's name, or path with ``/``, in lower case and with its dot; empty without."""
+    stem, dot, last = name.rpartition("/")[2].rpartition(".")
     return f".{last.lower()}" if dot and stem else ""
 
 

@@ -53,6 +53,7 @@ class Listing:
         sides: Split -> the folder or word that names it, where the layout says it.
         group_column: Of a table: the column that the groups are from, if there is one.
         notes: What a person is to be told: files that are not read, empty class folders, ...
+        unread: Files in class folders, or in the table, that are not read; named as in ``Photo``.
     """
 
     photos: tuple[Photo, ...]
@@ -60,6 +61,7 @@ class Listing:
     sides: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     group_column: str | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

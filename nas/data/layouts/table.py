@@ -60,7 +60,7 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
         if not photo.path.is_file():
             missing.append(f"line {line}: {photo.name}")
         elif not is_photo(photo.path.name):
-            unread.append(photo.path.name)
+            unread.append(photo.name)
         else:
             photos[photo.name] = photo
     if missing:
@@ -80,7 +80,7 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
     named = (
         column if group_by is None or (column or "").strip().lower() == group_by.lower() else None
     )
-    return Listing(listed, f"table {file.name}", sides, notes, named)
+    return Listing(listed, f"table {file.name}", sides, notes, named, tuple(unread))
 
 
 def _rows(file: Path) -> list[list[str]]:

@@ -35,6 +35,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "TrainJob": {},
     "UnitSpec": {"kind": 3},
     "build": {"spec": None},
+    "check_data": {"path": "none"},
     "count": {"spec": None},
     "evaluate": {"network": "none.pt"},
     "export": {"checkpoint": "none.pt"},
@@ -44,7 +45,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "search": {"space": "quickstart", "data": "digits", "sampler": "none", "recipe": "none"},
     "train": {"network": SPEC, "data": "digits", "recipe": "none", "pretrained": "none.pt"},
 }
-MADE_BY_THE_PROGRAM = {"Bundle", "Counts", "Evaluated", "Datasets", "Front", "FrontPoint"}
+MADE_BY_THE_PROGRAM = {
+    "Bundle", "Counts", "DataCheck", "Datasets", "Evaluated", "Front", "FrontPoint"
+}  # fmt: skip
 ERRORS = {"InvalidInput", "WorkFailed"}
 
 

@@ -173,6 +173,23 @@ def test_training_names_the_class_that_is_hardly_tested(
     assert "95 % interval" in card
 
 
+def test_a_check_of_photographs_takes_a_network(
+    rare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("photographs/val/mould/broken.png").write_bytes(b"no picture")  # does not stop it
+    found = nas.check_data("photographs", network="rare")
+    names = {one.path for one in found.of("suspected label")}
+    assert names
+    assert names <= {f"train/sound/wrong_{number}.png" for number in (500, 501)}
+    assert [one.path for one in found.of("unreadable")] == ["val/mould/broken.png"]
+    assert not any("--network" in one for one in found.commands)
+    Path("photographs/train/other").mkdir()
+    photograph(0, 600).save("photographs/train/other/a.png")
+    line = refused("data check photographs --network rare", capfd)
+    assert "other" in line
+    capfd.readouterr()
+
+
 def test_wrong_labels_and_copies_are_found(rare: Path) -> None:
     found = document("runs/rare/train/0000/evaluation")
     across = [one for one in found["duplicates"] if one["across_splits"]]

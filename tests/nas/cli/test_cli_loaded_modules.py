@@ -64,7 +64,13 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-WITH_HELP = [[], *([name] for name in COMMANDS), ["latency", "suite"], ["latency", "import"]]
+WITH_HELP = [
+    [],
+    *([name] for name in COMMANDS),
+    ["latency", "suite"],
+    ["latency", "import"],
+    ["data", "check"],
+]
 
 
 @pytest.mark.parametrize("command", WITH_HELP, ids=" ".join)
@@ -102,6 +108,7 @@ WRONG = {
     "deleting no run": (["runs", "--delete", "nowhere"], 2),
     "bench of no bundle": (["bench", "nowhere"], 2),
     "a table that is none": (["tables", "99"], 2),
+    "a check of nothing": (["data", "check", "nowhere"], 2),
 }
 
 

@@ -336,7 +336,7 @@ def test_links_are_followed_and_pipes_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(root / "ant" / "pipe.png")
     (root / "bee" / "nowhere.png").symlink_to("gone.png")
     with pytest.raises(
-        InvalidInput, match=r"3 images cannot be read \(ant/pipe\.png: not a plain file"
+        InvalidInput, match=r"3 images cannot be read: ant/pipe\.png \(not a plain file"
     ):
         load(root)
 

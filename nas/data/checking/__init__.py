@@ -1,0 +1,1 @@
+"""What is wrong with photographs: found out before anything is trained, and without a network."""
