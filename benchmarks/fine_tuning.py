@@ -84,7 +84,10 @@ def jobs(folder: Path, work: Path, seeds: int) -> Iterator[tuple[str, TrainJob]]
     images = DataConfig(name=f"imagefolder:{folder}", input_size=SIDE, group_by=GROUP)
     classes = load_data(images).info.num_classes
     spec = nas.ArchSpec(
-        backbone="efficientnet_lite0", num_classes=classes, input_size=SIDE, unit={"kind": "none"}
+        backbone="efficientnet_lite0",
+        num_classes=classes,
+        input_size=SIDE,
+        unit=nas.UnitSpec(kind="none"),
     )
     weights = find_weights("imagenet", spec)
     for seed in range(seeds):

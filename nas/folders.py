@@ -41,7 +41,7 @@ def cache_dir() -> Path:
     """
     given = os.environ.get(CACHE)
     if given:
-        return _not_a_file(CACHE, Path(given))
+        return Path(given)  # what cannot be kept there is said, and not kept
     try:
         folder = Path.home() / ".cache" / "sknas"
     except RuntimeError:  # neither HOME nor an entry in the list of users

@@ -44,7 +44,7 @@ def rule_of(listing: Listing) -> Rule:
         words = f"test: {test}, validation: {VAL_ONLY.val:.0%} of each class of the training images"
         return Rule({VAL: TEST}, VAL_ONLY, words)
     words = f"split {1 - BOTH.val - BOTH.test:.0%}/{BOTH.val:.0%}/{BOTH.test:.0%}"
-    return Rule({}, BOTH, f"{words.replace('%', '')} per class by a hash of each file")
+    return Rule({}, BOTH, f"{words.replace('%', '')} per class by a hash of each path")
 
 
 def assign(photos: Sequence[Photo], digests: Sequence[str], rule: Rule) -> list[Assigned]:
@@ -52,7 +52,10 @@ def assign(photos: Sequence[Photo], digests: Sequence[str], rule: Rule) -> list[
     sides = [rule.renamed.get(photo.split or TRAIN, photo.split or TRAIN) for photo in photos]
     if rule.shares is not None:
         pool = [row for row, side in enumerate(sides) if side == TRAIN]
-        items = [Item(digests[row], photos[row].label, photos[row].group) for row in pool]
+        items = [
+            Item(photos[row].name, digests[row], photos[row].label, photos[row].group)
+            for row in pool
+        ]
         for row, side in zip(pool, split_by_hash(items, rule.shares), strict=True):
             sides[row] = side
     return [Assigned(*one) for one in zip(photos, sides, digests, strict=True)]

@@ -47,7 +47,7 @@ class DataConfig(CheckedModel):
         cache_gb: Gigabytes of decoded photographs that are kept in ``SKNAS_CACHE_DIR`` (default
             ~/.cache/sknas), of all image folders together; what does not fit is read from its files. 0
             keeps none. Results do not depend on it.
-        split_rule: How photographs are held out: "hash", by a hash of each file; "drawn", as runs did
+        split_rule: How photographs are held out: "hash", by a hash of each path; "drawn", as runs did
             before that was.
         group_by: Photographs of one group stay on one side of every split. The name of a column of the
             table, or a regular expression whose first group (or whole match) in the path of a photograph

@@ -1,5 +1,6 @@
-"""Splits by a hash of each file: what is added later moves no other photograph.
+"""Splits by a hash of each file's path: what is added later moves no other photograph.
 
+The path, not the content: a photograph that is turned upright, or saved anew, is still the same one.
 Photographs that must stay together form a *unit*: exact duplicates, and those of one group. The hash of
 a unit is a number in [0, 1); thresholds make of it the split. A class for which the thresholds leave a
 split empty gives it the unit of its lowest hash, if it can spare one.
@@ -36,11 +37,13 @@ class Item:
     """What the split of a photograph depends on.
 
     Attributes:
+        name: Its path, relative to the root of the data.
         digest: Of the content of its file.
         label: Name of its class.
         group: Its group, or None.
     """
 
+    name: str
     digest: str
     label: str
     group: str | None = None
@@ -64,9 +67,9 @@ def split_by_hash(items: Sequence[Item], shares: Shares) -> list[str]:
     return [sides[unit] for unit in units]
 
 
-def position(digest: str) -> float:
-    """The place of a file in [0, 1), by its digest; the fixed order of a split is by it."""
-    return _position(f"file:{digest}")
+def position(name: str) -> float:
+    """The place of a file in [0, 1), by its path; the fixed order of a split is by it."""
+    return _position(f"file:{name}")
 
 
 def _position(key: str) -> float:
@@ -102,16 +105,16 @@ def _units(items: Sequence[Item]) -> list[int]:
 
 
 def _keys(items: Sequence[Item], units: Sequence[int]) -> dict[int, str]:
-    """What each unit is hashed by: its first group by name, else its file."""
+    """What each unit is hashed by: its first group, else its first file, by name."""
     groups: dict[int, str] = {}
     files: dict[int, str] = {}
     for item, unit in zip(items, units, strict=True):
-        files[unit] = min(files.get(unit, item.digest), item.digest)
+        files[unit] = min(files.get(unit, item.name), item.name)
         if item.group is not None:
             groups[unit] = min(groups.get(unit, item.group), item.group)
     return {
-        unit: f"group:{groups[unit]}" if unit in groups else f"file:{digest}"
-        for unit, digest in files.items()
+        unit: f"group:{groups[unit]}" if unit in groups else f"file:{name}"
+        for unit, name in files.items()
     }
 
 

@@ -137,7 +137,7 @@ class _Splits:
 def load(config: DataConfig) -> ImageFolderData:
     """Load the photographs at the path after the colon in "imagefolder:PATH".
 
-    What the layout says of splits is kept; the rest is split by a hash of each file. Without test images
+    What the layout says of splits is kept; the rest is split by a hash of each path. Without test images
     the validation images are the test set, because papers on ImageNet report on those.
 
     Args:

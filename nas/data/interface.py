@@ -30,7 +30,7 @@ class DataInfo:
         read_side: Pixels to which the shorter side of a larger photograph is reduced when it is read,
             before anything else; None (the default) for images that are not read from files.
         fingerprint: Digest of the photographs, their classes and splits; None (the default) for sets
-            that are not split by a hash of each file.
+            that are not split by a hash of each path.
     """
 
     name: str

@@ -61,12 +61,12 @@ class PhotoSets:
     def of(self, split: str) -> tuple[Photo, ...]:
         """The photographs of a split in their fixed order.
 
-        Test images are in the order of their names. The others are in that of their hashes, so that a
-        limit takes some of each class, and one more moves no other.
+        Test images are in the order of their names. The others are in that of the hashes of their paths,
+        so that a limit takes some of each class, and one more moves no other.
         """
         some = sorted((one for one in self.assigned if one.split == split), key=_name)
         if split != TEST:
-            some.sort(key=lambda one: position(one.digest))
+            some.sort(key=lambda one: position(one.photo.name))
         return tuple(one.photo for one in some)
 
 

@@ -1,4 +1,4 @@
-"""Splits by a hash of each file."""
+"""Splits by a hash of each file's path."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from nas.data.hash_split import Item, Shares, position, split_by_hash
 
 BOTH, VAL_ONLY = Shares(0.15, 0.15), Shares(0.1, 0)
 digests = st.integers(0, 400).map(lambda number: f"{number:032x}")
+names = st.integers(0, 10**6).map(lambda number: f"{number}.jpg")
 labels = st.sampled_from(["ant", "bee", "cow"])
 alone = st.lists(st.tuples(digests, labels), unique_by=lambda one: one[0], min_size=1, max_size=80)
 grouped = st.lists(
-    st.builds(Item, digests, labels, st.none() | st.sampled_from("abcdefgh")),
+    st.builds(Item, names, digests, labels, st.none() | st.sampled_from("abcdefgh")),
     min_size=1,
     max_size=60,
+    unique_by=lambda one: one.name,
 )
 shares = st.sampled_from([BOTH, VAL_ONLY])
 
 
 def items_of(pairs: list[tuple[str, str]]) -> list[Item]:
-    return [Item(digest, label) for digest, label in pairs]
+    return [Item(f"{label}/{digest}.jpg", digest, label) for digest, label in pairs]
 
 
 @given(alone, shares)
@@ -78,8 +80,15 @@ def test_additions_move_at_most_what_a_small_class_had_to_lend(
         assert count <= 3, label
 
 
+def test_another_content_moves_nothing() -> None:
+    """A photograph that was turned upright, or stripped of its metadata, is still the same one."""
+    items = [Item(f"ant/{number}.jpg", f"{number:032x}", "ant") for number in range(100)]
+    edited = [Item(one.name, f"{number + 1000:032x}", "ant") for number, one in enumerate(items)]
+    assert split_by_hash(edited, BOTH) == split_by_hash(items, BOTH)
+
+
 def test_a_large_class_moves_nothing_and_has_the_asked_shares() -> None:
-    items = [Item(f"{number:032x}", "ant") for number in range(4000)]
+    items = [Item(f"ant/{number}.jpg", f"{number:032x}", "ant") for number in range(4000)]
     first = split_by_hash(items[:3000], BOTH)
     assert split_by_hash(items, BOTH)[:3000] == first
     counts = Counter(first)
