@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nas.data.checking.check import Checked
 
 FOLDER = "data-check"
+LEAST_SIZE = 64
+"""The least input size that is suggested, however small the pictures are."""
 SPACE = "efficientnet_lite0_sk"
 """The space that is suggested: it has pretrained weights for all its networks."""
 
@@ -152,6 +154,8 @@ def _with_suspects(checked: Checked, checkpoint: Path, config: DataConfig) -> Ch
 
 def _next(result: DataCheck, config: DataConfig, *, with_network: bool) -> tuple[str, ...]:
     """Commands that are worth trying after a check."""
+    from nas.data.image_folder import INPUT_SIZE
+
     if sum(one.images > 0 for one in result.classes) < 2:
         return ()
     name = run_name(result.source)
@@ -160,8 +164,12 @@ def _next(result: DataCheck, config: DataConfig, *, with_network: bool) -> tuple
     for flag, value in (("--group-by", config.group_by), ("--splits", config.splits)):
         shared += [] if value is None else [flag, value]
     search = [*images, "--space", SPACE, "--pretrained", "imagenet", *shared]
-    if config.input_size is not None:
-        search += ["--input-size", str(config.input_size)]
+    size = config.input_size
+    if size is None and result.sizes is not None:
+        shorter = min(result.sizes.median)
+        size = max(shorter, LEAST_SIZE) if shorter < INPUT_SIZE else None
+    if size is not None:
+        search += ["--input-size", str(size)]
     if result.of("unreadable"):
         search += ["--on-bad-image", "skip"]
     if result.of("imbalance"):

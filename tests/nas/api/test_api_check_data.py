@@ -129,6 +129,7 @@ def test_all_damaged_files_are_named_and_the_rest_is_checked() -> None:
     assert found.images == 60
     assert {one.name: one.unreadable for one in found.classes} == {"ant": 1, "bee": 2}
     assert "--on-bad-image skip" in found.commands[0]
+    assert "--input-size 96" in found.commands[0]  # the size of the pictures
 
 
 def test_photographs_that_are_all_damaged_are_named() -> None:
