@@ -22,7 +22,6 @@ Of the page: n = 3 seeds; AMD EPYC, 2 cores. Writes docs/results/photographs/: p
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -38,6 +37,7 @@ from rows import read_rows, write_rows
 
 import nas
 from nas.evaluation import wilson
+from nas.training import read_metrics
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "photographs"
 GROUP = r"([^/]+)-[0-9]+[.]jpg$"
@@ -72,7 +72,8 @@ class Row:
         mflops: Multiply-adds, in millions.
         wrong: Misclassified test images.
         images: Test images.
-        minutes: Minutes of one core for this network, with the search that it was chosen by.
+        minutes: Minutes of one core for this network, with the search that it was chosen by. Those of
+            the search are wall-clock time of its trainings, of one thread each.
         search_minutes: Of them the search's.
     """
 
@@ -153,13 +154,12 @@ def searched(folder: Path, work: Path, seed: int, *, pretrained: bool) -> list[R
     space.write_text(SPACE, encoding="utf-8")
     start: dict[str, Any] = {"pretrained": "imagenet"} if pretrained else {}
     shutil.rmtree(work / name, ignore_errors=True)
-    began = _core_seconds()
     run = nas.search(
         space, data=folder, input_size=SIDE, group_by=GROUP, trials=TRIALS, epochs=TRIAL_EPOCHS,
         recipe="fine_tune", seed=seed, workers=1, threads=1, name=name, runs_dir=work, progress=False,
         **start,
     )  # fmt: skip
-    search_minutes = (_core_seconds() - began) / 60
+    search_minutes = _search_seconds(run) / 60
     classes = len(list((folder / "train").iterdir()))
     half = nas.count(lite0(classes, SIDE)).mflops / 2
     picks = {
@@ -169,7 +169,7 @@ def searched(folder: Path, work: Path, seed: int, *, pretrained: bool) -> list[R
     }
     rows = []
     for label, point in picks.items():
-        began = _core_seconds()
+        began = time.process_time()
         done = run.train(
             point,
             recipe="fine_tune",
@@ -178,7 +178,7 @@ def searched(folder: Path, work: Path, seed: int, *, pretrained: bool) -> list[R
             threads=1,
             logs_dir=work / "logs",
         )
-        minutes = (_core_seconds() - began) / 60
+        minutes = (time.process_time() - began) / 60
         rows.append(
             Row(
                 method,
@@ -194,10 +194,12 @@ def searched(folder: Path, work: Path, seed: int, *, pretrained: bool) -> list[R
     return rows
 
 
-def _core_seconds() -> float:
-    """Processor time of this process and of those that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+def _search_seconds(run: nas.Run) -> float:
+    """Seconds of all trainings of a search, of one thread each."""
+    folders = [run.folder.trial(record.number) for record in run.trials]
+    return sum(
+        epoch.seconds for one in folders if one.metrics.is_file() for epoch in read_metrics(one)
+    )
 
 
 def write_table(folder: Path, rows: list[Row]) -> None:
