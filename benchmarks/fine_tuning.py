@@ -10,7 +10,8 @@ the mean over seeds with a 95 % interval, and its difference from the recipe's o
     python benchmarks/fine_tuning.py /tmp/stamps --collect                   # only writes the files
 
 Run it again after any interruption: trainings continue from their checkpoints.
-Of the page: n = 3 seeds; AMD EPYC, 2 cores. Writes docs/results/fine_tuning/: fine_tuning.csv, table.md.
+Of the page: n = 1 seed, nine of fourteen variants; AMD EPYC, 2 cores. Writes fine_tuning.csv and
+table.md into docs/results/fine_tuning/.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ network is trained in full, and reads the test images once.
     python benchmarks/photographs.py /tmp/stamps [--seeds 3] [--only "hand;search"]   # an hour
 
 Run it again after any interruption: what photographs.csv holds is not done again, runs are resumed.
-Of the page: n = 3 seeds; AMD EPYC, 2 cores. Writes docs/results/photographs/: photographs.csv, table.md.
+Of the page: n = 2 seeds; AMD EPYC, 2 cores. Writes docs/results/photographs/: photographs.csv, table.md.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution
 
 from blocks import ArchSpec, build
 from search_spaces import SPACES, load_space
@@ -32,7 +33,14 @@ def test_a_single_branch_learns(name: str, dilations: str, act: bool) -> None:
     """The corner where no selection stands between a branch and the layer that follows."""
     space = SPACES_UNDER_TEST[name]
     params = space.to_params(next(space.enumerate()))
-    branches = "unit.dilations" if "unit.dilations" in params else "unit.dilations[0]"
+    choices = {
+        parameter: found.choices
+        for parameter, found in space.distributions().items()
+        if parameter.startswith("unit.dilations") and isinstance(found, CategoricalDistribution)
+    }
+    branches = next(one for one, values in choices.items() if dilations in values)
+    if branches.endswith("[1]"):
+        params["unit.kernel"] = "real"
     learns(space.from_params({**params, branches: dilations, "unit.branch_act": act}))
 
 

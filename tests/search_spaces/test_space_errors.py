@@ -57,7 +57,7 @@ IN_A_LINE = {
         "unit.placement.choice.1: expected a value, got None"
     ),
     "unit.kernel: {choice: [reel]}": (
-        "unit.kernel.choice.0: Input should be 'dilated' or 'real', got 'reel'"
+        "unit.kernel.choice.0: Input should be 'dilated', 'real' or 'plain', got 'reel'"
     ),
     "unit.branch_act: {choice: [1, 0]}": (
         "unit.branch_act.choice.0: Input should be a valid boolean, got 1"
@@ -71,7 +71,7 @@ IN_A_LINE = {
         "unit.min_dim.int.0: Input should be greater than or equal to 1, got 0"
     ),
     "unit.min_dim: {float: [8, 16]}": "unit.min_dim.float.0: Input should be a valid integer",
-    "unit.kernel: {int: [1, 2]}": "unit.kernel.int.0: Input should be 'dilated' or 'real'",
+    "unit.kernel: {int: [1, 2]}": "unit.kernel.int.0: Input should be 'dilated', 'real' or 'plain'",
     "unit.min_dim: {int: [8, 30], step: 8}": (
         "unit.min_dim.step: steps of 8 do not lead from 8 to 30"
     ),

@@ -143,17 +143,17 @@ def test_broken_images_stop_or_are_left_out(
 ) -> None:
     damage(photographs / "ant" / "002.png")
     with pytest.raises(
-        InvalidInput, match=r"ant/002\.png cannot be read \(.*\); replace or remove it"
+        InvalidInput, match=r"cannot be read: ant/002\.png \(.*\); replace or remove it"
     ):
         load(photographs)
     damage(photographs / "bee" / "005.png")
     with pytest.raises(
-        InvalidInput, match=r"2 images cannot be read \(ant/002\.png: .*on_bad_image"
+        InvalidInput, match=r"2 images cannot be read: ant/002\.png \(.*on_bad_image"
     ):
         load(photographs)
     data = load(photographs, on_bad_image="skip")
     assert len(names(data)) == 38
-    assert "2 images left out, cannot be read (ant/002.png: " in said.text
+    assert "2 images cannot be read and are left out: ant/002.png (" in said.text
     file = record(photographs, on_bad_image="skip")
     assert file.read_text().count(",skipped,") == 2
     again = load(photographs, record=str(file))

@@ -144,7 +144,7 @@ def test_ones_own_module_trains_resumes_and_is_tested() -> None:
             "its attribute net is not the network that it was given; expected self.net = net",
         ),
         ("Short", "TypeError: .*; expected a LightningModule made as NAME"),
-        ("no_module", "a int; expected a LightningModule made as"),
+        ("no_module", "an int; expected a LightningModule made as"),
         ("absent", r"has no absent, .*expected a LightningModule"),
     ],
 )
