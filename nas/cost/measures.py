@@ -23,7 +23,6 @@ from nas.naming import option
 COSTS: dict[str, Cost] = {}
 """Those that need no device."""
 LATENCY = "latency_ms"
-LATENCY_UNIT = "ms"
 LIMIT = re.compile(rf"max_{NAME.pattern}")
 
 

@@ -16,7 +16,7 @@ from nas.evaluation.subjects import check_images, foreign_data
 from nas.exporting.manifest import Manifest
 from nas.exporting.shipped.runtime import MANIFEST, Artifact, Refused, artifacts_of
 from nas.exporting.targets.quiet import quiet
-from nas.runs import RunFolder
+from nas.training.trained_on import with_found_record
 
 
 def is_bundle(path: Path) -> bool:
@@ -86,16 +86,8 @@ def _chosen(bundle: Path, network: str | None) -> Artifact:
 
 def _own(bundle: Path, config: DataConfig, data_dir: str | None) -> DataConfig:
     """The images of the training, in the splits that its run has noted, if it is still there."""
-    noted = [RunFolder(bundle.absolute().parent.parent).splits]
-    if config.record is not None:
-        noted.append(Path(config.record))
-    record = next((str(path) for path in noted if path.is_file()), None)
-    return config.model_copy(
-        update={
-            "data_dir": data_dir or config.data_dir,
-            "record": record if config.keeps_record else None,
-        }
-    )
+    found = with_found_record(config, bundle)
+    return found.model_copy(update={"data_dir": data_dir or config.data_dir})
 
 
 def _shipped(manifest: Manifest) -> Temperature:

@@ -35,14 +35,24 @@ def load_trained_on(checkpoint: Path, info: CheckpointInfo) -> Data:
 
 def images_of(checkpoint: Path, info: CheckpointInfo) -> DataConfig:
     """The images of a training, with the splits.csv that is found."""
-    if not info.data.keeps_record:
-        return info.data
-    folder = checkpoint.absolute().parent
+    return with_found_record(info.data, checkpoint.parent)
+
+
+def with_found_record(data: DataConfig, folder: Path) -> DataConfig:
+    """Images with the splits.csv of a training: in ``folder``, in its run, or where it was then.
+
+    Args:
+        data: The images as a checkpoint or a bundle names them.
+        folder: Of the checkpoint or the bundle, two levels below its run.
+    """
+    if not data.keeps_record:
+        return data
+    folder = folder.absolute()
     places = [TrialFolder(folder).splits, RunFolder(folder.parent.parent).splits]
-    if info.data.record is not None:
-        places.append(Path(info.data.record))
+    if data.record is not None:
+        places.append(Path(data.record))
     record = next((os.path.abspath(one) for one in places if one.is_file()), None)
-    return info.data.model_copy(update={"record": record})
+    return data.model_copy(update={"record": record})
 
 
 def check_same_classes(info: CheckpointInfo, data: DataInfo) -> None:

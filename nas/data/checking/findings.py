@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from blocks.wording import plural
 from nas.data.checking.headers import Header
 from nas.data.checking.look import Seen
 from nas.data.checking.result import ClassCount, CopyGroup, Finding
@@ -125,8 +124,3 @@ def counts_of(images: Iterable[Assigned]) -> tuple[ClassCount, ...]:
 def unread_by_ending(names: Iterable[str]) -> dict[str, int]:
     """Ending -> files that are not read, the most frequent first."""
     return dict(Counter(ending(name) or "none" for name in names).most_common())
-
-
-def summary_of(counts: Mapping[str, int]) -> str:
-    """Such as ``3 copy across splits, 1 unreadable``."""
-    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or plural(0, "finding")
