@@ -184,10 +184,11 @@ class Run:
 
         Args:
             trial: Of a trained network.
-            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
-                ``devices``, ``threads``, ``data``, ``data_dir``, ``input_size``, ``group_by``,
-                ``splits``, ``on_bad_image``, ``cache_gb``, ``module``, ``pretrained``, ``start``,
-                ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``, ``on_epoch``. Data, module
+            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``,
+                ``costs``, ``balance``, ``seed``, ``devices``, ``threads``, ``data``, ``data_dir``,
+                ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``, ``module``,
+                ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``,
+                ``on_epoch``. Data, module
                 and pretrained weights default to those of the search.
 
         Raises:
@@ -203,7 +204,7 @@ class Run:
 
         Args:
             trial: Of a trained network.
-            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``out``.
+            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``costs``, ``out``.
         """
         from nas.api.evaluating import evaluate
 

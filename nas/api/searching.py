@@ -53,6 +53,7 @@ def search(
     batch_size: int | None = None,
     lr: float | None = None,
     metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
@@ -120,8 +121,12 @@ def search(
         recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
         batch_size: Images per step.
         lr: Peak learning rate.
-        metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.
-        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike.
+        metric: What the objective ``error`` is: ``error``, ``balanced_error``, ``1-macro_f1`` or
+            ``cost``, the mean cost of an image.
+        costs: CSV file with the cost of each predicted class (columns) for an image of each true class
+            (rows). The metric is then ``cost``. The run keeps what the file says.
+        balance: ``none``, or ``weights``, ``logits`` or ``sampling``: classes of unequal size count
+            alike.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

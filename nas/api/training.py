@@ -84,6 +84,8 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
@@ -121,8 +123,11 @@ def train(
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
-        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
-            ``none``; for a network of a search that of the search.
+        metric: What the validation error is, and what is measured on the test images besides their
+            error: as for ``nas.search``. Default ``error``; for a network of a search that of the
+            search.
+        costs: As for ``nas.search``.
+        balance: As for ``nas.search``. Default ``none``; for a network of a search that of the search.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -210,6 +215,8 @@ def train_trial(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
     seed: int = 0,
     devices: int = 1,
@@ -244,6 +251,8 @@ def train_trial(
     else:
         weights = _weights(pretrained, spec)
     balance = balance or config.recipe.balance
+    if costs is None:
+        metric = metric or config.recipe.metric
     recipe = recipe or _recipe_for(weights)
     return _train(
         spec,
@@ -252,7 +261,7 @@ def train_trial(
         f"{run.name}/trial_{label}",
         again=again,
         on_epoch=on_epoch,
-        recipe=check_options(locals()),
+        recipe=check_options(locals(), config.recipe.costs),
         seed=seed,
         devices=devices,
         threads=threads,

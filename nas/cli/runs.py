@@ -16,6 +16,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.errors import WorkFailed
 from nas.folders import logs_dir, runs_dir
 from nas.runs.folder import RunFolder
+from nas.training.recipe import metric_text
 
 if TYPE_CHECKING:
     from nas.report.listing import RunSummary
@@ -73,7 +74,7 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             one.name,
             one.state,
             "-" if one.wanted is None else f"{one.trained} of {one.wanted}",
-            "-" if one.best_error is None else f"{100 * one.best_error:.2f}",
+            _best(one),
             "-" if one.wanted is None else str(one.front_size),
             f"{one.changed:%Y-%m-%d %H:%M}",
         )
@@ -83,6 +84,13 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             say(f"{one.name}: {one.problem}")
 
 
+def _best(one: RunSummary) -> str:
+    if one.best_error is None:
+        return "-"
+    figure, unit = metric_text(one.metric, one.best_error).split(" ", 1)
+    return figure if unit == "%" else f"{figure} {unit}"
+
+
 def _as_json(one: RunSummary) -> dict[str, object]:
     return {
         "name": one.name,
@@ -90,6 +98,7 @@ def _as_json(one: RunSummary) -> dict[str, object]:
         "trained": one.trained,
         "wanted": one.wanted,
         "best_error": one.best_error,
+        "metric": one.metric,
         "front_size": one.front_size,
         "changed": one.changed.isoformat(timespec="seconds"),
         "problem": one.problem or None,

@@ -164,9 +164,17 @@ def search(
         str | None,
         _option(TRAINING, f"What the objective error is: {', '.join(METRICS)}. Default error."),
     ] = None,
+    costs: Annotated[
+        Path | None,
+        _option(
+            TRAINING,
+            "CSV file: the cost of each predicted class (columns) for an image of each true class "
+            "(rows). The metric is then cost.",
+        ),
+    ] = None,
     balance: Annotated[
         str | None,
-        _option(TRAINING, f"Classes of unequal size in the loss: {', '.join(BALANCES)}."),
+        _option(TRAINING, f"Classes of unequal size in training: {', '.join(BALANCES)}."),
     ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")

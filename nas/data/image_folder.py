@@ -74,7 +74,13 @@ class ImageFolderData:
         self._workers = workers
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
     ) -> FileTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         return FileTrainBatches(
@@ -85,6 +91,7 @@ class ImageFolderData:
             batch_size,
             seed,
             None if full else self._epoch_images,
+            balanced=balanced,
         )
 
     def class_counts(self, *, full: bool = False) -> tuple[int, ...]:

@@ -83,7 +83,13 @@ class InMemoryData:
         self._on_device: dict[tuple[str, torch.device], LabelledImages] = {}
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
     ) -> InMemoryTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         padded = self._moved("train", self._train, device)
@@ -96,6 +102,7 @@ class InMemoryData:
             batch_size,
             seed,
             None if full else self._epoch_images,
+            balanced=balanced,
         )
 
     def class_counts(self, *, full: bool = False) -> tuple[int, ...]:

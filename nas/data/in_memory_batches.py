@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nas.data.augment import crop_images, flip_images, paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, draw_epoch
+from nas.data.draws import Augmentation, BalancedClasses, draw_epoch
 from nas.data.labelled import LabelledImages
 from nas.data.statistics import Statistics
 
@@ -24,6 +24,7 @@ class InMemoryTrainBatches(EpochBatches):
         batch_size: Images per batch.
         seed: Seed of the run.
         epoch_images: Images per epoch, drawn for each epoch; None: all.
+        balanced: Draw as many images of each class.
     """
 
     def __init__(
@@ -35,8 +36,12 @@ class InMemoryTrainBatches(EpochBatches):
         batch_size: int,
         seed: int,
         epoch_images: int | None = None,
+        *,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(min(images, epoch_images or images), batch_size, drop_last=True)
+        count = min(images, epoch_images or images)
+        super().__init__(count, batch_size, drop_last=True)
+        self._balanced = BalancedClasses(padded.labels[:images], count) if balanced else None
         self._padded = padded
         self._images = images
         self._statistics = statistics
@@ -46,7 +51,7 @@ class InMemoryTrainBatches(EpochBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
         source, augmentation = self._padded, self._augmentation
-        draws = draw_epoch(self._images, augmentation, self._seed, self.epoch)
+        draws = draw_epoch(self._images, augmentation, self._seed, self.epoch, self._balanced)
         draws = draws.to(source.labels.device)
         size = source.images.shape[-1] - 2 * augmentation.crop_padding
         for start, stop in self.bounds:

@@ -115,7 +115,13 @@ class Data(Protocol):
         ...
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
     ) -> Batches:
         """Shuffled and augmented training batches.
 
@@ -127,6 +133,7 @@ class Data(Protocol):
             seed: Seed of the run.
             device: Where the batches are wanted.
             full: Also train on the validation images, as the final training does.
+            balanced: Draw as many images of each class; those of rare classes repeat in an epoch.
 
         Raises:
             InvalidInput: If batch_size is below 1.

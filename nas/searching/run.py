@@ -55,7 +55,7 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     candidates = _candidates(config, space)
     config = config.model_copy(
         update={
-            "reference": candidates.reference(config.objectives),
+            "reference": candidates.reference(config.objectives, config.recipe.worst),
             "pretrained": config.pretrained
             and find_all(config.pretrained, candidates.specs.values()),
         }
@@ -155,6 +155,8 @@ def bound_space(config: SearchConfig) -> SearchSpace:
 
 
 def _bound(config: SearchConfig, info: DataInfo) -> SearchSpace:
+    if config.recipe.costs is not None:
+        config.recipe.costs.of(info.class_names)  # refuses those of other classes
     space = SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )

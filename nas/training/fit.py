@@ -34,12 +34,14 @@ from nas.training.more_epochs import gives_more, schedule_start
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
-from nas.training.progress import EpochCloser, logged_error
+from nas.training.progress import EpochCloser, interval_of, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 from nas.training.trained_on import check_same_classes
 
 EVALUATION_BATCH = 500
+LOSSES = ("weights", "logits")
+"""Ways to balance classes that change the loss."""
 PARENT_SECONDS = 7 * 24 * 3600.0
 """Seconds that a training waits for another process to train its parent. A process holds the lock of a
 folder while it trains there; the limit matters only if that process hangs."""
@@ -84,6 +86,8 @@ def fit(
     check_weights(job)
     data = load_data(job.data)
     check_fits(job.spec, data.info)
+    if job.recipe.costs is not None:
+        job.recipe.costs.of(data.info.class_names)  # refuses those of other classes
     check_devices(job, data)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -146,11 +150,13 @@ def _train(
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if isinstance(module, Classifier):
         module.teach, module.schedule_start = teach, past.schedule_start
-        if job.recipe.balance != "none":
+        if job.recipe.balance in LOSSES:
             module.balance_classes(data.class_counts(full=not job.validates))
-    elif teach is not None or past.schedule_start or job.recipe.balance != "none":
+        if job.recipe.costs is not None:
+            module.costs = job.recipe.costs.of(data.info.class_names)
+    elif teach is not None or past.schedule_start or job.recipe.balance in LOSSES:
         raise InvalidInput(
-            f"module {job.module}: a teacher, balanced classes, or more epochs than a finished training "
+            f"module {job.module}: a teacher, a balanced loss, or more epochs than a finished training "
             "had, need a subclass of nas.training.module.Classifier"
         )
     if job.recipe.precision == "64-true":
@@ -260,7 +266,13 @@ def _batches(
     job: TrainJob, data: Data, device: torch.device, rank_info: RankInfo
 ) -> tuple[Batches, Batches | None]:
     share = (rank_info.rank, rank_info.processes)
-    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=not job.validates)
+    train = data.train_batches(
+        job.recipe.batch_size,
+        job.seed,
+        device,
+        full=not job.validates,
+        balanced=job.recipe.balance == "sampling",
+    )
     val = None if not job.validates else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)
 
@@ -307,17 +319,18 @@ def _test(
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
     tester.test(module, batches, ckpt_path=str(folder.kept), weights_only=True, verbose=False)
-    error, loss = (
-        logged_error(tester, module, "test_error"),
-        tester.callback_metrics.get("test_loss"),
-    )
+    error = logged_error(tester, module, "test_error")
+    found = {name: float(value) for name, value in tester.callback_metrics.items()}
     if rank_info.rank > 0:
         return
     info = data.info
     result = TestResult(
         test_error=round(error, 7),
-        test_loss=None if loss is None else float(loss),
+        test_loss=found.get("test_loss"),
         test_images=info.test_images,
+        metric=job.recipe.metric,
+        test_metric=found.get("test_metric"),
+        test_interval=interval_of(found, "test"),
         train_images=info.train_images + (0 if job.validates else info.val_images),
         epochs=len(history),
         seed=job.seed,

@@ -12,7 +12,7 @@ from blocks.checked_model import CheckedModel, Integer, Number
 from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.training.pretrained import WeightsOrigin, digest_of
-from nas.training.recipe import Recipe
+from nas.training.recipe import Metric, Recipe
 
 
 class EpochMetrics(CheckedModel):
@@ -22,8 +22,11 @@ class EpochMetrics(CheckedModel):
         epoch: Counted from 1.
         train_loss: Mean over the epoch, with label smoothing; if the module logs none: the val_error,
             or the mean of what its training steps return.
-        val_error: Share of misclassified validation images, 0 to 1, with the averaged weights; None
-            without validation images (a full training).
+        val_error: Share of misclassified validation images, 0 to 1, with the averaged weights, or the
+            recipe's metric; None without validation images (a full training).
+        metric: What val_error is, if it is no such share.
+        val_interval: 95 % interval of val_error; None for a share of images, whose interval follows from
+            val_images, and where it is not known.
         val_loss: Cross entropy on the validation images, without smoothing; None also when a module
             logs none.
         val_images: Number of validation images; None without, in runs of version 0.1, and from an
@@ -44,6 +47,8 @@ class EpochMetrics(CheckedModel):
     epoch: Integer
     train_loss: Number
     val_error: Number | None = None
+    metric: Metric | None = None
+    val_interval: tuple[Number, Number] | None = None
     val_loss: Number | None = None
     val_images: Annotated[Integer, Field(ge=1)] | None = None
     seconds: Number
@@ -56,6 +61,9 @@ class TestResult(CheckedModel):
         test_error: Share of misclassified test images, 0 to 1.
         test_loss: Cross entropy on the test images.
         test_images: Number of test images.
+        metric: The recipe's.
+        test_metric: That metric on the test images, if it is another than the error.
+        test_interval: Its 95 % interval.
         train_images: Number of images that the weights were trained on.
         epochs: Epochs trained.
         seed: Of the training.
@@ -69,6 +77,9 @@ class TestResult(CheckedModel):
     test_error: Number
     test_loss: Number | None = None
     test_images: Integer
+    metric: Metric = "error"
+    test_metric: Number | None = None
+    test_interval: tuple[Number, Number] | None = None
     train_images: Integer
     epochs: Integer
     seed: Integer

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from blocks.checked_model import CheckedModel, Integer, Number
+from blocks.errors import InvalidInput
 from blocks.registry import Registry
+from nas.naming import option
+from nas.training.cost_matrix import CostMatrix, given_costs
 
-Metric: TypeAlias = Literal["error", "balanced_error", "1-macro_f1"]
+Metric: TypeAlias = Literal["error", "balanced_error", "1-macro_f1", "cost"]
 METRICS: dict[Metric, str] = {
     "error": "error",
     "balanced_error": "balanced error",
     "1-macro_f1": "1 - macro F1",
+    "cost": "mean cost",
 }
 """Metric -> its name for people."""
-BALANCES = ("none", "weights", "logits")
+Balance: TypeAlias = Literal["none", "weights", "logits", "sampling"]
+BALANCES: tuple[Balance, ...] = ("none", "weights", "logits", "sampling")
+
+
+def metric_unit(metric: Metric) -> str:
+    """The unit in which people see a metric."""
+    return "per image" if metric == "cost" else "%"
+
+
+def metric_factor(metric: Metric) -> float:
+    """What a metric is multiplied by to be in that unit."""
+    return 1.0 if metric == "cost" else 100.0
+
+
+def metric_text(metric: Metric, value: float, digits: int = 2) -> str:
+    """Such as ``12.34 %`` or ``0.1234 per image``."""
+    digits += 0 if metric_unit(metric) == "%" else 2
+    return f"{metric_factor(metric) * value:.{digits}f} {metric_unit(metric)}"
 
 
 class Recipe(CheckedModel):
@@ -46,10 +67,13 @@ class Recipe(CheckedModel):
         mixup: Alpha of mixup (Zhang et al., ICLR 2018), one weight a batch; 0: none.
         cutmix: Alpha of CutMix (Yun et al., ICCV 2019), likewise. With both, each batch has one of them.
         metric: What ``val_error`` is, and so the objective ``error`` of a search: the share of
-            misclassified images; the mean of that share over the classes; or 1 less the mean F1 of the
-            classes. A module of one's own logs what it likes.
+            misclassified images; the mean of that share over the classes; 1 less the mean F1 of the
+            classes; or the mean ``cost`` of an image. A module of one's own logs what it likes.
+        costs: What each kind of mistake costs, for the metric ``cost``; in a file of settings also the
+            path of a CSV file.
         balance: ``none``: every image counts alike in the training loss. ``weights``: every class does,
             by weights. ``logits``: likewise, by logits that are adjusted to the classes' shares.
+            ``sampling``: likewise, by as many images of each class in an epoch; rare ones repeat.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -72,8 +96,24 @@ class Recipe(CheckedModel):
     mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
     cutmix: Annotated[Number, Field(ge=0, le=10)] = 0.0
     metric: Metric = "error"
-    balance: Literal["none", "weights", "logits"] = "none"
+    costs: Annotated[CostMatrix | None, BeforeValidator(given_costs)] = None
+    balance: Balance = "none"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+
+    @property
+    def worst(self) -> float:
+        """The largest value that the metric can have."""
+        return 1.0 if self.costs is None else self.costs.largest
+
+    @model_validator(mode="after")
+    def _check_costs(self) -> Recipe:
+        if self.metric == "cost" and self.costs is None:
+            raise InvalidInput(
+                f"costs: missing with metric cost; give a CSV file: {option('costs', 'FILE')}"
+            )
+        if self.metric != "cost" and self.costs is not None:
+            raise InvalidInput(f"costs: given with metric {self.metric}; allowed: metric cost")
+        return self
 
 
 RECIPES: Registry[Recipe] = Registry("recipe")
