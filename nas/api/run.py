@@ -188,8 +188,8 @@ class Run:
                 ``costs``, ``balance``, ``seed``, ``devices``, ``threads``, ``data``, ``data_dir``,
                 ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``, ``module``,
                 ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``,
-                ``on_epoch``. Data, module
-                and pretrained weights default to those of the search.
+                ``on_epoch``. Data, metric, costs, balance, module and pretrained weights default to
+                those of the search.
 
         Raises:
             InvalidInput: The trial was not trained, or an option is wrong.

@@ -16,7 +16,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.errors import WorkFailed
 from nas.folders import logs_dir, runs_dir
 from nas.runs.folder import RunFolder
-from nas.training.recipe import metric_text
+from nas.training.recipe import metric_text, metric_unit
 
 if TYPE_CHECKING:
     from nas.report.listing import RunSummary
@@ -66,7 +66,8 @@ def _print(found: tuple[RunSummary, ...]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold")
     table.add_column("state", no_wrap=True)
-    for name in ("trained", "best error %", "front"):
+    percent = all(metric_unit(one.metric) == "%" for one in found)
+    for name in ("trained", "best error %" if percent else "best error", "front"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("last change", no_wrap=True)
     for one in found:
@@ -74,7 +75,7 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             one.name,
             one.state,
             "-" if one.wanted is None else f"{one.trained} of {one.wanted}",
-            _best(one),
+            _best(one, percent),
             "-" if one.wanted is None else str(one.front_size),
             f"{one.changed:%Y-%m-%d %H:%M}",
         )
@@ -84,11 +85,12 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             say(f"{one.name}: {one.problem}")
 
 
-def _best(one: RunSummary) -> str:
+def _best(one: RunSummary, percent: bool) -> str:
+    """The least error; with its unit, unless the heading has it."""
     if one.best_error is None:
         return "-"
-    figure, unit = metric_text(one.metric, one.best_error).split(" ", 1)
-    return figure if unit == "%" else f"{figure} {unit}"
+    text = metric_text(one.metric, one.best_error)
+    return text.partition(" ")[0] if percent else text
 
 
 def _as_json(one: RunSummary) -> dict[str, object]:

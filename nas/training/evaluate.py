@@ -134,7 +134,8 @@ def _check_told(metrics: object, where: str, worst: float) -> None:
     if not isinstance(metrics, EpochMetrics):
         raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")
     error = metrics.val_error
-    if error is not None and not 0 <= error <= worst:
+    # It may have been rounded to 32 bits.
+    if error is not None and not 0 <= error <= worst * (1 + 1e-6):
         kind = PluginRaised if math.isnan(error) else PluginFault
         raise kind(
             f"{where}: val_error {error} after epoch {metrics.epoch}; expected 0 to {worst:g}"

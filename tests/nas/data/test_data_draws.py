@@ -116,7 +116,7 @@ def test_balanced_draws_follow_from_seed_and_epoch_and_leave_the_rest_alone() ->
     assert not torch.equal(draws.order, draw_epoch(100, ALL, 4, 4, wish).order)
     assert torch.equal(draws.flip, draw_epoch(100, ALL, 3, 4).flip)
     assert labels[draws.order].bincount().tolist() == [30, 30]
-    seen = {row for epoch in range(12) for row in draw_balanced(wish, 0, epoch).tolist()}
+    seen = {row for epoch in range(40) for row in draw_balanced(wish, 0, epoch).tolist()}
     assert seen == set(range(100))
 
 
