@@ -113,6 +113,8 @@ def read_costs(file: Path) -> CostMatrix:
             f"{file}: {_listed(odd)}: not both a row and a column; expected one row (true class) and "
             "one column (predicted class) for each class"
         )
+    if len(names) < 2:
+        raise InvalidInput(f"{file}: one class; expected two classes or more")
     found: dict[str, dict[str, float]] = {}
     for line in lines:
         if len(line) != len(columns) + 1:
