@@ -64,7 +64,7 @@ def mean_rate(rates: Sequence[Rate], overlap: float = 1.0) -> Rate:
     """The mean of shares of different images, with its interval.
 
     The distances of the ends from the figures add up as those of independent variables (MOVER, Zou and
-    Donner 2008). Unlike a bootstrap it keeps the doubt about a class of three images that are all right.
+    Donner 2008). Unlike a bootstrap, a class of three images that are all right keeps a wide interval.
 
     Args:
         rates: One or more.

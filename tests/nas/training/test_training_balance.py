@@ -43,7 +43,7 @@ def test_metrics_are_those_of_scikit_learn() -> None:
         metric_rate(table, "cost")
 
 
-def test_a_rare_class_without_a_mistake_is_still_in_doubt() -> None:
+def test_a_rare_class_without_a_mistake_has_a_wide_interval() -> None:
     table = np.diag([200, 3])
     assert balanced_error(table).value == 0
     assert balanced_error(table).high > 0.25
