@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def print_front(front: Front, uncertainty: Uncertainty) -> None:
-    """The front, cheapest first, with the knee marked; errors with their 95 % intervals."""
+    """The front, cheapest first, with the knee marked; errors with their 95 % intervals.
+
+    Input sizes have a column where they differ: then they are what the costs depend on most.
+    """
     if not front.points:
         say("no trained trial, so no front")
         return
@@ -27,6 +30,9 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
     for name in front.objectives:
         error = f"val. {METRICS[uncertainty.metric]} %"
         table.add_column(error if name == ERROR else name, justify="right")
+    sizes_differ = len({point.spec.input_size for point in front.points}) > 1
+    if sizes_differ:
+        table.add_column("input", justify="right")
     table.add_column("width", justify="right")
     table.add_column("unit", overflow="fold")
     table.add_column("")
@@ -38,7 +44,8 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
         ]
         mark = "knee" if point.trial == knee.trial else ""
         spec = point.spec
-        table.add_row(str(point.trial), *figures, f"{spec.width:g}", spec.label, mark)
+        size = [str(spec.input_size)] if sizes_differ else []
+        table.add_row(str(point.trial), *figures, *size, f"{spec.width:g}", spec.label, mark)
     console.print(table)
     if uncertainty.sentence:
         say(uncertainty.sentence)
