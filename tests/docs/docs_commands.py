@@ -62,7 +62,7 @@ ADDED = {
     "latency import": ["--allow-busy"],
 }
 
-PHOTOGRAPHS = ("photos", "flaws")
+PHOTOGRAPHS = ("photos",)
 """Folders that a document makes and gives to --data by their plain paths."""
 
 SMALL_SETS = {"benchmarks/stamps.py": ["--train", "60", "--test", "40"]}
