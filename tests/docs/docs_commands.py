@@ -179,8 +179,8 @@ def check_arguments(words: Sequence[str]) -> None:
         if option == "--space":
             assert value in SPACES or value.endswith(".yaml"), value
         if option == "--data":
-            known = value in DATASETS or value in PHOTOGRAPHS
-            assert known or value.startswith("imagefolder:") or ".py:" in value, value
+            named = value in DATASETS or value in PHOTOGRAPHS
+            assert named or value.startswith("imagefolder:") or ".py:" in value, value
         if option == "--targets":
             assert set(value.split(",")) <= set(TARGETS), value
 

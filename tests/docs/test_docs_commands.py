@@ -51,7 +51,7 @@ PRINTED = ("docs/tutorial.md", "docs/howto/check_photographs.md")
 """Documents whose blocks of text are what their commands print."""
 
 NOT_COMPARED = re.compile(
-    r"\.\.\.|[┏┡│└]"  # lines left out; tables
+    r"\.\.\.|[┏┃┡│└]"  # lines left out; tables
     r"|Copies in one split|  train/|suspected wrong labels|\d of \d steps"  # not with so few images
     r"|\w+\.jpg  |onnx-|AMD |bench.py:|the times spread"  # of a network that has learnt; of the machine
 )
