@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def print_front(front: Front, uncertainty: Uncertainty) -> None:
-    """The front, cheapest first, with the knee marked; errors with their 95 % intervals."""
+    """The front, cheapest first, with the knee marked; errors with their 95 % intervals.
+
+    Of input size and width, those have a column that differ along the front; else the width has.
+    """
     if not front.points:
         say("no trained trial, so no front")
         return
@@ -27,8 +30,10 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
     table.add_column("trial", justify="right")
     for name in front.objectives:
         error = f"val. {METRICS[uncertainty.metric]} {metric_unit(uncertainty.metric)}"
-        table.add_column(error if name == ERROR else name, justify="right")
-    table.add_column("width", justify="right")
+        table.add_column(error if name == ERROR else name, justify="right", no_wrap=True)
+    scales = _scales(front)
+    for heading in scales:
+        table.add_column(heading, justify="right")
     table.add_column("unit", overflow="fold")
     table.add_column("")
     for point in front.points:
@@ -39,10 +44,22 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
         ]
         mark = "knee" if point.trial == knee.trial else ""
         spec = point.spec
-        table.add_row(str(point.trial), *figures, f"{spec.width:g}", spec.label, mark)
+        scale = [f"{getattr(spec, field):g}" for field in scales.values()]
+        table.add_row(str(point.trial), *figures, *scale, spec.label, mark)
     console.print(table)
     if uncertainty.sentence:
         say(uncertainty.sentence)
+
+
+def _scales(front: Front) -> dict[str, str]:
+    """Heading -> field of the network, of what scales all of it."""
+    fields = {"input": "input_size", "width": "width"}
+    differ = {
+        heading: field
+        for heading, field in fields.items()
+        if len({getattr(point.spec, field) for point in front.points}) > 1
+    }
+    return differ or {"width": "width"}
 
 
 def error_text(value: float, rate: Rate | None, metric: Metric = "error") -> str:

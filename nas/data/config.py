@@ -19,7 +19,7 @@ class DataConfig(CheckedModel):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds photographs (docs/howto/own_photographs.md); or "my.py:NAME" or
+            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or
             "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
             that exists stands for "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to

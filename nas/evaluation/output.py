@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.wording import plural
 from nas.training.recipe import metric_text
 
 if TYPE_CHECKING:  # the names of the files are known without torch
@@ -163,9 +164,10 @@ def trouble_lines(evaluation: Evaluation) -> list[str]:
         )
     across = [one for one in evaluation.copies if one.across]
     if evaluation.copies:
+        groups = plural(len(evaluation.copies), "group")
+        first_across = f"; first {' = '.join(across[0].names[:3])}" if across else ""
         lines.append(
-            f"duplicates: {len(evaluation.copies)} groups, {len(across)} of them on several sides of "
-            "the split" + (f"; first {' = '.join(across[0].names[:3])}" if across else "")
+            f"duplicates: {groups}, {len(across)} of them on several sides of the split{first_across}"
         )
     return lines
 
