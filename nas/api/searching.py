@@ -54,6 +54,7 @@ def search(
     lr: float | None = None,
     metric: str | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     val_limit: int | None = None,
@@ -122,6 +123,7 @@ def search(
         lr: Peak learning rate.
         metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.
         balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike.
+        augment: ``trivial``: TrivialAugment after the crops and flips of the data set, the ``standard``.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

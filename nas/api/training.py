@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from nas.api.default_names import run_name
 from nas.api.options import check_options
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
+from nas.api.training_recipe import training_recipe
 from nas.data import DataConfig
 from nas.evaluation.output import DOCUMENT, PAGE
 from nas.folders import given_folder, given_path
@@ -35,7 +36,6 @@ from nas.training.pretrained import (
     find_weights,
     plain_network,
 )
-from nas.training.recipe import FINE_TUNE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,6 +85,7 @@ def train(
     batch_size: int | None = None,
     lr: float | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -117,12 +118,14 @@ def train(
         group_by: As for ``nas.search``.
         splits: As for ``nas.search``.
         on_bad_image: As for ``nas.search``.
-        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``full``.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or ``full``
+            by the number of images, which decides on its epochs, too (docs/howto/recipes.md).
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
         balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
             ``none``; for a network of a search that of the search.
+        augment: As for ``nas.search``. Default ``standard``; for a network of a search that of the search.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -172,7 +175,6 @@ def train(
     if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
         images = sized(images, spec.input_size)
     weights = _weights(pretrained, spec)
-    recipe = recipe or _recipe_for(weights)
     return _train(
         spec,
         images,
@@ -180,7 +182,7 @@ def train(
         run.name,
         again=again,
         on_epoch=on_epoch,
-        recipe=check_options(locals()),
+        given=locals(),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -211,6 +213,7 @@ def train_trial(
     batch_size: int | None = None,
     lr: float | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -244,7 +247,7 @@ def train_trial(
     else:
         weights = _weights(pretrained, spec)
     balance = balance or config.recipe.balance
-    recipe = recipe or _recipe_for(weights)
+    augment = augment or config.recipe.augment
     return _train(
         spec,
         images,
@@ -252,7 +255,7 @@ def train_trial(
         f"{run.name}/trial_{label}",
         again=again,
         on_epoch=on_epoch,
-        recipe=check_options(locals()),
+        given=locals(),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -275,17 +278,20 @@ def _train(
     *,
     again: bool,
     on_epoch: Callable[[EpochMetrics], None] | None,
+    given: Mapping[str, Any],
     weights: PretrainedWeights | None,
     logs: Path | None,
     progress: bool | Console,
     **job: Any,
 ) -> FullTraining:
+    check_options(given)  # before anything is deleted
     if again:
         old_files = (folder.result, folder.metrics, folder.checkpoint, folder.best, folder.splits)
         for old in (*old_files, folder.evaluation / DOCUMENT):
             old.unlink(missing_ok=True)
     end_load()
     images = with_record(images, folder)
+    recipe = training_recipe(given, images, folder, pretrained=weights is not None)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:
@@ -294,6 +300,7 @@ def _train(
                 TrainJob(
                     spec=spec,
                     data=images,
+                    recipe=recipe,
                     folder=folder.path,
                     log_name=label,
                     log_version="full",
@@ -331,10 +338,6 @@ def _evaluated(folder: TrialFolder) -> tuple[Path | None, tuple[str, ...]]:
         return None, ()
     found = json.loads(document.read_text(encoding="utf-8"))
     return folder.evaluation / PAGE, tuple(found["warnings"])
-
-
-def _recipe_for(weights: PretrainedWeights | None) -> str:
-    return "full" if weights is None else FINE_TUNE
 
 
 def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:

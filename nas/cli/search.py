@@ -168,6 +168,10 @@ def search(
         str | None,
         _option(TRAINING, f"Classes of unequal size in the loss: {', '.join(BALANCES)}."),
     ] = None,
+    augment: Annotated[
+        str | None,
+        _option(TRAINING, "Of training images: standard (crops and flips), or trivial as well."),
+    ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")
     ] = None,

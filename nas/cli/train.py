@@ -83,6 +83,13 @@ def train(
             help=f"Classes of unequal size in the loss: {', '.join(BALANCES)}; default as searched."
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help="Of training images: standard (crops and flips), or trivial (TrivialAugment as well); "
+            "default as searched."
+        ),
+    ] = None,
     module: Annotated[
         str | None,
         typer.Option(help="LightningModule to train, package.module:NAME or FILE.py:NAME."),
@@ -153,6 +160,7 @@ def train(
         "batch_size": batch_size,
         "lr": lr,
         "balance": balance,
+        "augment": augment,
         "seed": seed,
         "devices": devices,
         "threads": threads,

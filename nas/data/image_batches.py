@@ -18,6 +18,7 @@ from nas.data.draws import Augmentation, Paste, draw_epoch, draw_view, seed_from
 from nas.data.image_files import CropRequest, Photos, crop
 from nas.data.photo import PhotoError
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment
 
 AHEAD = 2
 """Batches that are read while another is used."""
@@ -131,7 +132,10 @@ class Reading:
         places = batch.numpy()
         for place, request in zip(places, requests, strict=True):
             square = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
-            place[:] = square[:, ::-1] if request.flip else square
+            square = square[:, ::-1] if request.flip else square
+            if request.trivial and request.seed is not None:
+                square = trivial_augment(square, request.seed)
+            place[:] = square
 
     def _on_device(self, batch: Tensor) -> Tensor:
         return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
@@ -172,7 +176,9 @@ class FileTrainBatches(EpochBatches):
         """Iterate over the batches of the chosen epoch."""
         draws = draw_epoch(len(self._files), self._augmentation, self._seed, self.epoch)
         crops = [
-            CropRequest(row, seed_from(self._seed, self.epoch, row), flip)
+            CropRequest(
+                row, seed_from(self._seed, self.epoch, row), flip, self._augmentation.trivial
+            )
             for row, flip in zip(draws.order.tolist(), draws.flip.tolist(), strict=True)
         ]
         requests = [crops[start:stop] for start, stop in self.bounds]

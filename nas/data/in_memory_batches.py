@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from nas.data.augment import crop_images, flip_images, paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, draw_epoch
+from nas.data.draws import Augmentation, draw_epoch, seed_from
 from nas.data.labelled import LabelledImages
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment_tensor
 
 
 class InMemoryTrainBatches(EpochBatches):
@@ -54,10 +56,20 @@ class InMemoryTrainBatches(EpochBatches):
             images = crop_images(source.images, rows, draws.corners[start:stop], size)
             if augmentation.flip:
                 images = flip_images(images, draws.flip[start:stop])
+            if augmentation.trivial:
+                images = self._trivial(images, rows)
             if augmentation.scale_jitter is not None:
                 paste = draws.paste.part(start, stop)
                 images = paste_scaled(images.float(), paste.scale, paste.place)
             yield self._statistics.normalise(images), source.labels[rows]
+
+    def _trivial(self, images: Tensor, rows: Tensor) -> Tensor:
+        done = [
+            trivial_augment_tensor(image, seed_from(self._seed, self.epoch, row))
+            for image, row in zip(images.cpu(), rows.tolist(), strict=True)
+        ]
+        # The share of one of several processes may be empty.
+        return torch.stack(done).to(images.device) if done else images
 
 
 class InMemoryEvalBatches(EpochBatches):

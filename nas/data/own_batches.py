@@ -139,7 +139,10 @@ class OwnTrainBatches(EpochBatches):
         draws = draw_epoch(len(self._items), augmentation, self._seed, self.epoch)
         rows = draws.order.tolist()
         requests = [
-            [Request(row, seed_from(self._seed, self.epoch, row), True) for row in rows[start:stop]]
+            [
+                Request(row, seed_from(self._seed, self.epoch, row), True, augmentation.trivial)
+                for row in rows[start:stop]
+            ]
             for start, stop in self.bounds
         ]
         draws = draws.to(self._device)

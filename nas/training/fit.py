@@ -25,12 +25,13 @@ from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, read_info
-from nas.training.checks import check_devices, check_fits, check_weights
+from nas.training.checks import check_augment, check_devices, check_fits, check_weights
 from nas.training.distillation import load_teacher
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
 from nas.training.more_epochs import gives_more, schedule_start
+from nas.training.norms import set_momentum
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
@@ -84,6 +85,7 @@ def fit(
     check_weights(job)
     data = load_data(job.data)
     check_fits(job.spec, data.info)
+    check_augment(job.recipe, data.info)
     check_devices(job, data)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,7 @@ def _train(
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
+    set_momentum(net, job.recipe.norm_momentum)
     closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)
     trainer = _trainer(job, last, closer, rank_info, bar)
     device = trainer.strategy.root_device
@@ -260,7 +263,13 @@ def _batches(
     job: TrainJob, data: Data, device: torch.device, rank_info: RankInfo
 ) -> tuple[Batches, Batches | None]:
     share = (rank_info.rank, rank_info.processes)
-    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=not job.validates)
+    train = data.train_batches(
+        job.recipe.batch_size,
+        job.seed,
+        device,
+        full=not job.validates,
+        augment=job.recipe.augment,
+    )
     val = None if not job.validates else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from blocks.checked_model import CheckedModel, Integer, Number
 from blocks.registry import Registry
+from nas.data.config import Augment
 
 Metric: TypeAlias = Literal["error", "balanced_error", "1-macro_f1"]
 METRICS: dict[Metric, str] = {
@@ -35,6 +36,8 @@ class Recipe(CheckedModel):
         head_epochs: Epochs at the start in which only the classifier is trained.
         freeze_norm: BatchNorm keeps the mean and variance that it starts with; scale and shift are
             trained.
+        norm_momentum: How much of each batch's statistics goes into BatchNorm's running ones, 0 to 1; None:
+            as the network has it.
         weight_decay: Weight decay of convolutions and linear layers; BatchNorm and biases have none.
         schedule: ``one_cycle``: up over the first 30 % and down to 0; ``cosine``: a linear warm-up, then
             half a cosine; ``constant``: a linear warm-up, then the peak. With ``constant`` a short
@@ -45,6 +48,8 @@ class Recipe(CheckedModel):
             and exported; it is smaller at the start, so that few steps are enough. 0: no average.
         mixup: Alpha of mixup (Zhang et al., ICLR 2018), one weight a batch; 0: none.
         cutmix: Alpha of CutMix (Yun et al., ICCV 2019), likewise. With both, each batch has one of them.
+        augment: ``standard``: random crops and flips, as the data set has them; ``trivial``:
+            TrivialAugment (Mueller and Hutter, ICCV 2021) after them, for images of 1 or 3 channels.
         metric: What ``val_error`` is, and so the objective ``error`` of a search: the share of
             misclassified images; the mean of that share over the classes; or 1 less the mean F1 of the
             classes. A module of one's own logs what it likes.
@@ -64,6 +69,7 @@ class Recipe(CheckedModel):
     first_lr: Annotated[Number, Field(gt=0, le=1)] = 1.0
     head_epochs: Annotated[Integer, Field(ge=0)] = 0
     freeze_norm: bool = False
+    norm_momentum: Annotated[Number, Field(gt=0, le=1)] | None = None
     weight_decay: Annotated[Number, Field(ge=0, le=1)]
     schedule: Literal["one_cycle", "cosine", "constant"]
     warmup_epochs: Annotated[Integer, Field(ge=0)] = 0
@@ -71,6 +77,7 @@ class Recipe(CheckedModel):
     ema_decay: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[Number, Field(ge=0, le=10)] = 0.0
     cutmix: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    augment: Augment = "standard"
     metric: Metric = "error"
     balance: Literal["none", "weights", "logits"] = "none"
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
