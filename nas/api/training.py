@@ -118,14 +118,14 @@ def train(
         group_by: As for ``nas.search``.
         splits: As for ``nas.search``.
         on_bad_image: As for ``nas.search``.
-        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or ``full``
-            by the number of images, which decides on its epochs, too (docs/howto/recipes.md).
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or
+            ``full``. The number of images decides, also on the epochs (docs/howto/recipes.md).
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
         balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
             ``none``; for a network of a search that of the search.
-        augment: As for ``nas.search``. Default ``standard``; for a network of a search that of the search.
+        augment: As for ``nas.search``. Default ``standard``; for a network of a search as searched.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -139,7 +139,8 @@ def train(
         keep: Which weights are tested and exported: of the ``last`` epoch, or of the one with the least
             validation error, ``best``, for which the validation images are held out. Default: ``best``
             with ``patience``, else ``last``.
-        teacher: Checkpoint of a larger network for the same classes, whose outputs are learned as well.
+        teacher: A larger network for the same classes, whose outputs are learned as well: a checkpoint,
+            ``timm:NAME=FILE`` (a state dict of a network of timm), or ``timm:NAME`` (its own weights).
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
@@ -191,7 +192,7 @@ def train(
         weights=weights,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path("teacher", teacher),
+        teacher=_teacher(teacher),
         progress=progress,
         logs=_path("logs_dir", logs_dir),
     )
@@ -264,7 +265,7 @@ def train_trial(
         weights=weights,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path("teacher", teacher),
+        teacher=_teacher(teacher),
         progress=progress,
         logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
@@ -384,6 +385,10 @@ def _process_as_it_was() -> Iterator[None]:
         torch.set_num_threads(threads)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _teacher(value: str | Path | None) -> str | None:
+    return None if value is None else str(given_path("teacher", value))
 
 
 def _path(name: str, value: str | Path | None) -> Path | None:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from blocks.wording import plural
 from nas.training.recipe import FINE_TUNE, RECIPES, Recipe
 
 SMALL = 2000
@@ -31,7 +32,7 @@ class Length:
     most: int
 
     def epochs_of(self, images: int, batch_size: int) -> int:
-        """Epochs with so many images, whose last incomplete batch is dropped unless it is the only one."""
+        """Epochs with so many images; an incomplete batch at the end of an epoch is dropped."""
         needed = math.ceil(self.steps / max(1, images // batch_size))
         return max(self.epochs, min(needed, self.most))
 
@@ -79,4 +80,4 @@ def default_recipe(
 def said(name: str, epochs: int, images: int, *, pretrained: bool) -> str:
     """One line about a recipe that was chosen."""
     start = "from pretrained weights" if pretrained else "from random weights"
-    return f"recipe {name}, {epochs} epochs: the default for {images:,} images {start}"
+    return f"recipe {name}, {plural(epochs, 'epoch')}: the default for {images:,} images {start}"

@@ -36,8 +36,8 @@ class Recipe(CheckedModel):
         head_epochs: Epochs at the start in which only the classifier is trained.
         freeze_norm: BatchNorm keeps the mean and variance that it starts with; scale and shift are
             trained.
-        norm_momentum: How much of each batch's statistics goes into BatchNorm's running ones, 0 to 1; None:
-            as the network has it.
+        norm_momentum: Share of a batch's statistics that goes into BatchNorm's running ones; None: the
+            network's own.
         weight_decay: Weight decay of convolutions and linear layers; BatchNorm and biases have none.
         schedule: ``one_cycle``: up over the first 30 % and down to 0; ``cosine``: a linear warm-up, then
             half a cosine; ``constant``: a linear warm-up, then the peak. With ``constant`` a short
@@ -111,6 +111,7 @@ RECIPES.register(
         batch_size=32,
         lr=1e-3,
         optimizer="adamw",
+        norm_momentum=0.1,
         weight_decay=0.02,
         schedule="one_cycle",
     ),
