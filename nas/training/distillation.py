@@ -16,6 +16,7 @@ from torch.nn import functional
 from blocks import ArchSpec
 from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
+from nas.data import DataInfo
 from nas.training.checkpoint import load_checkpoint
 from nas.training.timm_teacher import TimmName, load_timm
 
@@ -24,13 +25,13 @@ WEIGHT = 0.5
 TEMPERATURE = 2.0
 
 
-def load_teacher(teacher: str, spec: ArchSpec, seen: Normalisation) -> Callable[[Tensor], Tensor]:
+def load_teacher(teacher: str, spec: ArchSpec, info: DataInfo) -> Callable[[Tensor], Tensor]:
     """The outputs of a trained network, for one of ``spec`` to learn.
 
     Args:
         teacher: A checkpoint of this program, ``timm:NAME`` or ``timm:NAME=FILE``.
         spec: The network that learns.
-        seen: Normalisation of its images.
+        info: Its images.
 
     Returns:
         A function from images (B, C, H, W) of any size to logits (B, num_classes), without gradients.
@@ -42,11 +43,13 @@ def load_teacher(teacher: str, spec: ArchSpec, seen: Normalisation) -> Callable[
     """
     wanted = TimmName.parse(teacher)
     if wanted is None:
-        net, side = _load_own(Path(teacher), spec)
+        net, side = _load_own(Path(teacher), spec, info)
         scale, offset = torch.ones(1), torch.zeros(1)
     else:
         net, side, expected = load_timm(wanted, spec)
-        scale, offset = (one.view(-1, 1, 1) for one in expected.seen_from(seen))
+        scale, offset = (
+            one.view(-1, 1, 1) for one in expected.seen_from(Normalisation(info.mean, info.std))
+        )
     net.requires_grad_(False)
 
     @torch.no_grad()
@@ -62,12 +65,18 @@ def load_teacher(teacher: str, spec: ArchSpec, seen: Normalisation) -> Callable[
     return teach
 
 
-def _load_own(path: Path, spec: ArchSpec) -> tuple[nn.Module, int]:
+def _load_own(path: Path, spec: ArchSpec, info: DataInfo) -> tuple[nn.Module, int]:
     loaded = load_checkpoint(path)
     for field in ("num_classes", "in_channels"):
         have, want = getattr(loaded.info.spec, field), getattr(spec, field)
         if have != want:
             raise InvalidInput(f"teacher {path}: {field} {have}; the network has {want}")
+    known = loaded.info.class_names  # an earlier version wrote none
+    if known is not None and known != info.class_names:
+        other = next(pair for pair in zip(known, info.class_names, strict=True) if len({*pair}) > 1)
+        raise InvalidInput(
+            f"teacher {path}: other classes: {other[0]!r} where {info.name} has {other[1]!r}"
+        )
     return loaded.model, loaded.info.spec.input_size
 
 

@@ -135,9 +135,9 @@ def _train(
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
     history = past.history
-    seen = Normalisation(data.info.mean, data.info.std)
-    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec, seen)
+    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec, data.info)
     torch.manual_seed(job.seed)
+    seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
     set_momentum(net, job.recipe.norm_momentum)
     closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)

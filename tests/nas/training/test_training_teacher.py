@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 from blocks import ArchSpec, InvalidInput, UnitSpec
-from blocks.backbones import IMAGENET, Normalisation
+from blocks.backbones import IMAGENET
 from nas.cli.main import main
-from nas.data import DataConfig
+from nas.data import DataConfig, DataInfo
 from nas.training import Recipe, TrainJob, load_checkpoint, read_info
 from nas.training.distillation import load_teacher
 from nas.training.fit import fit
@@ -26,7 +26,10 @@ SPEC = ArchSpec(
     stem_stride=2, unit=UnitSpec(kind="none"),
 )  # fmt: skip
 RECIPE = Recipe(epochs=1, batch_size=32, lr=0.02, weight_decay=5e-4, schedule="one_cycle")
-HALF = Normalisation((0.5,), (0.25,))
+HALF = DataInfo(
+    name="made", num_classes=10, in_channels=1, input_size=16, class_names=tuple("0123456789"),
+    mean=(0.5,), std=(0.25,), train_images=2, val_images=1, test_images=1,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
