@@ -66,6 +66,7 @@ CASES = (
     Case("SK units, ImageNet weights, `fine_tune`", SK, True, "fine_tune", 2),
     Case("plain, ImageNet weights, `fine_tune`", PLAIN, True, "fine_tune", 2),
     Case("plain, random weights, `tiny`", PLAIN, False, "tiny", 5),
+    Case("plain, random weights, `fine_tune`", PLAIN, False, "fine_tune", 5),
 )
 
 

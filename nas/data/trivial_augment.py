@@ -21,7 +21,7 @@ CHANNELS = (1, 3)
 """Of images that the operations know."""
 
 
-class _Wide(v2.TrivialAugmentWide):
+class _Wide(v2.TrivialAugmentWide):  # type: ignore[misc]  # torchvision has no types
     """torchvision's transform with a generator."""
 
     def draw(self, side: int, generator: torch.Generator) -> tuple[str, float]:
