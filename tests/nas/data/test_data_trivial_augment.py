@@ -126,8 +126,7 @@ def test_sets_of_ones_own_are_augmented_in_training_alone(
     (tmp_path / "own.py").write_text(OWN.format(channels=3, floating=floating))
     data = load_data(DataConfig(name="own.py:sets", workers=0))
     plain, trivial = (
-        epoch(data.train_batches(8, 0, CPU, augment=one))  # type: ignore[arg-type]
-        for one in ("standard", "trivial")
+        epoch(data.train_batches(8, 0, CPU, augment=one)) for one in ("standard", "trivial")
     )
     assert not torch.equal(plain, trivial)
     assert torch.equal(trivial, epoch(data.train_batches(8, 0, CPU, augment="trivial")))

@@ -166,12 +166,12 @@ def test_a_teacher_is_learned_from_and_must_know_the_same_classes() -> None:
     one, other = (load_checkpoint(Path(n) / "checkpoint.pt").model.state_dict() for n in "ab")
     assert not torch.equal(one["fc.weight"], other["fc.weight"])
     assert one.keys() == other.keys()  # the teacher is no part of the checkpoint
-    five, info = SPEC.model_copy(update={"num_classes": 5}), load_data(job().data).info
+    five, images = SPEC.model_copy(update={"num_classes": 5}), load_data(job().data).info
     with pytest.raises(InvalidInput, match="num_classes 10; the network has 5"):
-        load_teacher(path, five, info)
-    names = (*info.class_names[:9], "other")
+        load_teacher(path, five, images)
+    names = (*images.class_names[:9], "other")
     with pytest.raises(InvalidInput, match="other classes: '9' where digits has 'other'"):
-        load_teacher(path, SPEC, replace(info, class_names=names))
+        load_teacher(path, SPEC, replace(images, class_names=names))
     with pytest.raises(InvalidInput, match="no such file"):
         fit(job(name="c", teacher="none.pt"))
 
