@@ -30,7 +30,7 @@ from nas.training.distillation import load_teacher
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
-from nas.training.more_epochs import gives_more, schedule_start
+from nas.training.more_epochs import as_written, gives_more, schedule_start
 from nas.training.norms import set_momentum
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
@@ -210,6 +210,7 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder, data: DataInfo) -> Past:
         # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return Past()
+    job = as_written(job, info)
     _check_same(job, info)
     check_same_classes(info, data)
     start = schedule_start(job, info)

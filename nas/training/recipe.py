@@ -88,7 +88,13 @@ RECIPES: Registry[Recipe] = Registry("recipe")
 PROXY = RECIPES.register(
     "proxy",
     Recipe(
-        epochs=3, batch_size=128, lr=0.1, weight_decay=5e-4, schedule="one_cycle", ema_decay=0.998
+        epochs=3,
+        batch_size=128,
+        lr=0.1,
+        norm_momentum=0.1,
+        weight_decay=5e-4,
+        schedule="one_cycle",
+        ema_decay=0.998,
     ),
 )
 # The same for sets of some hundred images, which need small batches to give enough steps.
@@ -97,7 +103,13 @@ RECIPES.register("tiny", PROXY.model_copy(update={"epochs": 10, "batch_size": 32
 RECIPES.register(
     "rungs",
     Recipe(
-        epochs=9, batch_size=64, lr=0.05, weight_decay=5e-4, schedule="constant", ema_decay=0.99
+        epochs=9,
+        batch_size=64,
+        lr=0.05,
+        norm_momentum=0.1,
+        weight_decay=5e-4,
+        schedule="constant",
+        ema_decay=0.99,
     ),
 )
 # The full training of a chosen network on small images.

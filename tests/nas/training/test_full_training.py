@@ -15,7 +15,15 @@ import nas
 from blocks import ArchSpec, InvalidInput, UnitSpec
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.training import EpochMetrics, Recipe, TestResult, TrainJob, load_checkpoint, read_info
+from nas.training import (
+    RECIPES,
+    EpochMetrics,
+    Recipe,
+    TestResult,
+    TrainJob,
+    load_checkpoint,
+    read_info,
+)
 from nas.training.bar import TrainingBar
 from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.distillation import load_teacher
@@ -153,6 +161,19 @@ def test_more_epochs_are_refused_before_the_first_ones_are_done() -> None:
     fit(job(recipe=longer(3)))
     with pytest.raises(InvalidInput, match="other recipe"):
         fit(job(recipe=longer(5, lr=0.01)))
+
+
+def test_a_training_of_before_goes_on_by_the_recipe_of_its_name() -> None:
+    begun = RECIPES["tiny"].model_dump(exclude={"norm_momentum"}) | {"epochs": 2}
+    fit(job(recipe=begun, stop_epoch=1))
+    path = TrialFolder(Path("a")).checkpoint
+    content = torch.load(path, weights_only=True)
+    del content["sknas"]["recipe"]["norm_momentum"]  # as version 0.1 wrote it
+    torch.save(content, path)
+    now = RECIPES["tiny"].model_copy(update={"epochs": 2})
+    assert now.norm_momentum is not None
+    assert len(fit(job(recipe=now))) == 2
+    assert read_info(path).recipe == now
 
 
 def test_a_teacher_is_learned_from_and_must_know_the_same_classes() -> None:
