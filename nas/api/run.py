@@ -184,8 +184,8 @@ class Run:
 
         Args:
             trial: Of a trained network.
-            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
-                ``devices``, ``threads``, ``data``, ``data_dir``, ``input_size``, ``group_by``,
+            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``,
+                ``balance``, ``augment``, ``seed``, ``devices``, ``threads``, ``data``, ``data_dir``, ``input_size``, ``group_by``,
                 ``splits``, ``on_bad_image``, ``cache_gb``, ``module``, ``pretrained``, ``start``,
                 ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``, ``on_epoch``. Data, module
                 and pretrained weights default to those of the search.

@@ -118,7 +118,8 @@ def search(
         module: LightningModule that a trial trains (docs/howto/own_module.md).
         evaluator: Function that says how good a network is, in place of its training
             (docs/howto/own_evaluator.md).
-        recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or
+            ``proxy`` by the number of images (docs/howto/recipes.md); with early stopping ``rungs``.
         batch_size: Images per step.
         lr: Peak learning rate.
         metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.

@@ -145,7 +145,7 @@ def search(
         str | None,
         _option(
             TRAINING,
-            f"One of: {', '.join(RECIPES)}.",
+            f"One of: {', '.join(RECIPES)}. Default: by start and number of images.",
             autocompletion=lambda incomplete: [
                 one for one in RECIPES if one.startswith(incomplete)
             ],
