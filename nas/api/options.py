@@ -25,7 +25,6 @@ from search_spaces.shipped import SPACES
 
 if TYPE_CHECKING:
     from nas.searching import SearchConfig
-    from nas.training.cost_matrix import CostMatrix
 
 # Option -> where its value goes in a SearchConfig.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -60,6 +59,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "metric": ("recipe", "metric"),
     "costs": ("recipe", "costs"),
     "balance": ("recipe", "balance"),
+    "augment": ("recipe", "augment"),
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
@@ -234,13 +234,14 @@ def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
         fields["own_objectives"] = own
 
 
-def check_options(given: Mapping[str, Any], costs: CostMatrix | None = None) -> Recipe:
+def check_options(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
+        base: The recipe that they change, if they name none; None: ``full``.
         given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``costs``, ``balance``,
-            ``devices``, ``start``, ``keep`` and ``patience`` by name.
-        costs: Those of the search.
+            ``augment``, ``devices``, ``start``, ``keep`` and ``patience`` by name, and the
+            ``search_costs``, if there was a search.
 
     Raises:
         InvalidInput: One is out of range.
@@ -256,16 +257,17 @@ def check_options(given: Mapping[str, Any], costs: CostMatrix | None = None) -> 
         check_type(option("patience"), given["patience"], int, "an integer above 0")
         if given["patience"] < 1:
             raise InvalidInput(f"{option('patience', given['patience'])}: allowed: 1 or more")
-    names = ("epochs", "batch_size", "lr", "metric", "costs", "balance")
+    names = ("epochs", "batch_size", "lr", "metric", "costs", "balance", "augment")
     changes = {name: given[name] for name in names if given.get(name) is not None}
     if "costs" in changes:
         changes.setdefault("metric", "cost")
-    elif changes.get("metric") == "cost" and costs is not None:
-        changes["costs"] = costs
+    elif changes.get("metric") == "cost" and given.get("search_costs") is not None:
+        changes["costs"] = given["search_costs"]
     spelled = {name: option(name) for name in changes}
     from blocks.yaml_files import parse
 
-    fields = RECIPES[given["recipe"] or "full"].model_dump() | changes
+    named_recipe = None if given["recipe"] is None else RECIPES[given["recipe"]]
+    fields = (named_recipe or base or RECIPES["full"]).model_dump() | changes
     return parse(Recipe, fields, "", spelled)
 
 
@@ -330,6 +332,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
     if isinstance(fields.get("data"), Mapping):
         # That of the run whose search.yaml it may be; this is another.
+        fields.pop("recipe_choice", None)
         fields["data"] = {k: v for k, v in fields["data"].items() if k != "record"}
     return nested(fields)
 

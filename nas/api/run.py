@@ -185,11 +185,11 @@ class Run:
         Args:
             trial: Of a trained network.
             **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``,
-                ``costs``, ``balance``, ``seed``, ``devices``, ``threads``, ``data``, ``data_dir``,
-                ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``, ``module``,
-                ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``,
-                ``on_epoch``. Data, metric, costs, balance, module and pretrained weights default to
-                those of the search.
+                ``costs``, ``balance``, ``augment``, ``seed``, ``devices``, ``threads``, ``data``,
+                ``data_dir``, ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``,
+                ``module``, ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``,
+                ``logs_dir``, ``on_epoch``. Data, metric, costs, balance, module and pretrained weights
+                default to those of the search.
 
         Raises:
             InvalidInput: The trial was not trained, or an option is wrong.

@@ -55,6 +55,7 @@ def search(
     metric: str | None = None,
     costs: str | Path | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     val_limit: int | None = None,
@@ -118,7 +119,8 @@ def search(
         module: LightningModule that a trial trains (docs/howto/own_module.md).
         evaluator: Function that says how good a network is, in place of its training
             (docs/howto/own_evaluator.md).
-        recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or
+            ``proxy`` by the number of images (docs/howto/recipes.md); with early stopping ``rungs``.
         batch_size: Images per step.
         lr: Peak learning rate.
         metric: What the objective ``error`` is: ``error``, ``balanced_error``, ``1-macro_f1`` or
@@ -127,6 +129,7 @@ def search(
             (rows). The metric is then ``cost``. The run keeps what the file says.
         balance: ``none``, or ``weights``, ``logits`` or ``sampling``: classes of unequal size count
             alike.
+        augment: ``trivial``: TrivialAugment after the crops and flips of the data set, the ``standard``.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

@@ -145,7 +145,7 @@ def search(
         str | None,
         _option(
             TRAINING,
-            f"One of: {', '.join(RECIPES)}.",
+            f"One of: {', '.join(RECIPES)}. Default: by start and number of images.",
             autocompletion=lambda incomplete: [
                 one for one in RECIPES if one.startswith(incomplete)
             ],
@@ -175,6 +175,10 @@ def search(
     balance: Annotated[
         str | None,
         _option(TRAINING, f"Classes of unequal size in training: {', '.join(BALANCES)}."),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        _option(TRAINING, "Of training images: standard (crops and flips), or trivial as well."),
     ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,9 +69,7 @@ def train(
     on_bad_image: OnBadImage = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            help=f"One of: {', '.join(RECIPES)}. Default: fine_tune from pretrained weights, else full."
-        ),
+        typer.Option(help=f"One of: {', '.join(RECIPES)}. Default: by start and number of images."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
@@ -90,6 +87,13 @@ def train(
         str | None,
         typer.Option(
             help=f"Classes of unequal size in training: {', '.join(BALANCES)}; default as searched."
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help="Of training images: standard (crops and flips), or trivial (TrivialAugment as well); "
+            "default as searched."
         ),
     ] = None,
     module: Annotated[
@@ -134,8 +138,11 @@ def train(
         ),
     ] = None,
     teacher: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint of a larger network whose outputs are learned as well."),
+        str | None,
+        typer.Option(
+            help="Larger network whose outputs are learned as well: a checkpoint, timm:NAME=FILE, or "
+            "timm:NAME."
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Start over: drop the checkpoint that is there.")
@@ -164,6 +171,7 @@ def train(
         "metric": metric,
         "costs": costs,
         "balance": balance,
+        "augment": augment,
         "seed": seed,
         "devices": devices,
         "threads": threads,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -12,6 +12,9 @@ from nas.plugins import is_reference
 
 PHOTOGRAPHS = "imagefolder:"
 """What the names of data sets begin with that are photographs at a path."""
+Augment: TypeAlias = Literal["standard", "trivial"]
+"""Training augmentation of a recipe: crops and flips alone, or TrivialAugment after them."""
+AUGMENTS: tuple[Augment, ...] = ("standard", "trivial")
 
 
 class DataConfig(CheckedModel):

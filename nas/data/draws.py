@@ -23,11 +23,13 @@ class Augmentation:
         flip: Mirror left to right with probability 1/2.
         crop_padding: Black pixels on each side before the random crop; 0 means no crop.
         scale_jitter: Lowest scale, in (0, 1], or None for no jitter.
+        trivial: TrivialAugment, after crop and flip.
     """
 
     flip: bool
     crop_padding: int
     scale_jitter: float | None
+    trivial: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from nas.data.draws import (
 from nas.data.image_files import CropRequest, Photos, crop
 from nas.data.photo import PhotoError
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment
 
 AHEAD = 2
 """Batches that are read while another is used."""
@@ -138,7 +139,10 @@ class Reading:
         places = batch.numpy()
         for place, request in zip(places, requests, strict=True):
             square = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
-            place[:] = square[:, ::-1] if request.flip else square
+            square = square[:, ::-1] if request.flip else square
+            if request.trivial and request.seed is not None:
+                square = trivial_augment(square, request.seed)
+            place[:] = square
 
     def _on_device(self, batch: Tensor) -> Tensor:
         return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
@@ -186,7 +190,7 @@ class FileTrainBatches(EpochBatches):
         )
         rows = draws.order.tolist()
         crops = [
-            CropRequest(row, seed, flip)
+            CropRequest(row, seed, flip, self._augmentation.trivial)
             for row, seed, flip in zip(
                 rows,
                 image_seeds(rows, self._seed, self.epoch),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 
 from blocks.errors import InvalidInput
 from nas.data.augment import pad_images
-from nas.data.config import DataConfig
+from nas.data.config import Augment, DataConfig
 from nas.data.draws import Augmentation
 from nas.data.in_memory_batches import InMemoryEvalBatches, InMemoryTrainBatches
 from nas.data.interface import DataInfo, numbered
@@ -90,6 +90,7 @@ class InMemoryData:
         *,
         full: bool = False,
         balanced: bool = False,
+        augment: Augment = "standard",
     ) -> InMemoryTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         padded = self._moved("train", self._train, device)
@@ -98,7 +99,7 @@ class InMemoryData:
             padded,
             images,
             Statistics.of(self.info, device),
-            self._augmentation,
+            replace(self._augmentation, trivial=augment == "trivial"),
             batch_size,
             seed,
             None if full else self._epoch_images,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from nas.data.augment import crop_images, flip_images, paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, BalancedClasses, draw_epoch
+from nas.data.draws import Augmentation, BalancedClasses, draw_epoch, image_seeds
 from nas.data.labelled import LabelledImages
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment_tensor
 
 
 class InMemoryTrainBatches(EpochBatches):
@@ -54,15 +56,26 @@ class InMemoryTrainBatches(EpochBatches):
         draws = draw_epoch(self._images, augmentation, self._seed, self.epoch, self._balanced)
         draws = draws.to(source.labels.device)
         size = source.images.shape[-1] - 2 * augmentation.crop_padding
+        seeds = image_seeds(draws.order.tolist(), self._seed, self.epoch)
         for start, stop in self.bounds:
             rows = draws.order[start:stop]
             images = crop_images(source.images, rows, draws.corners[start:stop], size)
             if augmentation.flip:
                 images = flip_images(images, draws.flip[start:stop])
+            if augmentation.trivial:
+                images = _trivial(images, seeds[start:stop])
             if augmentation.scale_jitter is not None:
                 paste = draws.paste.part(start, stop)
                 images = paste_scaled(images.float(), paste.scale, paste.place)
             yield self._statistics.normalise(images), source.labels[rows]
+
+
+def _trivial(images: Tensor, seeds: list[int]) -> Tensor:
+    done = [
+        trivial_augment_tensor(image, seed) for image, seed in zip(images.cpu(), seeds, strict=True)
+    ]
+    # The share of one of several processes may be empty.
+    return torch.stack(done).to(images.device) if done else images
 
 
 class InMemoryEvalBatches(EpochBatches):

@@ -150,7 +150,10 @@ class OwnTrainBatches(EpochBatches):
         draws = draw_epoch(len(self._items), augmentation, self._seed, self.epoch, self._balanced)
         rows = draws.order.tolist()
         seeds = image_seeds(rows, self._seed, self.epoch)
-        every = [Request(row, seed, True) for row, seed in zip(rows, seeds, strict=True)]
+        every = [
+            Request(row, seed, True, augmentation.trivial)
+            for row, seed in zip(rows, seeds, strict=True)
+        ]
         requests = [every[start:stop] for start, stop in self.bounds]
         draws = draws.to(self._device)
         batches = read_batches(self._items, requests, self._workers, self._device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from blocks.errors import InvalidInput
 from blocks.wording import kind_of
-from nas.data.config import DataConfig
+from nas.data.config import Augment, DataConfig
 from nas.data.draws import Augmentation, seed_from
 from nas.data.image_files import centre_resize
 from nas.data.image_folder import INPUT_SIZE
@@ -62,6 +63,7 @@ class OwnData:
         *,
         full: bool = False,
         balanced: bool = False,
+        augment: Augment = "standard",
     ) -> OwnTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         return OwnTrainBatches(
@@ -69,7 +71,7 @@ class OwnData:
             self._config.workers,
             device,
             Statistics.of(self.info, device),
-            self._augmentation,
+            replace(self._augmentation, trivial=augment == "trivial"),
             batch_size,
             seed,
             None if full else self._config.epoch_images,

@@ -25,12 +25,13 @@ from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, read_info
-from nas.training.checks import check_devices, check_fits, check_weights
+from nas.training.checks import check_augment, check_devices, check_fits, check_weights
 from nas.training.distillation import load_teacher
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
-from nas.training.more_epochs import gives_more, schedule_start
+from nas.training.more_epochs import as_written, gives_more, schedule_start
+from nas.training.norms import set_momentum
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
@@ -88,6 +89,7 @@ def fit(
     check_fits(job.spec, data.info)
     if job.recipe.costs is not None:
         job.recipe.costs.of(data.info.class_names)  # refuses those of other classes
+    check_augment(job.recipe, data.info)
     check_devices(job, data)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -137,10 +139,11 @@ def _train(
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
     history = past.history
-    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec)
+    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec, data.info)
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
+    set_momentum(net, job.recipe.norm_momentum)
     closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)
     trainer = _trainer(job, last, closer, rank_info, bar)
     device = trainer.strategy.root_device
@@ -213,6 +216,7 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder, data: DataInfo) -> Past:
         # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return Past()
+    job = as_written(job, info)
     _check_same(job, info)
     check_same_classes(info, data)
     start = schedule_start(job, info)
@@ -272,6 +276,7 @@ def _batches(
         device,
         full=not job.validates,
         balanced=job.recipe.balance == "sampling",
+        augment=job.recipe.augment,
     )
     val = None if not job.validates else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)

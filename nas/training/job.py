@@ -13,6 +13,7 @@ from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.training.pretrained import WeightsOrigin, digest_of
 from nas.training.recipe import Metric, Recipe
+from nas.training.timm_teacher import PREFIX, TimmName
 
 
 class EpochMetrics(CheckedModel):
@@ -105,8 +106,8 @@ class TrainJob(CheckedModel):
             train to the end of the schedule.
         keep: Which weights are the result: of the ``last`` epoch, or of the one with the least
             validation error, ``best``.
-        teacher: Checkpoint of a network whose outputs this one learns as well; see
-            ``nas.training.distillation``.
+        teacher: Checkpoint of a network whose outputs this one learns as well, or ``timm:NAME`` or
+            ``timm:NAME=FILE``; see ``nas.training.distillation``.
         start: Initial weights of the units; see ``blocks.build``.
         pretrained: File of weights of the plain network to start from.
         origin: What is known of that file, kept in the checkpoint; the file must still be the same.
@@ -144,7 +145,7 @@ class TrainJob(CheckedModel):
     full: bool = False
     patience: Annotated[Integer, Field(ge=1)] | None = None
     keep: Literal["last", "best"] = "last"
-    teacher: Path | None = None
+    teacher: str | None = None
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     origin: WeightsOrigin | None = None
@@ -190,9 +191,14 @@ class TrainJob(CheckedModel):
         return None if self.weights is None else digest_of(self.weights)
 
     def teacher_digest(self) -> str | None:
-        """SHA-256 of the teacher's checkpoint; None when there is none.
+        """SHA-256 of the teacher's file, after the name of a network of timm; None without a teacher.
 
         Raises:
             InvalidInput: The file cannot be read.
         """
-        return None if self.teacher is None else digest_of(self.teacher)
+        if self.teacher is None:
+            return None
+        timm = TimmName.parse(self.teacher)
+        if timm is None:
+            return digest_of(Path(self.teacher))
+        return f"{PREFIX}{timm.name}" + ("" if timm.file is None else f" {digest_of(timm.file)}")
