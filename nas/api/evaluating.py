@@ -100,7 +100,8 @@ def evaluate(
     if bundled:
         subject, images = bundle_subject(source, artifact, name, place)
     elif artifact is not None:
-        raise InvalidInput(f"--artifact {artifact}: {source} is no bundle; allowed with a bundle")
+        said = option("artifact", artifact)
+        raise InvalidInput(f"{said}: {source} is no bundle; allowed with a bundle")
     else:
         subject, images = checkpoint_subject(source, name, place)
     done = evaluate_network(subject, images, default_splits(subject, images, split))

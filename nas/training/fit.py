@@ -18,7 +18,7 @@ from blocks import build
 from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataInfo, load_data
-from nas.folders import logs_dir
+from nas.folders import logs_dir, make_folder, source_of_runs_dir
 from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
@@ -86,7 +86,7 @@ def fit(
     check_fits(job.spec, data.info)
     check_devices(job, data)
     folder = TrialFolder(job.folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.path, source_of_runs_dir(folder.path))
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)
@@ -119,7 +119,9 @@ def _train_share(
 ) -> tuple[EpochMetrics, ...]:
     """The work of each of several processes."""
     quieten()
-    return _train(job, load_data(job.data), past, on_epoch, rank_info)
+    data = load_data(job.data)
+    with blaming(job):  # the lines of its code are not known in the parent process
+        return _train(job, data, past, on_epoch, rank_info)
 
 
 def _train(
@@ -308,7 +310,7 @@ def _test(
     batches = batches.share(rank_info.rank, rank_info.processes)
     tester.test(module, batches, ckpt_path=str(folder.kept), weights_only=True, verbose=False)
     error, loss = (
-        logged_error(tester, module, "test_error"),
+        logged_error(tester, module, "test_error", job.module),
         tester.callback_metrics.get("test_loss"),
     )
     if rank_info.rank > 0:

@@ -70,6 +70,18 @@ class Diverges(Focal):
     def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
     def on_train_epoch_end(self): raise FloatingPointError("the loss is nan")
 
+class NanLoss(Own):
+    def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
+
+class NanFocal(Focal):
+    def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
+
+class NanWeights(Own):
+    def on_train_epoch_end(self): next(self.net.parameters()).data.fill_(float("nan"))
+
+class NanLogged(Own):
+    def on_train_epoch_end(self): self.log("train_loss", float("nan"))
+
 class Large(Own):
     def training_step(self, batch, index): raise RuntimeError("CUDA out of memory. Tried to allocate")
 
@@ -160,7 +172,14 @@ def test_wrong_modules_are_one_line(name: str, said: str) -> None:
     ("name", "said"),
     [
         ("RaisesLater", r"own\.py, line \d+, in training_step: AttributeError: "),
-        ("NanLater", r"own\.py, line \d+: val_error: logs nan; expected the share"),
+        (
+            "NanLater",
+            r"module own\.py:NanLater: .*line \d+: val_error: logs NaN; expected the share",
+        ),
+        ("NanLoss", r"^module own\.py:NanLoss: .*line \d+: the training loss is NaN in epoch 1$"),
+        ("NanFocal", r"^module own\.py:NanFocal: .*line \d+: the training loss is NaN in epoch 1$"),
+        ("NanWeights", r"line \d+: the weights are not finite in epoch 1$"),
+        ("NanLogged", r"line \d+: the training loss is NaN in epoch 1$"),
         ("Diverges", r"line \d+, in on_train_epoch_end: FloatingPointError: the loss is nan"),
         ("Large", r"line \d+, in training_step: RuntimeError: CUDA out of memory"),
     ],
@@ -171,6 +190,7 @@ def test_what_fails_later_or_in_one_network_is_a_failure_of_the_training(
     recipe = RECIPE.model_copy(update={"epochs": 2})
     with pytest.raises(WorkFailed, match=said):
         fit(make_job(name, module=f"own.py:{name}", recipe=recipe))
+    assert Path(name, "checkpoint.pt").exists() == name.endswith("Later"), "of a whole epoch only"
 
 
 def test_an_error_that_needs_more_than_one_batch_is_trained() -> None:
