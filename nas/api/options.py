@@ -327,9 +327,8 @@ def _unmoved(argument: str, known: Sequence[str]) -> InvalidInput:
     names = [one.rpartition(":")[2] for one in known if is_reference(one)]
     names = [] if known and known[0].startswith("imagefolder:") else names
     has = f"; this one has {', '.join(known)}" if known else ""
-    allowed = (
-        f"the new place of {' or '.join(names)}: FILE.py:{names[0]}" if names else "leave it out"
-    )
+    places = " or ".join(f"FILE.py:{one}" for one in names)
+    allowed = f"the same plug-in in its new place, {places}" if names else "leave it out"
     return InvalidInput(
         f"{option(argument)} cannot change when a search is resumed{has}; allowed: {allowed}"
     )

@@ -53,8 +53,8 @@ def test_modules_are_imported() -> None:
             "my.py:x",
             "data my.py:x: /.*my.py: no such file$",
         ),
-        ("x = 1", "my.py:x", "an int; expected a function"),
-        ("x = 1", "my.py:y", "my.py has no y, .*expected a function"),
+        ("\nx: int = 1", "my.py:x", r"/my\.py, line 2: an int; expected a function"),
+        ("x = 1", "my.py:y", r"my\.py defines no 'y'; expected a function"),
         ("\n1 / 0", "my.py:x", "my.py, line 2: ZeroDivisionError: division by zero"),
         ("x = (", "my.py:x", "my.py, line 1: SyntaxError"),
         (

@@ -21,6 +21,7 @@ OWN = """
 import pytorch_lightning as pl
 import torch
 from torch.nn import functional
+from blocks import InvalidInput
 from nas.training.module import Classifier
 
 class Focal(Classifier):
@@ -55,6 +56,12 @@ class Percent(Own):
 
 class Raises(Own):
     def training_step(self, batch, index): return self.nothing
+
+class Theirs(Own):
+    def training_step(self, batch, index): raise InvalidInput("a complaint")
+
+class Idle(Own):
+    def configure_optimizers(self): return None
 
 class RaisesLater(Own):
     def training_step(self, batch, index):
@@ -151,13 +158,14 @@ def test_ones_own_module_trains_resumes_and_is_tested() -> None:
             "Raises",
             r"line \d+, in training_step: AttributeError: .*; expected steps that take batches",
         ),
+        ("Theirs", r"line \d+, in training_step: a complaint; expected steps that take batches"),
         (
             "Elsewhere",
             "its attribute net is not the network that it was given; expected self.net = net",
         ),
         ("Short", "TypeError: .*; expected a LightningModule made as NAME"),
         ("no_module", "an int; expected a LightningModule made as"),
-        ("absent", r"has no absent, .*expected a LightningModule"),
+        ("absent", r"own\.py defines no 'absent'; expected a LightningModule"),
     ],
 )
 def test_wrong_modules_are_one_line(name: str, said: str) -> None:
@@ -196,6 +204,13 @@ def test_what_fails_later_or_in_one_network_is_a_failure_of_the_training(
 def test_an_error_that_needs_more_than_one_batch_is_trained() -> None:
     (epoch,) = fit(make_job("nan", module="own.py:NanAtFirst", stop_epoch=1))
     assert epoch.val_error == 0.5
+
+
+def test_a_module_that_trains_nothing_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    fit(make_job("idle", module="own.py:Idle", stop_epoch=1))
+    (said,) = [one.getMessage() for one in caplog.records if one.name == "nas"]
+    assert said.startswith("warning: module own.py:Idle: ")
+    assert said.endswith("so the network stays untrained")
 
 
 def test_several_processes_need_a_subclass() -> None:
