@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from blocks.registry import Registry
 from blocks.wording import kind_of
 from nas.plugins import Expected, PluginFault, calling, is_reference, named_at, resolve
-from nas.study import quiet
 
 if TYPE_CHECKING:  # the names are known without Optuna
     from optuna.samplers import BaseSampler
@@ -71,6 +70,8 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
     Raises:
         InvalidInput: There is no such sampler, or it raises or gives no sampler.
     """
+    from nas.study import quiet
+
     if not is_reference(sampler):
         with quiet():
             return SAMPLERS[sampler](seed)
