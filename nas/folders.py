@@ -100,6 +100,13 @@ def source_of_runs_dir(folder: Path) -> str:
     return RUNS if os.environ.get(RUNS) else "runs/"
 
 
+def source_of_logs_dir(folder: Path) -> str:
+    """What decided that logs lie in ``folder``."""
+    if folder != logs_dir():
+        return option("logs_dir")
+    return LOGS if os.environ.get(LOGS) else "lightning_logs/"
+
+
 def given_path(name: str, path: str | Path) -> Path:
     """The path that an argument names.
 

@@ -11,7 +11,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import check_type
 from nas.api.choosing import made_from
 from nas.api.references import named
-from nas.folders import given_folder, given_path
+from nas.folders import given_folder, given_path, make_folder
 from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import check_folders_above
@@ -105,6 +105,7 @@ def evaluate(
     else:
         subject, images = checkpoint_subject(source, name, place)
     done = evaluate_network(subject, images, default_splits(subject, images, split))
+    make_folder(folder, option("out"))
     return write(done, folder)
 
 

@@ -13,7 +13,7 @@ from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import DataInfo, load_data
 from nas.data.splits_file import splits_of
-from nas.folders import logs_dir, make_folder, source_of_runs_dir
+from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.front import Front
 from nas.naming import call, option
 from nas.plugins import PluginFault, named_by_a_run
@@ -74,6 +74,9 @@ def _begin(
     view: View,
     splits: str | None,
 ) -> Front:
+    if config.evaluator is None:
+        logs = config.execution.logs_dir or logs_dir()
+        make_folder(logs, source_of_logs_dir(logs))
     make_folder(run.path, source_of_runs_dir(run.path))
     with _only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.

@@ -18,7 +18,7 @@ from blocks import build
 from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataInfo, load_data
-from nas.folders import logs_dir, make_folder, source_of_runs_dir
+from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
@@ -87,6 +87,8 @@ def fit(
     check_devices(job, data)
     folder = TrialFolder(job.folder)
     make_folder(folder.path, source_of_runs_dir(folder.path))
+    logs = job.logs or logs_dir()
+    make_folder(logs, source_of_logs_dir(logs))
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)

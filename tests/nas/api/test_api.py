@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,11 @@ def test_functions_stay_what_they_are_when_their_packages_are_imported() -> None
 
 @pytest.mark.parametrize("method", ["train", "evaluate", "export"])
 def test_methods_of_a_run_show_their_arguments(method: str) -> None:
-    functions = {"train": train_trial, "evaluate": nas.evaluate, "export": nas.export}
+    functions: dict[str, Callable[..., Any]] = {
+        "train": train_trial,
+        "evaluate": nas.evaluate,
+        "export": nas.export,
+    }
     its = dict(inspect.signature(functions[method]).parameters)
     shown = dict(inspect.signature(getattr(nas.Run, method)).parameters)
     for subject in ("run", "trial", "self", "network", "checkpoint", "artifact"):  # of a bundle
@@ -159,7 +164,7 @@ def test_a_trained_network_is_loaded_trained_in_full_and_exported(
 
 @pytest.mark.parametrize("trial", [None, "1", 1.5, True])
 def test_a_trial_is_a_number_or_a_point(run: nas.Run, trial: object) -> None:
-    with pytest.raises(nas.InvalidInput, match=r"trial .*: allowed: a number, or a point"):
+    with pytest.raises(nas.InvalidInput, match=r"trial .*: allowed: a number, a point"):
         run.load(trial)  # type: ignore[arg-type]
 
 
