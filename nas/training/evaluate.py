@@ -131,7 +131,8 @@ def _check_told(metrics: object, where: str, worst: float) -> None:
     """Check what an evaluator tells of an epoch.
 
     Raises:
-        PluginFault: It is no EpochMetrics, its error is not from 0 to ``worst``, or its loss is not finite.
+        PluginFault: It is no EpochMetrics, its error is not from 0 to ``worst``, or its loss is not
+            finite.
     """
     if not isinstance(metrics, EpochMetrics):
         raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")

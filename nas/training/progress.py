@@ -37,6 +37,7 @@ def logged_error(
         module: That logs.
         name: Under which it logs: ``val_error`` or ``test_error``.
         reference: Of the module; None: it is the program's.
+        worst: Largest value of the recipe's metric.
 
     Raises:
         PluginFault: It has logged none, or one that is not from 0 to ``worst``.
