@@ -1,22 +1,28 @@
 r"""Own photographs: a search from pretrained weights beside fine-tuning one network by hand.
 
 Claim: a front of fine-tuned networks costs no more than five fine-tunings of one network by hand, and
-holds a network that is better than that one at half its multiply-adds. Measured on the stamps set
-(benchmarks/stamps.py; objects of the test images are in no training image), every method with the same
-seeds. Networks are chosen by validation images, of other objects than the training images; each chosen
-network is trained in full, and reads the test images once.
+holds a network that is better than that one at half its multiply-adds. Measured on three sets, every
+method with the same seeds. Networks are chosen by validation images alone; each chosen network is trained
+in full, and reads the test images once.
 
-- `hand`: EfficientNet-Lite0 at 96 pixels in plain PyTorch, 6 epochs (benchmarks/hand_tuning.py).
-- `hand, random weights`: the same without pretrained weights.
-- `search`: `nas.search(pretrained="imagenet")` over input sizes and SK units, then the full training of
-  the best network within half the multiply-adds of `hand`, of the knee, and of the one of least error.
-- `search, random weights`: the same search and trainings without pretrained weights.
+- `stamps` (benchmarks/stamps.py): 1,100 pictures of 96 pixels; objects of the test images are in no
+  training image, and those of the validation images neither.
+- `1000` and `5000` (benchmarks/half_classes.py): five classes of Fashion-MNIST, and pretrained networks
+  of two widths from the other classes.
+
+- `hand`: one network in plain PyTorch, 6 epochs (benchmarks/hand_tuning.py). `fastai`: its
+  `fine_tune` of 5 epochs on the same network.
+- `search`: `nas.search(pretrained=...)`, then the full training of the best network within half the
+  multiply-adds of `hand`, of the knee, and of the one of least error.
+- Each with `random weights` too.
 
     python benchmarks/stamps.py /tmp/stamps
-    python benchmarks/photographs.py /tmp/stamps [--seeds 3] [--only "hand;search"]   # an hour
+    python benchmarks/photographs.py /tmp/stamps --set stamps [--seeds 3] [--only "hand;search"]
+    python benchmarks/half_classes.py /tmp/half
+    python benchmarks/photographs.py /tmp/half --set 1000   # and 5000
 
-Run it again after any interruption: what photographs.csv holds is not done again, runs are resumed.
-Of the page: n = 2 seeds; AMD EPYC, 2 cores. Writes docs/results/photographs/: photographs.csv, table.md.
+Run it again after any interruption: what photographs.csv holds is not done again.
+Of the page: n = 3 seeds; AMD EPYC, 2 cores. Writes docs/results/photographs/: photographs.csv, table.md.
 """
 
 from __future__ import annotations
@@ -30,7 +36,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hand_tuning import plain_pytorch
+from half_classes import SIDE, plain
+from hand_tuning import LITE0, Start, Tuned, fastai_fine_tune, plain_pytorch, shuffle_net
 from machine import write_machine
 from over_seeds import half_width, mean
 from rows import read_rows, write_rows
@@ -40,10 +47,9 @@ from nas.evaluation import wilson
 from nas.training import read_metrics
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "photographs"
-GROUP = r"([^/]+)-[0-9]+[.]jpg$"
-SIDE, EPOCHS = 96, 6
-"""Of the network that is fine-tuned by hand."""
-SPACE = """
+EPOCHS = 6
+"""Of the network that is fine-tuned by hand; fastai's first of so many trains the classifier alone."""
+STAMPS = """
 name: stamps
 about: EfficientNet-Lite0 at several input sizes, plain or with SK units.
 fixed:
@@ -58,7 +64,77 @@ vary:
   input_size: {choice: [56, 64, 80, 96]}
   unit.dilations: {choice: [[1], [1, 2], [1, 3]]}
 """
-TRIALS, TRIAL_EPOCHS, FULL_EPOCHS = 8, 2, 12
+SMALL = """
+name: small
+about: ShuffleNetV2 of two widths at several input sizes, plain or with SK units.
+fixed:
+  backbone: shufflenet_v2
+  unit.kernel: dilated
+  unit.branch_act: false
+  unit.reduction: 16
+  unit.min_dim: 8
+  unit.group_width: 1
+vary:
+  width: {choice: [0.5, 1.0]}
+  stem_stride: {choice: [1, 2]}
+  input_size: {choice: [20, 24, 28]}
+  unit.dilations: {choice: [[1], [1, 2]]}
+"""
+TRIALS = 8
+
+
+@dataclass(frozen=True)
+class Set:
+    """A set of photographs, and what is trained on it.
+
+    Attributes:
+        side: Of the network that is fine-tuned by hand, in pixels.
+        space: What is searched.
+        group_by: Images of one thing; None: each is its own.
+        epochs: Of a trial, and of a full training; None: by the number of images.
+        hand: (folder of the set) -> the network that is fine-tuned by hand.
+        spec: (number of classes) -> the same network.
+        pretrained: (folder of the set) -> the weights of the search.
+    """
+
+    side: int
+    space: str
+    group_by: str | None
+    epochs: tuple[int | None, int | None]
+    hand: Callable[[Path], Start]
+    spec: Callable[[int], nas.ArchSpec]
+    pretrained: Callable[[Path], str]
+
+
+def _lite0_spec(classes: int) -> nas.ArchSpec:
+    unit = nas.UnitSpec(kind="none")
+    return nas.ArchSpec(
+        backbone="efficientnet_lite0", num_classes=classes, input_size=96, unit=unit
+    )
+
+
+HALF = Set(
+    SIDE,
+    SMALL,
+    None,
+    (None, None),
+    lambda folder: shuffle_net(folder.parent / "weights" / "shufflenet_v2_1.0.pt"),
+    lambda classes: plain(1.0, classes),
+    lambda folder: str(folder.parent / "weights"),
+)
+SETS = {
+    "stamps": Set(
+        96,
+        STAMPS,
+        r"([^/]+)-[0-9]+[.]jpg$",
+        (2, 12),
+        lambda _: LITE0,
+        _lite0_spec,
+        lambda _: "imagenet",
+    ),
+    "1000": HALF,
+    "5000": HALF,
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +142,7 @@ class Row:
     """One network on the test images.
 
     Attributes:
+        images_of: The set.
         method: Who trained it.
         network: Which one of the method.
         seed: Of everything.
@@ -77,6 +154,7 @@ class Row:
         search_minutes: Of them the search's.
     """
 
+    images_of: str
     method: str
     network: str
     seed: int
@@ -90,7 +168,8 @@ class Row:
 def main() -> int:
     """Do what is not done yet, and write the files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of benchmarks/stamps.py")
+    parser.add_argument("folder", type=Path, help="of benchmarks/stamps.py or half_classes.py")
+    parser.add_argument("--set", choices=SETS, default="stamps")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--only", help="methods, with semicolons between them")
@@ -98,12 +177,19 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     folder = options.folder.resolve()
+    if options.set != "stamps":
+        folder = folder / options.set
+    one = SETS[options.set]
+    work = options.work / options.set
     methods: dict[str, Callable[[int], list[Row]]] = {
-        "hand": lambda seed: by_hand(folder, seed, pretrained=True),
-        "search": lambda seed: searched(folder, options.work, seed, pretrained=True),
-        "hand, random weights": lambda seed: by_hand(folder, seed, pretrained=False),
+        "hand": lambda seed: by_hand(options.set, one, folder, seed, pretrained=True),
+        "fastai": lambda seed: by_fastai(options.set, one, folder, seed),
+        "search": lambda seed: searched(options.set, one, folder, work, seed, pretrained=True),
+        "hand, random weights": lambda seed: by_hand(
+            options.set, one, folder, seed, pretrained=False
+        ),
         "search, random weights": lambda seed: searched(
-            folder, options.work, seed, pretrained=False
+            options.set, one, folder, work, seed, pretrained=False
         ),
     }
     only = options.only.split(";") if options.only else list(methods)
@@ -111,7 +197,8 @@ def main() -> int:
     for seed in range(options.first, options.first + options.seeds):
         for method in only:
             rows = read_rows(path, Row)
-            if not any((row.method, row.seed) == (method, seed) for row in rows):
+            done = {(row.images_of, row.method, row.seed) for row in rows}
+            if (options.set, method, seed) not in done:
                 rows = [*rows, *methods[method](seed)]
                 write_rows(path, rows)
                 write_machine(options.out)
@@ -119,78 +206,68 @@ def main() -> int:
     return 0
 
 
-def lite0(classes: int, side: int) -> nas.ArchSpec:
-    """The network that is fine-tuned by hand."""
-    unit = nas.UnitSpec(kind="none")
-    return nas.ArchSpec(
-        backbone="efficientnet_lite0", num_classes=classes, input_size=side, unit=unit
-    )
-
-
-def by_hand(folder: Path, seed: int, *, pretrained: bool) -> list[Row]:
+def by_hand(name: str, one: Set, folder: Path, seed: int, *, pretrained: bool) -> list[Row]:
     """One network in plain PyTorch."""
-    classes = len(list((folder / "train").iterdir()))
-    done = plain_pytorch(folder, SIDE, EPOCHS, seed, pretrained=pretrained)
-    return [
-        Row(
-            "hand" if pretrained else "hand, random weights",
-            f"{SIDE} pixels",
-            seed,
-            round(nas.count(lite0(classes, SIDE)).mflops, 2),
-            done.wrong,
-            done.images,
-            round(done.cpu_seconds / 60, 2),
-            0.0,
-        )
-    ]
+    done = plain_pytorch(folder, one.side, EPOCHS, seed, one.hand(folder), pretrained=pretrained)
+    return [_peer(name, "hand" if pretrained else "hand, random weights", one, folder, seed, done)]
 
 
-def searched(folder: Path, work: Path, seed: int, *, pretrained: bool) -> list[Row]:
+def by_fastai(name: str, one: Set, folder: Path, seed: int) -> list[Row]:
+    """The same network by fastai."""
+    done = fastai_fine_tune(folder, one.side, EPOCHS - 1, seed, one.hand(folder))
+    return [_peer(name, "fastai", one, folder, seed, done)]
+
+
+def _peer(name: str, method: str, one: Set, folder: Path, seed: int, done: Tuned) -> Row:
+    cost = nas.count(one.spec(_classes(folder))).mflops
+    minutes = round(done.cpu_seconds / 60, 3)
+    network = f"{one.side} pixels"
+    return Row(name, method, network, seed, round(cost, 2), done.wrong, done.images, minutes, 0.0)
+
+
+def _classes(folder: Path) -> int:
+    return len(list((folder / "train").iterdir()))
+
+
+def searched(
+    name: str, one: Set, folder: Path, work: Path, seed: int, *, pretrained: bool
+) -> list[Row]:
     """Search, then train the networks that a user would pick."""
-    method = "search" if pretrained else "search, random weights"
-    name = f"{'pretrained' if pretrained else 'random'}-{seed}"
+    label = f"{'pretrained' if pretrained else 'random'}-{seed}"
     work.mkdir(parents=True, exist_ok=True)
-    space = work / "stamps.yaml"
-    space.write_text(SPACE, encoding="utf-8")
-    start: dict[str, Any] = {"pretrained": "imagenet"} if pretrained else {}
-    shutil.rmtree(work / name, ignore_errors=True)
+    space = work / "space.yaml"
+    space.write_text(one.space, encoding="utf-8")
+    start: dict[str, Any] = {"pretrained": one.pretrained(folder)} if pretrained else {}
+    shutil.rmtree(work / label, ignore_errors=True)
+    trial_epochs, full_epochs = one.epochs
+    recipe = None if trial_epochs is None else "fine_tune"
     run = nas.search(
-        space, data=folder, input_size=SIDE, group_by=GROUP, trials=TRIALS, epochs=TRIAL_EPOCHS,
-        recipe="fine_tune", seed=seed, workers=1, threads=1, name=name, runs_dir=work, progress=False,
-        **start,
+        space, data=folder, input_size=one.side, group_by=one.group_by, trials=TRIALS,
+        epochs=trial_epochs, recipe=recipe, seed=seed, workers=1, threads=1, name=label,
+        runs_dir=work, progress=False, **start,
     )  # fmt: skip
     search_minutes = _search_seconds(run) / 60
-    classes = len(list((folder / "train").iterdir()))
-    half = nas.count(lite0(classes, SIDE)).mflops / 2
+    half = nas.count(one.spec(_classes(folder))).mflops / 2
     picks = {
         "within half": run.pick(max_mflops=half),
         "knee": run.pick("knee"),
         "least error": min(run.front.points, key=lambda point: point.values[0]),
     }
     rows = []
-    for label, point in picks.items():
+    for network, point in picks.items():
         began = time.process_time()
         done = run.train(
-            point,
-            recipe="fine_tune",
-            epochs=FULL_EPOCHS,
-            seed=seed,
-            threads=1,
-            logs_dir=work / "logs",
+            point, recipe=recipe, epochs=full_epochs, seed=seed, threads=1, logs_dir=work / "logs"
         )
-        minutes = (time.process_time() - began) / 60
+        minutes = search_minutes + (time.process_time() - began) / 60
+        wrong = round(done.test_error * done.test_images)
         rows.append(
             Row(
-                method,
-                label,
-                seed,
-                round(point.values[1], 2),
-                round(done.test_error * done.test_images),
-                done.test_images,
-                round(search_minutes + minutes, 2),
-                round(search_minutes, 2),
+                name, "search" if pretrained else "search, random weights", network, seed,
+                round(point.values[1], 2), wrong, done.test_images, round(minutes, 3),
+                round(search_minutes, 3),
             )
-        )
+        )  # fmt: skip
     return rows
 
 
@@ -205,18 +282,18 @@ def _search_seconds(run: nas.Run) -> float:
 def write_table(folder: Path, rows: list[Row]) -> None:
     """A line for each method and pick: means over seeds."""
     lines = [
-        "| method | network | multiply-adds, M | test error, % | minutes of one core | seeds |",
-        "|---|---|---:|---:|---:|---:|",
+        "| set | method | network | multiply-adds, M | test error, % | minutes of one core | seeds |",
+        "|---|---|---|---:|---:|---:|---:|",
     ]
-    for method, network in dict.fromkeys((row.method, row.network) for row in rows):
-        some = [row for row in rows if (row.method, row.network) == (method, network)]
+    for key in dict.fromkeys((row.images_of, row.method, row.network) for row in rows):
+        some = [row for row in rows if (row.images_of, row.method, row.network) == key]
         errors = [100 * row.wrong / row.images for row in some]
         pooled = wilson(sum(row.wrong for row in some), sum(row.images for row in some))
         spread = f"± {half_width(errors):.1f}" if len(errors) > 1 else ""
         lines.append(
-            f"| {method} | {network} | {mean([row.mflops for row in some]):.1f} | {mean(errors):.1f} "
+            f"| {' | '.join(key)} | {mean([row.mflops for row in some]):.1f} | {mean(errors):.1f} "
             f"{spread} (images alone: {100 * pooled.low:.1f} to {100 * pooled.high:.1f}) | "
-            f"{mean([row.minutes for row in some]):.1f} | {len(some)} |"
+            f"{mean([row.minutes for row in some]):.2f} | {len(some)} |"
         )
     (folder / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines), time.strftime("%H:%M"), flush=True)
