@@ -16,6 +16,8 @@ from nas.plugins import end_load
 if TYPE_CHECKING:
     from nas.exporting import Manifest
 
+IO_TYPES = ("int8", "uint8", "float32")
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -46,6 +48,7 @@ def export(
     *,
     targets: str | Sequence[str] = ("onnx",),
     int8: bool = False,
+    io: str = "int8",
     images: int | None = None,
     out: str | Path | None = None,
 ) -> Bundle:
@@ -55,6 +58,8 @@ def export(
         checkpoint: Of a trial or of a full training.
         targets: Any of ``onnx``, ``executorch``, ``litert`` and ``ncnn``.
         int8: Also write the network in 8-bit integers.
+        io: Type of the inputs and outputs of the int8 .tflite file: ``int8``, which takes pixels less 128;
+            ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255.
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
             beside the checkpoint.
@@ -79,8 +84,10 @@ def export(
         check_type("images", images, int, "an integer above 0, or None for all")
         if images < 1:
             raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
+    if io not in IO_TYPES:
+        raise InvalidInput(f"io: {io!r}; allowed: {', '.join(IO_TYPES)}")
     names = split_names(targets)
-    return Bundle(folder, export_bundle(source, folder, names, int8=int8, images=images))
+    return Bundle(folder, export_bundle(source, folder, names, int8=int8, io=io, images=images))
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:

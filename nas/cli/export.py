@@ -51,6 +51,9 @@ def export(
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers.")] = False,
+    io: Annotated[
+        str, typer.Option(help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32.")
+    ] = "int8",
     images: Annotated[
         int | None, typer.Option(min=1, help="Held-out images to measure on; default all.")
     ] = None,
@@ -93,7 +96,7 @@ def export(
         typer.echo(f"nas: {line}", err=True)
     done: list[dict[str, object]] = []
     for checkpoint in checkpoints:
-        bundle = nas.export(checkpoint, targets=there, int8=int8, images=images, out=out)
+        bundle = nas.export(checkpoint, targets=there, int8=int8, io=io, images=images, out=out)
         done.append(bundle.manifest.model_dump(mode="json") | {"bundle": str(bundle.path)})
         if not as_json:
             _print(bundle.manifest, checkpoint, bundle.path)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,28 @@ from nas.exporting.manifest import (
     Artifact,
     ClassAccuracy,
     File,
+    FilePort,
     Latency,
     Manifest,
     Parity,
+    PixelsIn,
     Preprocessing,
     Split,
 )
 from nas.exporting.model_card import model_card
+from nas.exporting.pixels import from_pixels, in_network, pixels_of
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
-from nas.exporting.shipped.runtime import MANIFEST
-from nas.exporting.targets import TARGETS, Precision, Target, Written
+from nas.exporting.shipped.runtime import MANIFEST, Pixels, Port
+from nas.exporting.targets import (
+    TARGETS,
+    Description,
+    IoType,
+    Precision,
+    Quantization,
+    Target,
+    Written,
+)
 from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
@@ -63,6 +74,7 @@ class Made:
     precision: Precision
     written: Written
     float_layers: tuple[str, ...] = ()
+    pixels: Pixels | None = None
 
     @property
     def name(self) -> str:
@@ -96,6 +108,7 @@ def export_bundle(
     targets: Sequence[str],
     *,
     int8: bool = False,
+    io: IoType = "int8",
     images: int | None = None,
 ) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
@@ -107,6 +120,8 @@ def export_bundle(
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
         int8: Also quantize the network to 8-bit integers.
+        io: Type of the inputs and outputs of int8 files that take pixels: ``int8`` (the default: pixel -
+            128), ``uint8``, or ``float32``.
         images: Largest number of held-out images that every artifact is run on; default all.
 
     Raises:
@@ -124,9 +139,9 @@ def export_bundle(
     with named_by_a_run():
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
-        made = list(_write(loaded, data, chosen, int8, folder))
-        outcomes = _run(made, loaded, data, images)
-        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes)
+        made = list(_write(loaded, data, chosen, int8, io, folder))
+        outcomes, ports = _run(made, loaded, data, images)
+        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes, ports)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
         copy_programs(folder)
         _save(manifest, folder)
@@ -155,24 +170,42 @@ def _check_replaceable(bundle: Path) -> None:
 
 
 def _write(
-    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], int8: bool, folder: Path
+    loaded: Checkpoint,
+    data: Data,
+    chosen: Mapping[str, Target],
+    int8: bool,
+    io: IoType,
+    folder: Path,
 ) -> Iterator[Made]:
     images, labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
-    networks: dict[str, nn.Module] = {}
+    info, networks = data.info, dict[str, nn.Module]()
+    names = loaded.info.class_names or info.class_names
     for name, target in chosen.items():
         if target.form not in networks:
             networks[target.form] = fuse(loaded.model, target.form)
-        network = networks[target.form]
-        yield Made(name, "fp32", target.write(network, images[:1], folder))
+        network, given, pixels, limits = networks[target.form], images, None, None
+        if target.takes_pixels:
+            channels = info.in_channels
+            network = from_pixels(network, info.mean, info.std, channels)
+            given = pixels_of(images, info.mean, info.std, channels)
+            pixels, limits = Pixels(info.mean, info.std, channels), (0.0, 1.0)
+        made = [Made(name, "fp32", target.write(network, given[:1], folder), pixels=pixels)]
         if int8:
-            done = quantize(name, target, network, images, labels, folder)
-            float_layers = tuple(sorted({*done.float_layers, *done.written.float_layers}))
-            yield Made(name, "int8", done.written, float_layers)
+            how = Quantization(given, io=io, input_range=limits)
+            done = quantize(name, target, network, how, labels, folder)
+            kept = {*map(in_network, done.float_layers), *done.written.float_layers}
+            made.append(Made(name, "int8", done.written, tuple(sorted(kept)), pixels))
+        for one in made:
+            if target.describe is not None:
+                target.describe(one.written.files[0], Description(names, 0.0, 255.0))
+            yield one
 
 
-def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None) -> Outcomes:
-    runs = {one.name: load(one.target, one.written.files[0]) for one in made}
+def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None
+) -> tuple[Outcomes, dict[str, tuple[Port, Port]]]:
+    runs = {one.name: load(one.target, one.written.files[0], one.pixels) for one in made}
     outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
+    ports = {name: (run.input, run.output) for name, run in runs.items()}
     for one in made:
         outcome = outcomes.runtimes[one.name]
         if one.precision == "fp32" and not _is_close(outcome):
@@ -180,7 +213,7 @@ def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | Non
                 f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
                 f"in a logit, over {plural(outcome.images, 'image')}; nothing was exported"
             )
-    return outcomes
+    return outcomes, ports
 
 
 def _is_close(outcome: Outcome) -> bool:
@@ -188,8 +221,14 @@ def _is_close(outcome: Outcome) -> bool:
     return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
 
 
-def _artifact(made: Made, outcome: Outcome, accuracy: Accuracy) -> Artifact:
+def _artifact(
+    made: Made, outcome: Outcome, accuracy: Accuracy, ports: tuple[Port, Port]
+) -> Artifact:
+    given, taken = (FilePort.model_validate(asdict(one)) for one in ports)
     return Artifact(
+        input=given,
+        output=taken,
+        pixels=PixelsIn.model_validate(asdict(made.pixels)) if made.pixels else None,
         target=made.target,
         precision=made.precision,
         files=tuple(_file(path) for path in made.written.files),
@@ -217,6 +256,7 @@ def _manifest(
     chosen: Mapping[str, Target],
     made: Sequence[Made],
     outcomes: Outcomes,
+    ports: Mapping[str, tuple[Port, Port]],
 ) -> Manifest:
     info, spec, about = loaded.info, loaded.info.spec, data.info
     counts, pytorch = count(spec), outcomes.pytorch
@@ -252,7 +292,9 @@ def _manifest(
         temperature=_temperature(predictions, split),
         machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},
-        artifacts=tuple(_artifact(one, outcomes.runtimes[one.name], accuracy) for one in made),
+        artifacts=tuple(
+            _artifact(one, outcomes.runtimes[one.name], accuracy, ports[one.name]) for one in made
+        ),
     )
 
 

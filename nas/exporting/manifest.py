@@ -123,6 +123,38 @@ class File(Part):
     sha256: str
 
 
+class FilePort(Part):
+    """An input or output of a file.
+
+    Attributes:
+        name: In the file.
+        order: Of an input: NCHW or NHWC.
+        type: float32, int8 or uint8.
+        scale: Of integers: value = scale * (integer - zero); None for floats.
+        zero: See scale.
+    """
+
+    name: str
+    order: str
+    type: str
+    scale: float | None = None
+    zero: int = 0
+
+
+class PixelsIn(Part):
+    """The normalisation that a file does itself: it takes pixels / 255.
+
+    Attributes:
+        mean: Mean per channel that it subtracts.
+        std: Standard deviation per channel that it divides by.
+        channels: That it takes: 3 for grey networks that take red, green, blue.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: int
+
+
 class Artifact(Part):
     """The network for one runtime.
 
@@ -136,6 +168,9 @@ class Artifact(Part):
         float_layers: The layers of an int8 artifact that stay in float32, since they lost most accuracy.
         undelegated: Operators that the runtime's fast library does not run; None for a runtime
             without such a library.
+        input: What the file takes; None in a bundle of version 0.1.
+        output: What it gives, likewise.
+        pixels: The normalisation that the file does itself; None: it takes normalised images.
     """
 
     target: str
@@ -146,6 +181,9 @@ class Artifact(Part):
     latency: Latency | None
     float_layers: tuple[str, ...] = ()
     undelegated: tuple[str, ...] | None = None
+    input: FilePort | None = None
+    output: FilePort | None = None
+    pixels: PixelsIn | None = None
 
     @property
     def name(self) -> str:

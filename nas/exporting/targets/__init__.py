@@ -7,9 +7,24 @@ from importlib import import_module
 from typing import cast
 
 from blocks.registry import Registry
-from nas.exporting.targets.target import Precision, Quantization, Target, Written
+from nas.exporting.targets.target import (
+    Description,
+    IoType,
+    Precision,
+    Quantization,
+    Target,
+    Written,
+)
 
-__all__ = ["TARGETS", "Precision", "Quantization", "Target", "Written"]
+__all__ = [
+    "TARGETS",
+    "Description",
+    "IoType",
+    "Precision",
+    "Quantization",
+    "Target",
+    "Written",
+]
 
 
 def _later(name: str) -> Callable[[], Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,23 @@ if TYPE_CHECKING:  # the names of the targets are known without torch
 
     from blocks.deploy import Form
 
+@dataclass(frozen=True)
+class Description:
+    """What a client is told about a classifier.
+
+    Attributes:
+        class_names: In the order of the scores.
+        pixel_mean: Of the pixels from 0 to 255, which the client subtracts.
+        pixel_std: What it divides by then.
+    """
+
+    class_names: Sequence[str]
+    pixel_mean: float
+    pixel_std: float
+
+
 Precision: TypeAlias = Literal["fp32", "int8"]
+IoType: TypeAlias = Literal["float32", "int8", "uint8"]
 
 
 @dataclass(frozen=True)
@@ -46,11 +62,15 @@ class Quantization:
         per_channel: One scale per output channel of a layer, the default; else one per layer, which
             costs accuracy in depthwise layers, whose channels have different ranges.
         float_layers: Paths of the convolutions and linear layers that stay in float32.
+        io: Type of the inputs and outputs, where the runtime's files have a choice.
+        input_range: Least and largest value of any image; None: those of ``images``.
     """
 
     images: Tensor
     per_channel: bool = True
     float_layers: frozenset[str] = frozenset()
+    io: IoType = "float32"
+    input_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +84,18 @@ class Target:
             network in int8 with float32 inputs and outputs.
         packages: Packages that both functions and the runtime need; the manifest records their versions.
         form: The rewrite of the network for the runtime.
+        takes_pixels: Whether files take pixels / 255, and so the network is given with its normalisation
+            in front; else they take normalised images.
+        describe: (file, Description): adds to a classifier's file what clients read there; None: the
+            format has no place for it.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written]
     quantize: Callable[[nn.Module, Quantization, Path], Written]
     packages: tuple[str, ...]
     form: Form = "graph"
+    takes_pixels: bool = False
+    describe: Callable[[Path, Description], None] | None = None
 
     def check_installed(self, name: str) -> None:
         """Raise InvalidInput when a package is missing, with the command that installs it."""
