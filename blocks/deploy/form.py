@@ -9,6 +9,6 @@ Form: TypeAlias = Literal["pytorch", "graph", "channels_last", "ncnn"]
 
 pytorch: run by PyTorch, where every written map costs time. graph: exported by torch.export, for ONNX
 Runtime, XNNPACK and others, where every operator costs time and tensors have at most four dimensions.
-channels_last: the same for runtimes that keep the channels of a pixel together (LiteRT, microcontrollers).
+channels_last: the same for runtimes that keep the channels of a pixel together, as LiteRT does.
 ncnn: traced for pnnx, which turns some patterns into one operator each.
 """

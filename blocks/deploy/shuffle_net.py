@@ -59,7 +59,7 @@ def shuffle_two(x: Tensor) -> Tensor:
 
 
 def shuffle_two_channels_last(x: Tensor) -> Tensor:
-    """The same on the channels of each pixel: one transposition where the runtime keeps them together."""
+    """The same, pixel by pixel: one transposition where a runtime keeps their channels together."""
     batch, channels, height, width = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, 2, channels // 2)
     return pixels.transpose(2, 3).reshape(batch, height, width, channels).permute(0, 3, 1, 2)

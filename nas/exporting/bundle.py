@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from torch import nn
+import numpy as np
 
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
@@ -26,34 +26,28 @@ from nas.data import Data
 from nas.errors import WorkFailed
 from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
-from nas.exporting.int8 import quantize
+from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
+    ArenaUse,
     Artifact,
     ClassAccuracy,
     File,
     FilePort,
     Latency,
     Manifest,
+    Missing,
+    NpuEstimate,
     Parity,
     PixelsIn,
     Preprocessing,
     Split,
 )
 from nas.exporting.model_card import model_card
-from nas.exporting.pixels import from_pixels, in_network, pixels_of
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
-from nas.exporting.shipped.runtime import MANIFEST, Pixels, Port
-from nas.exporting.targets import (
-    TARGETS,
-    Description,
-    IoType,
-    Precision,
-    Quantization,
-    Target,
-    Written,
-)
+from nas.exporting.shipped.runtime import MANIFEST, Loaded
+from nas.exporting.targets import TARGETS, Target, Wishes
 from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
@@ -61,25 +55,8 @@ from nas.training.trained_on import load_trained_on
 
 TOLERANCE = 1e-4
 """Largest allowed difference of a logit in float32, as a share of the largest logit."""
-PICKING_IMAGES = 2000
-"""Number of training images that decide which layers stay in float32."""
+WISHES = Wishes()
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
-
-
-@dataclass(frozen=True)
-class Made:
-    """An artifact that is written and not yet measured."""
-
-    target: str
-    precision: Precision
-    written: Written
-    float_layers: tuple[str, ...] = ()
-    pixels: Pixels | None = None
-
-    @property
-    def name(self) -> str:
-        """Such as onnx-int8."""
-        return f"{self.target}-{self.precision}"
 
 
 def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -107,8 +84,7 @@ def export_bundle(
     bundle: Path,
     targets: Sequence[str],
     *,
-    int8: bool = False,
-    io: IoType = "int8",
+    wishes: Wishes = WISHES,
     images: int | None = None,
 ) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
@@ -119,15 +95,14 @@ def export_bundle(
         checkpoint: Checkpoint of a trial or of a full training.
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
-        int8: Also quantize the network to 8-bit integers.
-        io: Type of the inputs and outputs of int8 files that take pixels: ``int8`` (the default: pixel -
-            128), ``uint8``, or ``float32``.
+        wishes: What is asked of the files.
         images: Largest number of held-out images that every artifact is run on; default all.
 
     Raises:
         InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
             data are missing.
-        WorkFailed: The float32 outputs of a runtime differ from PyTorch's.
+        WorkFailed: Every target failed. A target that fails while others do not is in ``missing`` of the
+            manifest, with its reason.
     """
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
@@ -139,9 +114,12 @@ def export_bundle(
     with named_by_a_run():
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
-        made = list(_write(loaded, data, chosen, int8, io, folder))
-        outcomes, ports = _run(made, loaded, data, images)
-        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes, ports)
+        making = make_files(loaded, data, chosen, wishes, folder)
+        outcomes, runs = _run(making, loaded, data, images)
+        if not making.made:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in making.failed.items())
+            raise WorkFailed(f"nothing was exported; {reasons}")
+        manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
         copy_programs(folder)
         _save(manifest, folder)
@@ -169,51 +147,29 @@ def _check_replaceable(bundle: Path) -> None:
         )
 
 
-def _write(
-    loaded: Checkpoint,
-    data: Data,
-    chosen: Mapping[str, Target],
-    int8: bool,
-    io: IoType,
-    folder: Path,
-) -> Iterator[Made]:
-    images, labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
-    info, networks = data.info, dict[str, nn.Module]()
-    names = loaded.info.class_names or info.class_names
-    for name, target in chosen.items():
-        if target.form not in networks:
-            networks[target.form] = fuse(loaded.model, target.form)
-        network, given, pixels, limits = networks[target.form], images, None, None
-        if target.takes_pixels:
-            channels = info.in_channels
-            network = from_pixels(network, info.mean, info.std, channels)
-            given = pixels_of(images, info.mean, info.std, channels)
-            pixels, limits = Pixels(info.mean, info.std, channels), (0.0, 1.0)
-        made = [Made(name, "fp32", target.write(network, given[:1], folder), pixels=pixels)]
-        if int8:
-            how = Quantization(given, io=io, input_range=limits)
-            done = quantize(name, target, network, how, labels, folder)
-            kept = {*map(in_network, done.float_layers), *done.written.float_layers}
-            made.append(Made(name, "int8", done.written, tuple(sorted(kept)), pixels))
-        for one in made:
-            if target.describe is not None:
-                target.describe(one.written.files[0], Description(names, 0.0, 255.0))
-            yield one
-
-
-def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None
-) -> tuple[Outcomes, dict[str, tuple[Port, Port]]]:
-    runs = {one.name: load(one.target, one.written.files[0], one.pixels) for one in made}
+def _run(
+    making: Making, loaded: Checkpoint, data: Data, images: int | None
+) -> tuple[Outcomes, dict[str, Loaded]]:
+    """Run every file on the same images; those that differ from PyTorch, or do not run, have failed."""
+    runs: dict[str, Loaded] = {}
+    for one in [one for one in making.made if TARGETS[one.target].runs_here]:
+        try:
+            run = load(one.target, one.written.files[0], one.pixels)
+            shape = (1, data.info.in_channels, data.info.input_size, data.info.input_size)
+            run(np.zeros(shape, np.float32))
+            runs[one.name] = run
+        except Exception as error:  # a runtime may raise anything
+            making.fail(one, reason_of(error))
     outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
-    ports = {name: (run.input, run.output) for name, run in runs.items()}
-    for one in made:
-        outcome = outcomes.runtimes[one.name]
-        if one.precision == "fp32" and not _is_close(outcome):
-            raise WorkFailed(
-                f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
-                f"in a logit, over {plural(outcome.images, 'image')}; nothing was exported"
+    for one in list(making.made):
+        outcome = outcomes.runtimes.get(one.name)
+        if outcome is not None and one.precision == "fp32" and not _is_close(outcome):
+            making.fail(
+                one,
+                f"the exported file differs from the network by {outcome.difference:.3g} "
+                f"in a logit, over {plural(outcome.images, 'image')}",
             )
-    return outcomes, ports
+    return outcomes, runs
 
 
 def _is_close(outcome: Outcome) -> bool:
@@ -222,25 +178,30 @@ def _is_close(outcome: Outcome) -> bool:
 
 
 def _artifact(
-    made: Made, outcome: Outcome, accuracy: Accuracy, ports: tuple[Port, Port]
+    made: Made, outcome: Outcome | None, accuracy: Accuracy, run: Loaded | None
 ) -> Artifact:
-    given, taken = (FilePort.model_validate(asdict(one)) for one in ports)
+    written, ports = made.written, (run.input, run.output) if run else (None, None)
+    given, taken = (FilePort.model_validate(asdict(one)) if one else None for one in ports)
     return Artifact(
-        input=given,
-        output=taken,
-        pixels=PixelsIn.model_validate(asdict(made.pixels)) if made.pixels else None,
         target=made.target,
         precision=made.precision,
-        files=tuple(_file(path) for path in made.written.files),
-        parity=Parity(
+        files=tuple(_file(path) for path in written.files),
+        parity=None
+        if outcome is None
+        else Parity(
             images=outcome.images,
             max_abs_difference=outcome.difference,
             top1_agreement=outcome.agreeing / outcome.images,
         ),
-        accuracy=accuracy.model_copy(update={"top1": outcome.accuracy}),
+        accuracy=outcome and accuracy.model_copy(update={"top1": outcome.accuracy}),
         latency=None,
         float_layers=made.float_layers,
-        undelegated=made.written.undelegated,
+        undelegated=written.undelegated,
+        input=given,
+        output=taken,
+        pixels=PixelsIn.model_validate(asdict(made.pixels)) if made.pixels else None,
+        arena=ArenaUse.model_validate(asdict(written.arena)) if written.arena else None,
+        npu=NpuEstimate.model_validate(asdict(written.npu)) if written.npu else None,
     )
 
 
@@ -254,9 +215,9 @@ def _manifest(
     data: Data,
     checkpoint: Path,
     chosen: Mapping[str, Target],
-    made: Sequence[Made],
+    making: Making,
     outcomes: Outcomes,
-    ports: Mapping[str, tuple[Port, Port]],
+    runs: Mapping[str, Loaded],
 ) -> Manifest:
     info, spec, about = loaded.info, loaded.info.spec, data.info
     counts, pytorch = count(spec), outcomes.pytorch
@@ -293,8 +254,10 @@ def _manifest(
         machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},
         artifacts=tuple(
-            _artifact(one, outcomes.runtimes[one.name], accuracy, ports[one.name]) for one in made
+            _artifact(one, outcomes.runtimes.get(one.name), accuracy, runs.get(one.name))
+            for one in making.made
         ),
+        missing=tuple(Missing(target=name, reason=why) for name, why in making.failed.items()),
     )
 
 

@@ -43,8 +43,8 @@ def quantize(
         name: Name of the target.
         target: The runtime.
         model: The network as rewritten for the target.
-        how: Training images as the model takes them, (N, C, H, W), and the type of inputs and outputs; the
-            first CALIBRATION of the images calibrate.
+        how: Training images as the model takes them, (N, C, H, W), of which the first CALIBRATION
+            calibrate, and the type of inputs and outputs.
         labels: Of the images, (N,).
         folder: The folder where ``target.write`` has written the same model.
     """

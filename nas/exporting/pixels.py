@@ -34,7 +34,11 @@ def from_pixels(
     layer = nn.Conv2d(channels, len(mean), 1, groups=groups)
     assert layer.bias is not None
     with torch.no_grad():
-        weights = torch.tensor(GREY).view(1, -1, 1, 1) if grey_of_colours else torch.ones_like(layer.weight)
+        weights = (
+            torch.tensor(GREY).view(1, -1, 1, 1)
+            if grey_of_colours
+            else torch.ones_like(layer.weight)
+        )
         layer.weight.copy_(weights / stds.view(-1, 1, 1, 1))
         layer.bias.copy_(-means / stds)
     whole = nn.Sequential(OrderedDict([("pixels", layer), (NETWORK, network)]))

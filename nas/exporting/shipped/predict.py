@@ -76,8 +76,8 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
 
 
 def choose(networks: Sequence[Artifact]) -> Artifact:
-    """The first network with an installed runtime; ExecuTorch comes last, since it needs PyTorch."""
-    for network in sorted(networks, key=lambda one: one.target == "executorch"):
+    """The first network with an installed runtime; what needs PyTorch, or is slow here, comes last."""
+    for network in sorted(networks, key=lambda one: one.target in ("executorch", "tflm")):
         if network.can_run:
             return network
     targets = ", ".join(sorted({network.target for network in networks}))

@@ -131,7 +131,7 @@ class Artifact:
     """The network for one runtime.
 
     Attributes:
-        target: The runtime: onnx, executorch, litert or ncnn.
+        target: The runtime: onnx, executorch, litert, ncnn or tflm.
         precision: fp32 or int8.
         files: The files; the runtime loads the first one.
         sha256: Checksum of each file.
@@ -156,7 +156,7 @@ class Artifact:
 
     def check(self) -> None:
         """Raise Refused when a file is missing or differs from the exported one."""
-        for path, wanted in zip(self.files, self.sha256):
+        for path, wanted in zip(self.files, self.sha256):  # noqa: B905  # Python 3.8
             if not path.is_file():
                 raise Refused(f"{path}: missing; export it again")
             if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
@@ -215,7 +215,7 @@ def _check(manifest: dict[str, Any]) -> None:
     if not isinstance(temperature, (int, float)) or not 0 < temperature < 1e6:
         raise ValueError("temperature")
     texts = [manifest["key"], *manifest["class_names"]]
-    for entry in manifest["artifacts"]:
+    for entry in _here(manifest["artifacts"]):
         files = [(file["name"], file["sha256"]) for file in entry["files"]]
         texts += [entry["precision"], *(text for pair in files for text in pair)]
         pixels = entry.get("pixels")
@@ -239,7 +239,7 @@ def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
             tuple(file["sha256"] for file in entry["files"]),
             _pixels(entry.get("pixels")),
         )
-        for entry in read_manifest(bundle)["artifacts"]
+        for entry in _here(read_manifest(bundle)["artifacts"])
     ]
     if only is None:
         return found
@@ -251,6 +251,11 @@ def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
             raise Refused(f"{wanted}: no such network in {bundle}; allowed: {names}")
         chosen += fitting
     return chosen
+
+
+def _here(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The artifacts without those for chips that this machine cannot stand for."""
+    return [entry for entry in entries if not entry.get("npu")]
 
 
 def _pixels(how: dict[str, Any] | None) -> Pixels | None:
@@ -305,6 +310,27 @@ def _port(about: Any, order: str) -> Port:
     return Port(about["name"], order, kind, scale if kind in INTEGERS else None, int(zero))
 
 
+def _tflm(path: Path, threads: int) -> Loaded:
+    """TensorFlow Lite Micro on this machine: the answers are those of the chip, the speed is not."""
+    from tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_file(str(path))
+
+    def run(image: Native) -> Native:
+        interpreter.set_input(image, 0)
+        interpreter.invoke()
+        return np.array(interpreter.get_output(0))
+
+    def port(about: Any, name: str, order: str) -> Port:
+        how, kind = about["quantization_parameters"], np.dtype(about["dtype"]).name
+        if kind not in INTEGERS:
+            return Port(name, order, kind)
+        return Port(name, order, kind, float(how["scales"][0]), int(how["zero_points"][0]))
+
+    given, taken = interpreter.get_input_details(0), interpreter.get_output_details(0)
+    return Loaded(run, port(given, "image", "NHWC"), port(taken, SCORES, ""))
+
+
 def _ncnn(path: Path, threads: int) -> Loaded:
     import ncnn
 
@@ -347,11 +373,13 @@ LOADERS: dict[str, Callable[[Path, int], Loaded]] = {
     "litert": _litert,
     "ncnn": _ncnn,
     "executorch": _executorch,
+    "tflm": _tflm,
 }
 MODULES = {
     "onnx": (("onnxruntime",), "onnxruntime"),
     "litert": (("ai_edge_litert", "tflite_runtime"), "ai-edge-litert"),
     "ncnn": (("ncnn",), "ncnn"),
     "executorch": (("executorch",), "executorch torch"),
+    "tflm": (("tflite_micro",), "--pre tflite-micro"),
 }
 """Runtime -> (modules of which one is imported, packages to install with pip)."""

@@ -13,6 +13,7 @@ from nas.exporting.targets.target import (
     Precision,
     Quantization,
     Target,
+    Wishes,
     Written,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "Precision",
     "Quantization",
     "Target",
+    "Wishes",
     "Written",
 ]
 
@@ -35,5 +37,5 @@ def _later(name: str) -> Callable[[], Target]:
 
 
 TARGETS: Registry[Target] = Registry("export target")
-for _name in ("onnx", "executorch", "litert", "ncnn"):
+for _name in ("onnx", "executorch", "litert", "ncnn", "tflm", "ethos_u"):
     TARGETS.register_later(_name, _later(_name))

@@ -30,8 +30,8 @@ FP32, INT8 = "model.tflite", "model.int8.tflite"
 UINT8 = 3
 """Its number in the schema (TensorType)."""
 LEAST_RANGE = 1e-3
-"""Least range of an activation in int8. What is 0 on every calibration image, as behind a dead ReLU, would
-have a scale that no runtime accepts."""
+"""Least range of an activation in int8: what is 0 on every calibration image, as behind a dead ReLU,
+would have a scale that no runtime accepts."""
 
 
 class AsServed(nn.Module):
@@ -133,7 +133,10 @@ def _widened(ranges: dict[str, Any]) -> dict[str, Any]:
     for name, one in ranges.items():
         least, most = one["min"], one["max"]
         narrow = np.maximum(np.abs(least), np.abs(most)) < LEAST_RANGE
-        wide[name] = one | {"min": np.where(narrow, 0, least), "max": np.where(narrow, LEAST_RANGE, most)}
+        wide[name] = one | {
+            "min": np.where(narrow, 0, least),
+            "max": np.where(narrow, LEAST_RANGE, most),
+        }
     return wide
 
 

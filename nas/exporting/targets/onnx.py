@@ -18,6 +18,8 @@ from nas.exporting.targets.target import Quantization, Target, Written
 
 FP32, INT8 = "model.onnx", "model.int8.onnx"
 INPUT, OUTPUT = "image", "logits"
+OPSET, IR = 18, 8
+"""The oldest versions that the exporter writes: ONNX Runtime reads these files from 1.14 on."""
 LAYERS = ("Conv", "Gemm", "MatMul")
 AGAIN = ":"
 """Separates a module's path from the number of its second and later nodes."""
@@ -83,6 +85,8 @@ def _graph(model: nn.Module, example: Tensor) -> onnx.ModelProto:
             (example,),
             dynamo=True,
             external_data=False,
+            opset_version=OPSET,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
             input_names=[INPUT],
             output_names=[OUTPUT],
             verbose=False,
@@ -108,6 +112,12 @@ def _save(model: onnx.ModelProto, path: Path) -> Written:
         del one.metadata_props[:]
     for node in model.graph.node:
         node.doc_string = ""
+    model.ir_version = IR
+    # The quantizer names operator sets that it does not use, newer than old runtimes know.
+    used = {node.domain for node in model.graph.node}
+    kept = [one for one in model.opset_import if one.domain in used or not one.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
     onnx.save(model, path)
     return Written((path,))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the names of the targets are known without torch
 
     from blocks.deploy import Form
 
+
 @dataclass(frozen=True)
 class Description:
     """What a client is told about a classifier.
@@ -35,6 +36,68 @@ IoType: TypeAlias = Literal["float32", "int8", "uint8"]
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What is asked of the files.
+
+    Attributes:
+        int8: Also in 8-bit integers.
+        io: Type of the inputs and outputs of int8 files that take pixels.
+        rgb: Files that take pixels take red, green and blue, for a grey network too.
+        accelerator: Of the target ethos_u, by Vela's names.
+    """
+
+    int8: bool = False
+    io: IoType = "int8"
+    rgb: bool = False
+    accelerator: str = "ethos-u55-128"
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The memory of a network in TensorFlow Lite Micro, as its own recorder says (64-bit build).
+
+    Attributes:
+        head: Bytes of activations.
+        tail: Bytes of the interpreter's bookkeeping; about half of it on a 32-bit processor.
+        flash: Bytes of the file.
+        operators: Kinds of operators that the application has to register.
+    """
+
+    head: int
+    tail: int
+    flash: int
+    operators: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of the arena."""
+        return self.head + self.tail
+
+
+@dataclass(frozen=True)
+class Npu:
+    """What Vela estimates for an Ethos-U; nothing of it was measured on a chip.
+
+    Attributes:
+        accelerator: Such as ethos-u55-128.
+        sram: Bytes of SRAM.
+        flash: Bytes of flash.
+        cycles: Of one image.
+        milliseconds: Of one image.
+        on_npu: Operators that run on it.
+        on_cpu: Operators that do not.
+    """
+
+    accelerator: str
+    sram: int
+    flash: int
+    cycles: int
+    milliseconds: float
+    on_npu: int
+    on_cpu: int
+
+
+@dataclass(frozen=True)
 class Written:
     """The network for one runtime, on disk.
 
@@ -44,11 +107,15 @@ class Written:
             without such a library.
         float_layers: Paths of further layers of an int8 network that stay in float32, since the runtime
             has no integer form of them.
+        arena: Of a microcontroller's file.
+        npu: Of an accelerator's file.
     """
 
     files: tuple[Path, ...]
     undelegated: tuple[str, ...] | None = None
     float_layers: tuple[str, ...] = ()
+    arena: Arena | None = None
+    npu: Npu | None = None
 
 
 @dataclass(frozen=True)
@@ -86,15 +153,23 @@ class Target:
         form: The rewrite of the network for the runtime.
         takes_pixels: Whether files take pixels / 255, and so the network is given with its normalisation
             in front; else they take normalised images.
+        base: The target whose int8 file this one is made of; None: it is made of the network.
+        derive: (that file, the folder to write into, Wishes) -> the network for this target.
+        extra: The extra of sknas that brings the packages.
+        runs_here: Whether the files can be run on this machine, and so compared with PyTorch.
         describe: (file, Description): adds to a classifier's file what clients read there; None: the
             format has no place for it.
     """
 
-    write: Callable[[nn.Module, Tensor, Path], Written]
-    quantize: Callable[[nn.Module, Quantization, Path], Written]
+    write: Callable[[nn.Module, Tensor, Path], Written] | None
+    quantize: Callable[[nn.Module, Quantization, Path], Written] | None
     packages: tuple[str, ...]
     form: Form = "graph"
     takes_pixels: bool = False
+    base: str | None = None
+    derive: Callable[[Path, Path, Wishes], Written] | None = None
+    extra: str = "deploy"
+    runs_here: bool = True
     describe: Callable[[Path, Description], None] | None = None
 
     def check_installed(self, name: str) -> None:
@@ -104,5 +179,5 @@ class Target:
                 version(package)
             except PackageNotFoundError:
                 raise InvalidInput(
-                    f"target {name}: the package {package} is missing; pip install 'sknas[deploy]'"
+                    f"target {name}: the package {package} is missing; pip install 'sknas[{self.extra}]'"
                 ) from None

@@ -100,6 +100,14 @@ def describe(path: Path, what: Description) -> None:
     write_tflite(model, path, archive.getvalue())
 
 
+def undescribed(model: Any) -> None:
+    """Remove the description: a microcontroller has no use for it. The labels are not read anyway."""
+    for entry in model.metadata or []:
+        if entry.name == METADATA.encode():
+            model.buffers[entry.buffer].data = None
+    model.metadata = [one for one in model.metadata or [] if one.name != METADATA.encode()]
+
+
 def operators(model: Any) -> list[str]:
     """The operators of a model, in their order, such as CONV_2D."""
     from ai_edge_litert.tools import flatbuffer_utils
