@@ -176,5 +176,7 @@ def _next(result: DataCheck, config: DataConfig, *, with_network: bool) -> tuple
         search += ["--metric", "balanced_error", "--balance", "logits"]
     commands = [["nas", "search", *search, "--name", name]]
     if not with_network:
-        commands.append(["nas", "data", "check", result.source, *shared, "--network", name])
+        # At the size of before, the photographs are not decoded anew.
+        again = [] if config.input_size is None else ["--input-size", str(config.input_size)]
+        commands.append(["nas", "data", "check", result.source, *shared, *again, "--network", name])
     return tuple(shlex.join(one) for one in commands)

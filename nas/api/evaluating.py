@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from nas.folders import given_folder, given_path
 from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import check_folders_above
+from nas.training.cost_matrix import read_costs
 
 if TYPE_CHECKING:
     from nas.evaluation import Evaluation, Figures
@@ -55,6 +56,7 @@ def evaluate(
     data: str | Path | Callable[..., Any] | None = None,
     data_dir: str | Path | None = None,
     split: str | None = None,
+    costs: str | Path | None = None,
     artifact: str | None = None,
     out: str | Path | None = None,
 ) -> Evaluated:
@@ -67,6 +69,8 @@ def evaluate(
         data_dir: Where the images are looked for.
         split: ``train``, ``val``, ``test`` or ``all``. Default: of the training's own data the
             validation images, or the test images after a full training; of other data all.
+        costs: CSV file with what each kind of mistake costs, for the mean cost. Default: that of the
+            training, if its metric is ``cost``.
         artifact: Of a bundle: such as ``onnx`` or ``onnx-int8``. Default: the first that can be run.
         out: Folder to write to. Default: ``runs/RUN/evaluate/NNNN`` for a checkpoint of a run, else
             beside the checkpoint or bundle.
@@ -93,6 +97,7 @@ def evaluate(
     for argument, value in (("split", split), ("artifact", artifact)):
         check_type(option(argument), value, (str, type(None)), "a name")
     bundled = is_bundle(source)
+    matrix = None if costs is None else read_costs(given_path("costs", costs))
     folder = given_folder("out", out) if out is not None else _folder(source, bundled)
     check_folders_above(folder / "index.html")
     name = named(data, "data")
@@ -103,6 +108,9 @@ def evaluate(
         raise InvalidInput(f"--artifact {artifact}: {source} is no bundle; allowed with a bundle")
     else:
         subject, images = checkpoint_subject(source, name, place)
+    if matrix is not None:
+        matrix.of(subject.class_names)  # before the images are read
+        subject = replace(subject, costs=matrix)
     done = evaluate_network(subject, images, default_splits(subject, images, split))
     return write(done, folder)
 

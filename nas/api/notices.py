@@ -1,4 +1,4 @@
-"""Lines about the data, such as which photographs are not read, on standard error."""
+"""Lines about the data and the recipe, such as which photographs are not read, on standard error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ class _OnStandardError(logging.Handler):
 
 
 def show_notices() -> None:
-    """Print what is said about data, unless the program has its own handlers of logs."""
-    log = logging.getLogger("nas.data")
-    if not log.hasHandlers():
-        log.setLevel(logging.INFO)
-        log.addHandler(_OnStandardError())
+    """Print what is said about data and recipe, unless the program has its own handlers of logs."""
+    for name in ("nas.data", "nas.recipe"):
+        log = logging.getLogger(name)
+        if not log.hasHandlers():
+            log.setLevel(logging.INFO)
+            log.addHandler(_OnStandardError())

@@ -57,7 +57,9 @@ PLACES: dict[str, tuple[str, ...]] = {
     "batch_size": ("recipe", "batch_size"),
     "lr": ("recipe", "lr"),
     "metric": ("recipe", "metric"),
+    "costs": ("recipe", "costs"),
     "balance": ("recipe", "balance"),
+    "augment": ("recipe", "augment"),
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
@@ -133,6 +135,8 @@ def search_config(given: Mapping[str, Any]) -> SearchConfig:
     for name, value in given.items():
         if name in PLACES:
             _set(fields, PLACES[name], _stored(name, value, given))
+    if "costs" in given and "metric" not in given:
+        _set(fields, PLACES["metric"], "cost")
     for field, names in (("space", SPACES), ("data", DATASETS)):
         if not fields.get(field):
             raise InvalidInput(f"{option(field)} is missing; allowed: {', '.join(names)}")
@@ -190,7 +194,7 @@ def _stored(argument: str, value: Any, given: Mapping[str, Any]) -> Any:
         return str(Path(devices) / f"{value}.json")
     if argument == "logs_dir":
         return given_folder(argument, value)
-    if argument == "splits":
+    if argument in ("splits", "costs"):
         return str(given_path(argument, value))
     if argument in REFERENCES:
         return named(value, argument)
@@ -230,12 +234,14 @@ def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
         fields["own_objectives"] = own
 
 
-def check_options(given: Mapping[str, Any]) -> Recipe:
+def check_options(given: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
     """The recipe that options of a full training make; the others are checked as well.
 
     Args:
-        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``balance``, ``devices``,
-            ``start``, ``keep`` and ``patience`` by name.
+        base: The recipe that they change, if they name none; None: ``full``.
+        given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``costs``, ``balance``,
+            ``augment``, ``devices``, ``start``, ``keep`` and ``patience`` by name, and the
+            ``search_costs``, if there was a search.
 
     Raises:
         InvalidInput: One is out of range.
@@ -251,12 +257,17 @@ def check_options(given: Mapping[str, Any]) -> Recipe:
         check_type(option("patience"), given["patience"], int, "an integer above 0")
         if given["patience"] < 1:
             raise InvalidInput(f"{option('patience', given['patience'])}: allowed: 1 or more")
-    names = ("epochs", "batch_size", "lr", "metric", "balance")
+    names = ("epochs", "batch_size", "lr", "metric", "costs", "balance", "augment")
     changes = {name: given[name] for name in names if given.get(name) is not None}
+    if "costs" in changes:
+        changes.setdefault("metric", "cost")
+    elif changes.get("metric") == "cost" and given.get("search_costs") is not None:
+        changes["costs"] = given["search_costs"]
     spelled = {name: option(name) for name in changes}
     from blocks.yaml_files import parse
 
-    fields = RECIPES[given["recipe"] or "full"].model_dump() | changes
+    named_recipe = None if given["recipe"] is None else RECIPES[given["recipe"]]
+    fields = (named_recipe or base or RECIPES["full"]).model_dump() | changes
     return parse(Recipe, fields, "", spelled)
 
 
@@ -321,6 +332,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path}: expected a mapping of fields, got {type(fields).__name__}")
     if isinstance(fields.get("data"), Mapping):
         # That of the run whose search.yaml it may be; this is another.
+        fields.pop("recipe_choice", None)
         fields["data"] = {k: v for k, v in fields["data"].items() if k != "record"}
     return nested(fields)
 

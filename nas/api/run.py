@@ -184,11 +184,12 @@ class Run:
 
         Args:
             trial: Of a trained network.
-            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``seed``,
-                ``devices``, ``threads``, ``data``, ``data_dir``, ``input_size``, ``group_by``,
-                ``splits``, ``on_bad_image``, ``cache_gb``, ``module``, ``pretrained``, ``start``,
-                ``patience``, ``keep``, ``teacher``, ``again``, ``logs_dir``, ``on_epoch``. Data, module
-                and pretrained weights default to those of the search.
+            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``,
+                ``costs``, ``balance``, ``augment``, ``seed``, ``devices``, ``threads``, ``data``,
+                ``data_dir``, ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``,
+                ``module``, ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``,
+                ``logs_dir``, ``on_epoch``. Data, metric, costs, balance, module and pretrained weights
+                default to those of the search.
 
         Raises:
             InvalidInput: The trial was not trained, or an option is wrong.
@@ -203,7 +204,7 @@ class Run:
 
         Args:
             trial: Of a trained network.
-            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``out``.
+            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``costs``, ``out``.
         """
         from nas.api.evaluating import evaluate
 

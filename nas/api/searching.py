@@ -53,7 +53,9 @@ def search(
     batch_size: int | None = None,
     lr: float | None = None,
     metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     val_limit: int | None = None,
@@ -83,7 +85,7 @@ def search(
 
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.
-        data: Path of photographs (docs/howto/own_photographs.md), ``digits``, ``fashion_mnist``,
+        data: Path of photographs (docs/howto/photographs.md), ``digits``, ``fashion_mnist``,
             ``cifar10``, ``cifar100``, or a callable that returns data sets (docs/howto/own_data.md).
         trials: Networks to train; with early stopping, to begin. Default 40.
         epochs: Epochs per trial.
@@ -117,11 +119,17 @@ def search(
         module: LightningModule that a trial trains (docs/howto/own_module.md).
         evaluator: Function that says how good a network is, in place of its training
             (docs/howto/own_evaluator.md).
-        recipe: Name of a recipe. Default ``proxy``; with early stopping ``rungs``.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or
+            ``proxy`` by the number of images (docs/howto/recipes.md); with early stopping ``rungs``.
         batch_size: Images per step.
         lr: Peak learning rate.
-        metric: What the objective ``error`` is: ``error``, ``balanced_error`` or ``1-macro_f1``.
-        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike.
+        metric: What the objective ``error`` is: ``error``, ``balanced_error``, ``1-macro_f1`` or
+            ``cost``, the mean cost of an image.
+        costs: CSV file with the cost of each predicted class (columns) for an image of each true class
+            (rows). The metric is then ``cost``. The run keeps what the file says.
+        balance: ``none``, or ``weights``, ``logits`` or ``sampling``: classes of unequal size count
+            alike.
+        augment: ``trivial``: TrivialAugment after the crops and flips of the data set, the ``standard``.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.
         val_limit: Validate on the first so many held-out images only.

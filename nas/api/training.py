@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from nas.api.default_names import run_name
 from nas.api.options import check_options
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
+from nas.api.training_recipe import training_recipe
 from nas.data import DataConfig
 from nas.evaluation.output import DOCUMENT, PAGE
 from nas.folders import given_folder, given_path
@@ -35,7 +36,6 @@ from nas.training.pretrained import (
     find_weights,
     plain_network,
 )
-from nas.training.recipe import FINE_TUNE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +84,10 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -117,12 +120,17 @@ def train(
         group_by: As for ``nas.search``.
         splits: As for ``nas.search``.
         on_bad_image: As for ``nas.search``.
-        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``full``.
+        recipe: Name of a recipe. Default: ``fine_tune`` from pretrained weights, else ``tiny`` or
+            ``full``. The number of images decides, also on the epochs (docs/howto/recipes.md).
         epochs: In place of the recipe's.
         batch_size: In place of the recipe's.
         lr: Peak learning rate, in place of the recipe's.
-        balance: ``none``, or ``weights`` or ``logits``: classes of unequal size count alike. Default
-            ``none``; for a network of a search that of the search.
+        metric: What the validation error is, and what is measured on the test images besides their
+            error: as for ``nas.search``. Default ``error``; for a network of a search that of the
+            search.
+        costs: As for ``nas.search``.
+        balance: As for ``nas.search``. Default ``none``; for a network of a search that of the search.
+        augment: As for ``nas.search``. Default ``standard``; for a network of a search as searched.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -136,7 +144,8 @@ def train(
         keep: Which weights are tested and exported: of the ``last`` epoch, or of the one with the least
             validation error, ``best``, for which the validation images are held out. Default: ``best``
             with ``patience``, else ``last``.
-        teacher: Checkpoint of a larger network for the same classes, whose outputs are learned as well.
+        teacher: A larger network for the same classes, whose outputs are learned as well: a checkpoint,
+            ``timm:NAME=FILE`` (a state dict of a network of timm), or ``timm:NAME`` (its own weights).
         again: Start over: drop the checkpoint that is there.
         runs_dir: Folder of the runs.
         logs_dir: Folder of TensorBoard's logs.
@@ -172,7 +181,6 @@ def train(
     if input_size is None and (path is not None or "input_size" in spec.model_fields_set):
         images = sized(images, spec.input_size)
     weights = _weights(pretrained, spec)
-    recipe = recipe or _recipe_for(weights)
     return _train(
         spec,
         images,
@@ -180,7 +188,7 @@ def train(
         run.name,
         again=again,
         on_epoch=on_epoch,
-        recipe=check_options(locals()),
+        given=locals(),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -189,7 +197,7 @@ def train(
         weights=weights,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path("teacher", teacher),
+        teacher=_teacher(teacher),
         progress=progress,
         logs=_path("logs_dir", logs_dir),
     )
@@ -210,7 +218,10 @@ def train_trial(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    metric: str | None = None,
+    costs: str | Path | None = None,
     balance: str | None = None,
+    augment: Literal["standard", "trivial"] | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -244,7 +255,10 @@ def train_trial(
     else:
         weights = _weights(pretrained, spec)
     balance = balance or config.recipe.balance
-    recipe = recipe or _recipe_for(weights)
+    if costs is None:
+        metric = metric or config.recipe.metric
+    augment = augment or config.recipe.augment
+    search_costs = config.recipe.costs  # one of the locals() that are given on
     return _train(
         spec,
         images,
@@ -252,7 +266,7 @@ def train_trial(
         f"{run.name}/trial_{label}",
         again=again,
         on_epoch=on_epoch,
-        recipe=check_options(locals()),
+        given=locals(),
         seed=seed,
         devices=devices,
         threads=threads,
@@ -261,7 +275,7 @@ def train_trial(
         weights=weights,
         patience=patience,
         keep=keep or ("last" if patience is None else "best"),
-        teacher=_path("teacher", teacher),
+        teacher=_teacher(teacher),
         progress=progress,
         logs=_path("logs_dir", logs_dir) or config.execution.logs_dir,
     )
@@ -275,17 +289,20 @@ def _train(
     *,
     again: bool,
     on_epoch: Callable[[EpochMetrics], None] | None,
+    given: Mapping[str, Any],
     weights: PretrainedWeights | None,
     logs: Path | None,
     progress: bool | Console,
     **job: Any,
 ) -> FullTraining:
+    check_options(given)  # before anything is deleted
     if again:
         old_files = (folder.result, folder.metrics, folder.checkpoint, folder.best, folder.splits)
         for old in (*old_files, folder.evaluation / DOCUMENT):
             old.unlink(missing_ok=True)
     end_load()
     images = with_record(images, folder)
+    recipe = training_recipe(given, images, folder, pretrained=weights is not None)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:
@@ -294,6 +311,7 @@ def _train(
                 TrainJob(
                     spec=spec,
                     data=images,
+                    recipe=recipe,
                     folder=folder.path,
                     log_name=label,
                     log_version="full",
@@ -331,10 +349,6 @@ def _evaluated(folder: TrialFolder) -> tuple[Path | None, tuple[str, ...]]:
         return None, ()
     found = json.loads(document.read_text(encoding="utf-8"))
     return folder.evaluation / PAGE, tuple(found["warnings"])
-
-
-def _recipe_for(weights: PretrainedWeights | None) -> str:
-    return "full" if weights is None else FINE_TUNE
 
 
 def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | None:
@@ -381,6 +395,10 @@ def _process_as_it_was() -> Iterator[None]:
         torch.set_num_threads(threads)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _teacher(value: str | Path | None) -> str | None:
+    return None if value is None else str(given_path("teacher", value))
 
 
 def _path(name: str, value: str | Path | None) -> Path | None:

@@ -56,6 +56,13 @@ def evaluate(
             help="train, val, test or all; default the images that the network has not seen."
         ),
     ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file: the cost of each predicted class (columns) for an image of each true class "
+            "(rows); default that of the training."
+        ),
+    ] = None,
     artifact: Annotated[
         str | None, typer.Option(help="Of a bundle, such as onnx-int8; default the first.")
     ] = None,
@@ -92,7 +99,13 @@ def evaluate(
         from nas.evaluation import evaluate_network  # noqa: F401
     network = Path(what) if bundle else chosen_checkpoint(what, trial, pick, budgets)
     done = nas.evaluate(
-        network, data=data, data_dir=data_dir, split=split, artifact=artifact, out=out
+        network,
+        data=data,
+        data_dir=data_dir,
+        split=split,
+        costs=costs,
+        artifact=artifact,
+        out=out,
     )
     if as_json:
         print_json(done.document | {"folder": str(done.path), "page": str(done.page)})

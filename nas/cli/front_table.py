@@ -9,7 +9,8 @@ from rich.table import Table
 from nas.cli.console import console, say
 from nas.front import Front, pick_knee
 from nas.runs import ERROR
-from nas.training.recipe import METRICS
+from nas.searching.uncertainty import interval_text
+from nas.training.recipe import METRICS, Metric, metric_text, metric_unit
 
 if TYPE_CHECKING:
     from nas.evaluation import Rate
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def print_front(front: Front, uncertainty: Uncertainty) -> None:
-    """The front, cheapest first, with the knee marked; errors with their 95 % intervals."""
+    """The front, cheapest first, with the knee marked; errors with their 95 % intervals.
+
+    Of input size and width, those have a column that differ along the front; else the width has.
+    """
     if not front.points:
         say("no trained trial, so no front")
         return
@@ -25,26 +29,40 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
     table = Table(title=f"Pareto front (hypervolume {front.hypervolume:.4f})", title_justify="left")
     table.add_column("trial", justify="right")
     for name in front.objectives:
-        error = f"val. {METRICS[uncertainty.metric]} %"
-        table.add_column(error if name == ERROR else name, justify="right")
-    table.add_column("width", justify="right")
+        error = f"val. {METRICS[uncertainty.metric]} {metric_unit(uncertainty.metric)}"
+        table.add_column(error if name == ERROR else name, justify="right", no_wrap=True)
+    scales = _scales(front)
+    for heading in scales:
+        table.add_column(heading, justify="right")
     table.add_column("unit", overflow="fold")
     table.add_column("")
     for point in front.points:
         rate = uncertainty.rates.get(point.trial)
         figures = [
-            error_text(value, rate) if name == ERROR else f"{value:,.6g}"
+            error_text(value, rate, uncertainty.metric) if name == ERROR else f"{value:,.6g}"
             for name, value in zip(front.objectives, point.values, strict=True)
         ]
         mark = "knee" if point.trial == knee.trial else ""
         spec = point.spec
-        table.add_row(str(point.trial), *figures, f"{spec.width:g}", spec.label, mark)
+        scale = [f"{getattr(spec, field):g}" for field in scales.values()]
+        table.add_row(str(point.trial), *figures, *scale, spec.label, mark)
     console.print(table)
     if uncertainty.sentence:
         say(uncertainty.sentence)
 
 
-def error_text(value: float, rate: Rate | None) -> str:
-    """An error in percent, with its interval if that is known."""
-    interval = "" if rate is None else f" ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
-    return f"{100 * value:.2f}{interval}"
+def _scales(front: Front) -> dict[str, str]:
+    """Heading -> field of the network, of what scales all of it."""
+    fields = {"input": "input_size", "width": "width"}
+    differ = {
+        heading: field
+        for heading, field in fields.items()
+        if len({getattr(point.spec, field) for point in front.points}) > 1
+    }
+    return differ or {"width": "width"}
+
+
+def error_text(value: float, rate: Rate | None, metric: Metric = "error") -> str:
+    """An error in the unit of its metric, with its interval if that is known."""
+    interval = "" if rate is None else f" ({interval_text(metric, rate)})"
+    return f"{metric_text(metric, value).partition(' ')[0]}{interval}"

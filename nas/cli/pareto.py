@@ -59,6 +59,8 @@ def pareto(
     uncertainty = front_uncertainty(folder, front)
     if as_json:
         document: dict[str, Any] = json.loads(front.to_json())
+        if uncertainty.metric != "error":
+            document["metric"] = uncertainty.metric
         for point in document["front"]:
             rate = uncertainty.rates.get(point["trial"])
             if rate is not None:

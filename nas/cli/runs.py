@@ -16,6 +16,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.errors import WorkFailed
 from nas.folders import logs_dir, runs_dir
 from nas.runs.folder import RunFolder
+from nas.training.recipe import metric_text, metric_unit
 
 if TYPE_CHECKING:
     from nas.report.listing import RunSummary
@@ -65,7 +66,8 @@ def _print(found: tuple[RunSummary, ...]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold")
     table.add_column("state", no_wrap=True)
-    for name in ("trained", "best error %", "front"):
+    percent = all(metric_unit(one.metric) == "%" for one in found)
+    for name in ("trained", "best error %" if percent else "best error", "front"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("last change", no_wrap=True)
     for one in found:
@@ -73,7 +75,7 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             one.name,
             one.state,
             "-" if one.wanted is None else f"{one.trained} of {one.wanted}",
-            "-" if one.best_error is None else f"{100 * one.best_error:.2f}",
+            _best(one, percent),
             "-" if one.wanted is None else str(one.front_size),
             f"{one.changed:%Y-%m-%d %H:%M}",
         )
@@ -83,6 +85,14 @@ def _print(found: tuple[RunSummary, ...]) -> None:
             say(f"{one.name}: {one.problem}")
 
 
+def _best(one: RunSummary, percent: bool) -> str:
+    """The least error; with its unit, unless the heading has it."""
+    if one.best_error is None:
+        return "-"
+    text = metric_text(one.metric, one.best_error)
+    return text.partition(" ")[0] if percent else text
+
+
 def _as_json(one: RunSummary) -> dict[str, object]:
     return {
         "name": one.name,
@@ -90,6 +100,7 @@ def _as_json(one: RunSummary) -> dict[str, object]:
         "trained": one.trained,
         "wanted": one.wanted,
         "best_error": one.best_error,
+        "metric": one.metric,
         "front_size": one.front_size,
         "changed": one.changed.isoformat(timespec="seconds"),
         "problem": one.problem or None,

@@ -145,7 +145,7 @@ def search(
         str | None,
         _option(
             TRAINING,
-            f"One of: {', '.join(RECIPES)}.",
+            f"One of: {', '.join(RECIPES)}. Default: by start and number of images.",
             autocompletion=lambda incomplete: [
                 one for one in RECIPES if one.startswith(incomplete)
             ],
@@ -164,9 +164,21 @@ def search(
         str | None,
         _option(TRAINING, f"What the objective error is: {', '.join(METRICS)}. Default error."),
     ] = None,
+    costs: Annotated[
+        Path | None,
+        _option(
+            TRAINING,
+            "CSV file: the cost of each predicted class (columns) for an image of each true class "
+            "(rows). The metric is then cost.",
+        ),
+    ] = None,
     balance: Annotated[
         str | None,
-        _option(TRAINING, f"Classes of unequal size in the loss: {', '.join(BALANCES)}."),
+        _option(TRAINING, f"Classes of unequal size in training: {', '.join(BALANCES)}."),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        _option(TRAINING, "Of training images: standard (crops and flips), or trivial as well."),
     ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")

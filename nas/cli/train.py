@@ -29,7 +29,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
-from nas.training.recipe import BALANCES, RECIPES
+from nas.training.recipe import BALANCES, METRICS, RECIPES, metric_text
 
 if TYPE_CHECKING:
     from nas.api.training import FullTraining
@@ -70,17 +70,31 @@ def train(
     on_bad_image: OnBadImage = None,
     recipe: Annotated[
         str | None,
-        typer.Option(
-            help=f"One of: {', '.join(RECIPES)}. Default: fine_tune from pretrained weights, else full."
-        ),
+        typer.Option(help=f"One of: {', '.join(RECIPES)}. Default: by start and number of images."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     lr: Annotated[float | None, typer.Option(help="Instead of the recipe's.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What the validation error is: {', '.join(METRICS)}; default as searched."
+        ),
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option(help="CSV file of costs, as for nas search; default as searched.")
+    ] = None,
     balance: Annotated[
         str | None,
         typer.Option(
-            help=f"Classes of unequal size in the loss: {', '.join(BALANCES)}; default as searched."
+            help=f"Classes of unequal size in training: {', '.join(BALANCES)}; default as searched."
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help="Of training images: standard (crops and flips), or trivial (TrivialAugment as well); "
+            "default as searched."
         ),
     ] = None,
     module: Annotated[
@@ -125,8 +139,11 @@ def train(
         ),
     ] = None,
     teacher: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint of a larger network whose outputs are learned as well."),
+        str | None,
+        typer.Option(
+            help="Larger network whose outputs are learned as well: a checkpoint, timm:NAME=FILE, or "
+            "timm:NAME."
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Start over: drop the checkpoint that is there.")
@@ -152,7 +169,10 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
+        "metric": metric,
+        "costs": costs,
         "balance": balance,
+        "augment": augment,
         "seed": seed,
         "devices": devices,
         "threads": threads,
@@ -175,7 +195,8 @@ def train(
     )
     show_notices()
     check_subject(what, trial, pick)
-    check_options(options)
+    # The costs may be those of the search.
+    check_options({**options, "metric": None} if metric == "cost" else options)
     with importing():
         import torch  # noqa: F401  # what follows imports it
 
@@ -200,6 +221,8 @@ def train(
         f"test error {_with_interval(done)} ({plural(done.test_images, 'image')}; trained on "
         f"{plural(done.train_images, 'image')}, {plural(done.epochs, 'epoch')}{kept}, seed {done.seed})"
     )
+    if done.test_metric is not None:
+        say(f"test {METRICS[done.metric]} {_metric_with_interval(done)}")
     if done.started_from is not None:
         say(done.started_from)
     for line in done.warnings:
@@ -218,8 +241,18 @@ def _with_interval(done: FullTraining) -> str:
     return f"{100 * done.test_error:.2f} %, 95 % interval {low:.2f} to {high:.2f} %"
 
 
+def _metric_with_interval(done: FullTraining) -> str:
+    value = metric_text(done.metric, done.test_metric or 0.0)
+    if done.test_interval is None:
+        return value
+    low, high = (metric_text(done.metric, end) for end in done.test_interval)
+    return f"{value}, 95 % interval {low.partition(' ')[0]} to {high}"
+
+
 def _say_epoch(epoch: EpochMetrics) -> None:
     from nas.searching.view import duration
 
-    error = "" if epoch.val_error is None else f"  validation error {100 * epoch.val_error:.2f} %"
+    metric, error = epoch.metric or "error", ""
+    if epoch.val_error is not None:
+        error = f"  validation {METRICS[metric]} {metric_text(metric, epoch.val_error)}"
     say(f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.4f}{error}  ({duration(epoch.seconds)})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -12,6 +12,9 @@ from nas.plugins import is_reference
 
 PHOTOGRAPHS = "imagefolder:"
 """What the names of data sets begin with that are photographs at a path."""
+Augment: TypeAlias = Literal["standard", "trivial"]
+"""Training augmentation of a recipe: crops and flips alone, or TrivialAugment after them."""
+AUGMENTS: tuple[Augment, ...] = ("standard", "trivial")
 
 
 class DataConfig(CheckedModel):
@@ -19,7 +22,7 @@ class DataConfig(CheckedModel):
 
     Attributes:
         name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds photographs (docs/howto/own_photographs.md); or "my.py:NAME" or
+            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or
             "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
             that exists stands for "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to

@@ -14,10 +14,18 @@ from torch import Tensor
 from blocks.errors import InvalidInput
 from nas.data.augment import paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, Paste, draw_epoch, draw_view, seed_from
+from nas.data.draws import (
+    Augmentation,
+    BalancedClasses,
+    Paste,
+    draw_epoch,
+    draw_view,
+    image_seeds,
+)
 from nas.data.image_files import CropRequest, Photos, crop
 from nas.data.photo import PhotoError
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment
 
 AHEAD = 2
 """Batches that are read while another is used."""
@@ -131,7 +139,10 @@ class Reading:
         places = batch.numpy()
         for place, request in zip(places, requests, strict=True):
             square = crop(self.photos.pixels(paths[request.row]), self.size, request.seed)
-            place[:] = square[:, ::-1] if request.flip else square
+            square = square[:, ::-1] if request.flip else square
+            if request.trivial and request.seed is not None:
+                square = trivial_augment(square, request.seed)
+            place[:] = square
 
     def _on_device(self, batch: Tensor) -> Tensor:
         return batch.permute(0, 3, 1, 2).to(self.device, non_blocking=True)
@@ -148,6 +159,7 @@ class FileTrainBatches(EpochBatches):
         batch_size: Images per batch.
         seed: Seed of the run.
         epoch_images: Images per epoch, drawn for each epoch; None: all.
+        balanced: Draw as many images of each class.
     """
 
     def __init__(
@@ -159,9 +171,12 @@ class FileTrainBatches(EpochBatches):
         batch_size: int,
         seed: int,
         epoch_images: int | None = None,
+        *,
+        balanced: bool = False,
     ) -> None:
         images = min(len(files), epoch_images or len(files))
         super().__init__(images, batch_size, drop_last=True)
+        self._balanced = BalancedClasses(files.labels, images) if balanced else None
         self._files = files
         self._reading = reading
         self._statistics = statistics
@@ -170,10 +185,18 @@ class FileTrainBatches(EpochBatches):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
-        draws = draw_epoch(len(self._files), self._augmentation, self._seed, self.epoch)
+        draws = draw_epoch(
+            len(self._files), self._augmentation, self._seed, self.epoch, self._balanced
+        )
+        rows = draws.order.tolist()
         crops = [
-            CropRequest(row, seed_from(self._seed, self.epoch, row), flip)
-            for row, flip in zip(draws.order.tolist(), draws.flip.tolist(), strict=True)
+            CropRequest(row, seed, flip, self._augmentation.trivial)
+            for row, seed, flip in zip(
+                rows,
+                image_seeds(rows, self._seed, self.epoch),
+                draws.flip.tolist()[: len(rows)],
+                strict=True,
+            )
         ]
         requests = [crops[start:stop] for start, stop in self.bounds]
         draws = draws.to(self._reading.device)

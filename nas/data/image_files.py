@@ -34,11 +34,13 @@ class CropRequest(NamedTuple):
         row: Position of the image in the list of files.
         seed: Seed of a random resized crop; None asks for the centre crop of evaluation.
         flip: Whether the crop is mirrored left to right.
+        trivial: Whether TrivialAugment follows, with the same seed.
     """
 
     row: int
     seed: int | None
     flip: bool = False
+    trivial: bool = False
 
 
 class Photos(Protocol):

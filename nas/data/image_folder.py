@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from blocks.errors import InvalidInput
-from nas.data.config import DataConfig
+from nas.data.config import Augment, DataConfig
 from nas.data.drawn_files import drawn_files
 from nas.data.draws import Augmentation
 from nas.data.image_batches import FileEvalBatches, FileTrainBatches, LabelledFiles, Reading
@@ -74,17 +74,25 @@ class ImageFolderData:
         self._workers = workers
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
+        augment: Augment = "standard",
     ) -> FileTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         return FileTrainBatches(
             self._train.joined(self._val) if full else self._train,
             self._reading(device),
             Statistics.of(self.info, device),
-            self._augmentation,
+            replace(self._augmentation, trivial=augment == "trivial"),
             batch_size,
             seed,
             None if full else self._epoch_images,
+            balanced=balanced,
         )
 
     def class_counts(self, *, full: bool = False) -> tuple[int, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 
 from blocks.errors import InvalidInput
 from nas.data.augment import pad_images
-from nas.data.config import DataConfig
+from nas.data.config import Augment, DataConfig
 from nas.data.draws import Augmentation
 from nas.data.in_memory_batches import InMemoryEvalBatches, InMemoryTrainBatches
 from nas.data.interface import DataInfo, numbered
@@ -83,7 +83,14 @@ class InMemoryData:
         self._on_device: dict[tuple[str, torch.device], LabelledImages] = {}
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
+        augment: Augment = "standard",
     ) -> InMemoryTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         padded = self._moved("train", self._train, device)
@@ -92,10 +99,11 @@ class InMemoryData:
             padded,
             images,
             Statistics.of(self.info, device),
-            self._augmentation,
+            replace(self._augmentation, trivial=augment == "trivial"),
             batch_size,
             seed,
             None if full else self._epoch_images,
+            balanced=balanced,
         )
 
     def class_counts(self, *, full: bool = False) -> tuple[int, ...]:

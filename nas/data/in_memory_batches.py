@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from nas.data.augment import crop_images, flip_images, paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, draw_epoch
+from nas.data.draws import Augmentation, BalancedClasses, draw_epoch, image_seeds
 from nas.data.labelled import LabelledImages
 from nas.data.statistics import Statistics
+from nas.data.trivial_augment import trivial_augment_tensor
 
 
 class InMemoryTrainBatches(EpochBatches):
@@ -24,6 +26,7 @@ class InMemoryTrainBatches(EpochBatches):
         batch_size: Images per batch.
         seed: Seed of the run.
         epoch_images: Images per epoch, drawn for each epoch; None: all.
+        balanced: Draw as many images of each class.
     """
 
     def __init__(
@@ -35,8 +38,12 @@ class InMemoryTrainBatches(EpochBatches):
         batch_size: int,
         seed: int,
         epoch_images: int | None = None,
+        *,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(min(images, epoch_images or images), batch_size, drop_last=True)
+        count = min(images, epoch_images or images)
+        super().__init__(count, batch_size, drop_last=True)
+        self._balanced = BalancedClasses(padded.labels[:images], count) if balanced else None
         self._padded = padded
         self._images = images
         self._statistics = statistics
@@ -46,18 +53,29 @@ class InMemoryTrainBatches(EpochBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
         source, augmentation = self._padded, self._augmentation
-        draws = draw_epoch(self._images, augmentation, self._seed, self.epoch)
+        draws = draw_epoch(self._images, augmentation, self._seed, self.epoch, self._balanced)
         draws = draws.to(source.labels.device)
         size = source.images.shape[-1] - 2 * augmentation.crop_padding
+        seeds = image_seeds(draws.order.tolist(), self._seed, self.epoch)
         for start, stop in self.bounds:
             rows = draws.order[start:stop]
             images = crop_images(source.images, rows, draws.corners[start:stop], size)
             if augmentation.flip:
                 images = flip_images(images, draws.flip[start:stop])
+            if augmentation.trivial:
+                images = _trivial(images, seeds[start:stop])
             if augmentation.scale_jitter is not None:
                 paste = draws.paste.part(start, stop)
                 images = paste_scaled(images.float(), paste.scale, paste.place)
             yield self._statistics.normalise(images), source.labels[rows]
+
+
+def _trivial(images: Tensor, seeds: list[int]) -> Tensor:
+    done = [
+        trivial_augment_tensor(image, seed) for image, seed in zip(images.cpu(), seeds, strict=True)
+    ]
+    # The share of one of several processes may be empty.
+    return torch.stack(done).to(images.device) if done else images
 
 
 class InMemoryEvalBatches(EpochBatches):

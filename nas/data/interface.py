@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from nas.data.config import Augment
+
 
 @dataclass(frozen=True)
 class DataInfo:
@@ -115,7 +117,14 @@ class Data(Protocol):
         ...
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
+        augment: Augment = "standard",
     ) -> Batches:
         """Shuffled and augmented training batches.
 
@@ -127,6 +136,8 @@ class Data(Protocol):
             seed: Seed of the run.
             device: Where the batches are wanted.
             full: Also train on the validation images, as the final training does.
+            balanced: Draw as many images of each class; those of rare classes repeat in an epoch.
+            augment: ``trivial``: TrivialAugment after crop and flip; images of 1 or 3 channels.
 
         Raises:
             InvalidInput: If batch_size is below 1.

@@ -11,7 +11,14 @@ from torch.utils.data import DataLoader
 
 from nas.data.augment import crop_images, flip_images, pad_images, paste_scaled
 from nas.data.batching import EpochBatches
-from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
+from nas.data.draws import (
+    Augmentation,
+    BalancedClasses,
+    draw_epoch,
+    draw_view,
+    image_seeds,
+    seed_from,
+)
 from nas.data.own_datasets import Items, Refused, Request
 from nas.data.photo_progress import say_once
 from nas.data.shared_memory import AHEAD, SHM, workers_that_fit
@@ -111,6 +118,7 @@ class OwnTrainBatches(EpochBatches):
         batch_size: Images per batch.
         seed: Seed of the run.
         epoch_images: Images an epoch, each epoch others; None: all.
+        labels: Of all items, to draw as many of each class; None: each item once.
     """
 
     def __init__(
@@ -123,9 +131,12 @@ class OwnTrainBatches(EpochBatches):
         batch_size: int,
         seed: int,
         epoch_images: int | None = None,
+        *,
+        labels: Tensor | None = None,
     ) -> None:
         images = min(len(items), epoch_images or len(items))
         super().__init__(images, batch_size, drop_last=True)
+        self._balanced = None if labels is None else BalancedClasses(labels, images)
         self._items = items
         self._workers = workers
         self._device = device
@@ -136,19 +147,21 @@ class OwnTrainBatches(EpochBatches):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Iterate over the batches of the chosen epoch."""
         augmentation = self._augmentation
-        draws = draw_epoch(len(self._items), augmentation, self._seed, self.epoch)
+        draws = draw_epoch(len(self._items), augmentation, self._seed, self.epoch, self._balanced)
         rows = draws.order.tolist()
-        requests = [
-            [Request(row, seed_from(self._seed, self.epoch, row), True) for row in rows[start:stop]]
-            for start, stop in self.bounds
+        seeds = image_seeds(rows, self._seed, self.epoch)
+        every = [
+            Request(row, seed, True, augmentation.trivial)
+            for row, seed in zip(rows, seeds, strict=True)
         ]
+        requests = [every[start:stop] for start, stop in self.bounds]
         draws = draws.to(self._device)
         batches = read_batches(self._items, requests, self._workers, self._device)
         for (start, stop), (images, labels) in zip(self.bounds, batches, strict=True):
             if augmentation.crop_padding:
                 size, padded = images.shape[-1], pad_images(images, augmentation.crop_padding)
-                every = torch.arange(len(images), device=self._device)
-                images = crop_images(padded, every, draws.corners[start:stop], size)
+                places = torch.arange(len(images), device=self._device)
+                images = crop_images(padded, places, draws.corners[start:stop], size)
             if augmentation.flip:
                 images = flip_images(images, draws.flip[start:stop])
             if augmentation.scale_jitter is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from blocks.errors import InvalidInput
 from blocks.wording import kind_of
-from nas.data.config import DataConfig
+from nas.data.config import Augment, DataConfig
 from nas.data.draws import Augmentation, seed_from
 from nas.data.image_files import centre_resize
 from nas.data.image_folder import INPUT_SIZE
@@ -55,7 +56,14 @@ class OwnData:
         self._config = config
 
     def train_batches(
-        self, batch_size: int, seed: int, device: torch.device, *, full: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        *,
+        full: bool = False,
+        balanced: bool = False,
+        augment: Augment = "standard",
     ) -> OwnTrainBatches:
         """Shuffled and augmented training batches; see `Data.train_batches`."""
         return OwnTrainBatches(
@@ -63,19 +71,16 @@ class OwnData:
             self._config.workers,
             device,
             Statistics.of(self.info, device),
-            self._augmentation,
+            replace(self._augmentation, trivial=augment == "trivial"),
             batch_size,
             seed,
             None if full else self._config.epoch_images,
+            labels=self._labels(full) if balanced else None,
         )
 
     def class_counts(self, *, full: bool = False) -> tuple[int, ...]:
         """Training images of each class; see `Data.class_counts`."""
-        counts = torch.zeros(self.info.num_classes, dtype=torch.int64)
-        for split in ("train", "val") if full else ("train",):
-            # Their Datasets give labels with images only.
-            for _, labels in self._eval_batches(split, COUNTING_BATCH, torch.device("cpu")):
-                counts += torch.bincount(labels, minlength=len(counts))
+        counts = torch.bincount(self._labels(full), minlength=self.info.num_classes)
         return tuple(counts.tolist())
 
     def plain_train_batches(self, batch_size: int, device: torch.device) -> OwnEvalBatches:
@@ -93,6 +98,16 @@ class OwnData:
     def image_names(self, split: Literal["train", "val", "test"]) -> Sequence[str]:
         """Such as ``test[12]``; see `Data.image_names`."""
         return numbered(self.info, split)
+
+    def _labels(self, full: bool) -> Tensor:
+        """Of the training images, int64 (N,); the Datasets give labels with images only."""
+        return torch.cat(
+            [
+                labels
+                for split in (("train", "val") if full else ("train",))
+                for _, labels in self._eval_batches(split, COUNTING_BATCH, torch.device("cpu"))
+            ]
+        )
 
     def _eval_batches(self, split: str, batch_size: int, device: torch.device) -> OwnEvalBatches:
         return OwnEvalBatches(

@@ -20,6 +20,7 @@ from blocks.plugins import frame_to_blame, reason_of
 from blocks.wording import kind_of, plural
 from nas.data.image_files import crop
 from nas.data.photo import PhotoError, upright_rgb
+from nas.data.trivial_augment import trivial_augment_tensor
 from nas.plugins import place_of
 
 PAIR = "a pair (PIL image or tensor, label)"
@@ -51,11 +52,13 @@ class Request(NamedTuple):
         row: Position in the part.
         seed: Of whatever is random about it.
         crop: Whether a PIL image is cropped at random; else its centre is taken.
+        trivial: Whether TrivialAugment follows.
     """
 
     row: int
     seed: int
     crop: bool
+    trivial: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,11 @@ class Items(Dataset["tuple[Tensor, int] | Refused"]):
             raise IndexError(request.row)
         try:
             with seeded(request.seed):
-                image, label = read_item(part, row, self._name, self._place)
-                return self._image(image, request), self._label(label)
+                item, label = read_item(part, row, self._name, self._place)
+                image = self._image(item, request)
+                if request.trivial:
+                    image = trivial_augment_tensor(image, request.seed)
+                return image, self._label(label)
         except InvalidInput as error:
             return Refused(str(error))
         except _Wrong as wrong:

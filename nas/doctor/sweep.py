@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from blocks import ArchSpec
 from nas.cost import count
+from nas.data import load_data
 from nas.doctor.course import Course, Pace, Paces
 from nas.doctor.probing import ProbeFailed, probe
 from nas.searching import SearchConfig
+from nas.searching.defaults import with_chosen_recipe
 from nas.searching.run import bound_space
 
 TRIALS = 10
@@ -87,6 +89,7 @@ def estimate(config: SearchConfig, networks: Middle, cores: int, starting: float
         cores: Number of cores that its trainings share.
         starting: Seconds in which a process imports its modules.
     """
+    config = with_chosen_recipe(config, load_data(config.data).info)
     threads = config.execution.threads or max(1, cores // config.execution.workers)
     course = Course(
         specs=networks.specs, data=config.data, recipe=config.recipe, threads=threads,

@@ -1,6 +1,6 @@
 """What a trained network gets wrong, how sure it is, and which images are the trouble.
 
-``intervals`` and ``output`` are for light commands too; the rest needs torch.
+``output`` is for light commands too; the rest needs torch.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from nas.evaluation.evaluate import evaluate_network as evaluate_network
     from nas.evaluation.figures import Figures as Figures
     from nas.evaluation.figures import measure as measure
-    from nas.evaluation.intervals import Rate as Rate
-    from nas.evaluation.intervals import wilson as wilson
     from nas.evaluation.output import DOCUMENT as DOCUMENT
     from nas.evaluation.output import PAGE as PAGE
     from nas.evaluation.output import TABLE as TABLE
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from nas.evaluation.output import table as table
     from nas.evaluation.predictions import Predictions as Predictions
     from nas.evaluation.subjects import checkpoint_subject as checkpoint_subject
+    from nas.training.intervals import Rate as Rate
+    from nas.training.intervals import wilson as wilson
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ],
         "nas.evaluation.evaluate": ["Evaluation", "Subject", "evaluate_network"],
         "nas.evaluation.figures": ["Figures", "measure"],
-        "nas.evaluation.intervals": ["Rate", "wilson"],
+        "nas.training.intervals": ["Rate", "wilson"],
         "nas.evaluation.predictions": ["Predictions"],
         "nas.evaluation.subjects": ["checkpoint_subject"],
     },

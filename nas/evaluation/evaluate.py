@@ -33,6 +33,7 @@ from nas.evaluation.predictions import (
     predict,
     recorded_features,
 )
+from nas.training.cost_matrix import CostMatrix
 
 MOST_MISTAKES = 40
 MOST_SUSPECTS = 40
@@ -55,6 +56,7 @@ class Subject:
         seen: Splits of the data set that the network was trained on.
         foreign: Whether the data set is another one than that of the training.
         temperature: That a bundle has already; None: to be fitted.
+        costs: What each kind of mistake costs; None: nothing is known of that.
     """
 
     title: str
@@ -66,6 +68,7 @@ class Subject:
     seen: tuple[Split, ...]
     foreign: bool = False
     temperature: Temperature | None = None
+    costs: CostMatrix | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def evaluate_network(
         data.info.name,
         tuple(split for split in SPLITS if split in splits),
         predictions,
-        measure(predictions, temperature),
+        measure(predictions, temperature, subject.costs),
         temperature,
         suspects,
         copies,

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.evaluation.calibration import Bin, Temperature, calibration_error, reliability
-from nas.evaluation.intervals import LEVEL, Rate, wilson
 from nas.evaluation.predictions import Predictions
+from nas.training.class_metrics import balanced_error, macro_f1_loss, mean_cost
+from nas.training.cost_matrix import CostMatrix
+from nas.training.intervals import Rate, wilson
 
 TOP5_CLASSES = 10
 """Classes from which on the five likeliest are of interest."""
 FEW_IMAGES = 10
 """A recall of fewer images than that says next to nothing: its interval is wider than 50 points."""
-RESAMPLES = 1000
 MOST_PAIRS = 20
 
 
@@ -68,8 +69,9 @@ class Figures:
         top5_error: Share of images whose label is not among the five likeliest classes; None with
             fewer than ten classes.
         balanced_error: Mean over the classes with images of the share of their images that are
-            misclassified; bootstrap interval.
-        macro_f1: Mean F1 over the classes with images; bootstrap interval.
+            misclassified.
+        macro_f1: Mean F1 over the classes with images.
+        cost: Mean cost of an image; None without a cost matrix.
         loss: Cross entropy.
         confusion: Images by label (rows) and prediction (columns).
         classes: Figures of each class.
@@ -88,6 +90,7 @@ class Figures:
     top5_error: Rate | None
     balanced_error: Rate
     macro_f1: Rate
+    cost: Rate | None
     loss: float
     confusion: tuple[tuple[int, ...], ...]
     classes: tuple[ClassFigures, ...]
@@ -101,12 +104,20 @@ class Figures:
     scaled_reliability: tuple[Bin, ...] = ()
 
 
-def measure(predictions: Predictions, temperature: Temperature | None = None) -> Figures:
+def measure(
+    predictions: Predictions,
+    temperature: Temperature | None = None,
+    costs: CostMatrix | None = None,
+) -> Figures:
     """The figures of predictions.
 
     Args:
         predictions: At least one image.
         temperature: Fitted on other images.
+        costs: What each kind of mistake costs.
+
+    Raises:
+        InvalidInput: The costs are of other classes.
     """
     from sklearn.metrics import confusion_matrix, log_loss
 
@@ -117,13 +128,14 @@ def measure(predictions: Predictions, temperature: Temperature | None = None) ->
     raw = predictions.probabilities()
     fitted = temperature is not None and temperature.images > 0
     scaled = predictions.probabilities(temperature.value) if temperature and fitted else None
-    balanced, f1 = _bootstrapped(table)
+    f1 = macro_f1_loss(table)
     return Figures(
         images=len(predictions),
         error=wilson(int((named != labels).sum()), len(predictions)),
         top5_error=_top5(predictions),
-        balanced_error=balanced,
-        macro_f1=f1,
+        balanced_error=balanced_error(table),
+        macro_f1=Rate(1 - f1.value, 1 - f1.high, 1 - f1.low),
+        cost=None if costs is None else mean_cost(table, np.asarray(costs.of(names))),
         loss=float(log_loss(labels, raw, labels=range(len(names)))),
         confusion=tuple(tuple(map(int, row)) for row in table),
         classes=classes,
@@ -186,47 +198,3 @@ def _pairs(table: NDArray[np.int64], names: tuple[str, ...]) -> tuple[Pair, ...]
         for a, b in cells
         if wrong[a, b]
     )
-
-
-def macro_figures(
-    right: NDArray[np.float64], labelled: NDArray[np.float64], predicted: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Balanced error and macro F1 over the classes with images.
-
-    Args:
-        right: Correctly classified images by class, (..., K).
-        labelled: Images by label, (..., K).
-        predicted: Images by prediction, (..., K).
-
-    Returns:
-        Both of shape (...).
-    """
-    there = labelled > 0
-    count = there.sum(-1)
-    recall = np.divide(right, labelled, out=np.zeros_like(right), where=there)
-    both = labelled + predicted
-    f1 = np.divide(2 * right, both, out=np.zeros_like(right), where=there & (both > 0))
-    return 1 - recall.sum(-1) / count, f1.sum(-1) / count
-
-
-def _bootstrapped(table: NDArray[np.int64]) -> tuple[Rate, Rate]:
-    """Balanced error and macro F1 of a confusion matrix; images are drawn anew with replacement."""
-    classes, images = len(table), int(table.sum())
-    rows, columns = table.nonzero()
-    counts = table[rows, columns]
-    # To draw images with replacement is to draw how many fall into each cell of the matrix.
-    draws = np.random.default_rng(0).multinomial(images, counts / images, RESAMPLES)
-    everything = np.concatenate([counts[None], draws]).astype(float)
-    right, labelled, predicted = (np.zeros((len(everything), classes)) for _ in range(3))
-    for cell, (a, b) in enumerate(zip(rows, columns, strict=True)):
-        labelled[:, a] += everything[:, cell]
-        predicted[:, b] += everything[:, cell]
-        if a == b:
-            right[:, a] += everything[:, cell]
-    tail = 100 * (1 - LEVEL) / 2
-    found = []
-    for values in macro_figures(right, labelled, predicted):
-        low, high = np.percentile(values[1:], [tail, 100 - tail])
-        point = float(values[0])
-        found.append(Rate(point, min(point, float(low)), max(point, float(high))))
-    return found[0], found[1]

@@ -8,9 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.wording import plural
+from nas.training.recipe import metric_text
+
 if TYPE_CHECKING:  # the names of the files are known without torch
     from nas.evaluation.evaluate import Evaluation
     from nas.evaluation.figures import ClassFigures
+    from nas.training.intervals import Rate
 
 FORMAT = 1
 DOCUMENT, TABLE, PAGE = "evaluation.json", "predictions.csv", "index.html"
@@ -120,6 +124,11 @@ def _class(one: ClassFigures) -> str:
     )
 
 
+def cost_text(rate: Rate) -> str:
+    """Such as ``0.1234 per image (0.0821 to 0.1850)``."""
+    return f"{metric_text('cost', rate.value)} ({rate.low:.4f} to {rate.high:.4f})"
+
+
 def summary(evaluation: Evaluation, folder: Path) -> list[str]:
     """What the commands print."""
     figures = evaluation.figures
@@ -133,6 +142,7 @@ def summary(evaluation: Evaluation, folder: Path) -> list[str]:
     lines += [
         f"balanced error {figures.balanced_error.percent(2)}",
         f"macro F1       {figures.macro_f1.percent(2)}",
+        *([f"mean cost      {cost_text(figures.cost)}"] if figures.cost else []),
         f"calibration    ECE {100 * figures.calibration_error:.1f} points; "
         f"{temperature_line(evaluation)}",
         *class_lines(evaluation)[: 2 * MOST_CLASSES],
@@ -154,9 +164,10 @@ def trouble_lines(evaluation: Evaluation) -> list[str]:
         )
     across = [one for one in evaluation.copies if one.across]
     if evaluation.copies:
+        groups = plural(len(evaluation.copies), "group")
+        first_across = f"; first {' = '.join(across[0].names[:3])}" if across else ""
         lines.append(
-            f"duplicates: {len(evaluation.copies)} groups, {len(across)} of them on several sides of "
-            "the split" + (f"; first {' = '.join(across[0].names[:3])}" if across else "")
+            f"duplicates: {groups}, {len(across)} of them on several sides of the split{first_across}"
         )
     return lines
 

@@ -47,6 +47,7 @@ def checkpoint_subject(
         run=run,
         model=loaded.model,
         seen=_seen(info),
+        costs=info.recipe.costs,
         foreign=foreign,
     )
     return subject, data

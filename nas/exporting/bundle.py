@@ -245,7 +245,10 @@ def _manifest(
         data=info.data,
         seed=info.seed,
         epochs=len(info.history),
-        val_error=info.history[-1].val_error if info.history else None,
+        # Of another metric it is no share of images.
+        val_error=info.history[-1].val_error
+        if info.history and info.recipe.metric == "error"
+        else None,
         test_error=_test_error(checkpoint) if info.full else None,
         pretrained=info.origin,
         accuracy=accuracy,

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass
 
 from nas.report.material import Material
-from nas.report.quantities import digits
 from nas.report.summary import Fact
 from nas.runs import TrialRecord
 
@@ -47,7 +46,9 @@ def _network(one: TrialRecord, material: Material, on_front: bool) -> Network:
     return Network(
         trial=one.number,
         place=place,
-        figures=tuple(Fact(material.label(name), digits(name, value)) for name, value in figures),
+        figures=tuple(
+            Fact(material.label(name), material.digits(name, value)) for name, value in figures
+        ),
         key=one.key,
         yaml=one.spec.to_yaml(),
         commands=(

@@ -18,12 +18,12 @@ from nas.evaluation.evaluate import (
     cells,
 )
 from nas.evaluation.figures import ClassFigures
-from nas.evaluation.intervals import Rate
 from nas.evaluation.output import (
     DOCUMENT,
     PAGE,
     TABLE,
     class_lines,
+    cost_text,
     document,
     table,
     temperature_line,
@@ -33,6 +33,7 @@ from nas.report import assets
 from nas.report.figures.confusion import confusion_figure, shown_classes
 from nas.report.figures.reliability import reliability_figure
 from nas.runs import write_text
+from nas.training.intervals import Rate
 
 _TEMPLATE = Path(__file__).with_name("evaluation.html.jinja")
 MOST_NAMES = 200
@@ -104,6 +105,8 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     ]
     if figures.top5_error is not None:
         facts.insert(4, ("top-5 error", figures.top5_error.percent(2)))
+    if figures.cost is not None:
+        facts.append(("mean cost", cost_text(figures.cost)))
     return facts
 
 

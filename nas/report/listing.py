@@ -15,6 +15,7 @@ from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
 from nas.runs.removal import is_running
 from nas.searching import SearchConfig, read_run
 from nas.searching.failures import HOPELESS
+from nas.training.recipe import Metric
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class RunSummary:
         trained: Networks trained in full.
         wanted: Networks asked for; None for a damaged run.
         best_error: Least validation error of a trained network, 0 to 1; None without one.
+        metric: What that error is.
         front_size: Points of the front.
         changed: When a file of the search was last written.
         problem: What is wrong with a damaged run; else empty.
@@ -41,6 +43,7 @@ class RunSummary:
     front_size: int
     changed: datetime
     problem: str = ""
+    metric: Metric = "error"
 
 
 def list_runs() -> tuple[RunSummary, ...]:
@@ -73,6 +76,7 @@ def summarise(name: str) -> RunSummary:
         best_error=min(errors, default=None),
         front_size=len(front.points),
         changed=changed,
+        metric=config.recipe.metric,
     )
 
 

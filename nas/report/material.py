@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 from nas.front import Front, FrontPoint, make_front
 from nas.report.importance import Importance, measure_importance
-from nas.report.quantities import label
-from nas.runs import ERROR, RunFolder, TrialRecord, TrialState
+from nas.report.quantities import digits, label
+from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig, read_config
 from nas.searching.study import open_study
 from nas.searching.uncertainty import Uncertainty, front_uncertainty
 from nas.study import read_records
 from nas.training import read_metrics
-from nas.training.recipe import METRICS
+from nas.training.recipe import Metric
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,17 @@ class Material:
 
     def label(self, objective: str) -> str:
         """The name of an objective of this search with its unit."""
-        metric = self.config.recipe.metric
-        if objective == ERROR and metric != "error":
-            return f"validation {METRICS[metric]} (%)"
         units = {own.name: own.unit for own in self.config.own_objectives}
-        return label(objective, units.get(objective, ""))
+        return label(objective, units.get(objective, ""), self.metric)
+
+    def digits(self, objective: str, value: float) -> str:
+        """A value of an objective in the unit of ``label``, as text."""
+        return digits(objective, value, self.metric)
+
+    @property
+    def metric(self) -> Metric:
+        """What the error of this search is."""
+        return self.config.recipe.metric
 
     def count(self, outcome: TrialState) -> int:
         """Number of trials with ``outcome``."""

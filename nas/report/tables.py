@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from nas.front import FrontPoint
 from nas.report.material import Material
 from nas.report.networks import describe, short
-from nas.report.quantities import digits
 from nas.runs import ERROR, TrialState
+from nas.searching.uncertainty import interval_text
 
 SHOWN_FAILURES = 50
 
@@ -101,8 +101,8 @@ def _figure(name: str, value: float, point: FrontPoint, material: Material) -> s
     """A figure as text; an error with its 95 % interval, if that is known."""
     rate = material.uncertainty.rates.get(point.trial)
     if name != ERROR or rate is None:
-        return digits(name, value)
-    return f"{digits(name, value)} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+        return material.digits(name, value)
+    return f"{material.digits(name, value)} ({interval_text(material.metric, rate)})"
 
 
 def _cells(point: FrontPoint, material: Material) -> tuple[Cell, ...]:

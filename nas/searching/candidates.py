@@ -32,14 +32,18 @@ class Candidates:
     complete: bool
     costs: Mapping[str, Cost]
 
-    def reference(self, objectives: tuple[str, ...]) -> tuple[float, ...]:
+    def reference(self, objectives: tuple[str, ...], worst: float = 1.0) -> tuple[float, ...]:
         """The worst corner of the box the search works in, one figure per objective.
 
-        It is fixed before the first training, so that hypervolumes of different moments compare: error 1
-        and the largest cost of any candidate.
+        It is fixed before the first training, so that hypervolumes of different moments compare: the
+        worst error and the largest cost of any candidate.
+
+        Args:
+            objectives: Of the search.
+            worst: The largest value that the error can have.
         """
         return tuple(
-            1.0 if name == ERROR else max(self.costs[name](spec) for spec in self.specs.values())
+            worst if name == ERROR else max(self.costs[name](spec) for spec in self.specs.values())
             for name in objectives
         )
 

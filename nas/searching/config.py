@@ -13,7 +13,12 @@ from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.checks import check_config
-from nas.searching.defaults import with_early_stopping, with_fine_tuning, with_pretrained
+from nas.searching.defaults import (
+    RecipeChoice,
+    with_early_stopping,
+    with_open_recipe,
+    with_pretrained,
+)
 from nas.searching.early_stopping.snapshot import rungs_of
 from nas.searching.execution import Execution
 from nas.searching.layout import FORMAT, current_layout
@@ -42,6 +47,7 @@ class SearchConfig(CheckedModel):
         space: What may vary.
         data: The images.
         recipe: How a trial is trained.
+        recipe_choice: How the recipe was chosen by the number of images, when none was named; else None.
         trials: Number of networks to train, failed trainings included; infeasible and duplicate
             proposals do not count.
         objectives: ``error`` and any costs, all minimised; ``latency_ms`` only with a device.
@@ -80,6 +86,7 @@ class SearchConfig(CheckedModel):
     space: NamedSpace
     data: NamedData
     recipe: NamedRecipe = RECIPES["proxy"]
+    recipe_choice: RecipeChoice | None = None
     trials: Annotated[Integer, Field(ge=1, le=1_000_000)]
     objectives: tuple[str, ...] = (ERROR, "mflops")
     budgets: Budgets = Budgets()
@@ -137,7 +144,7 @@ class SearchConfig(CheckedModel):
     def _complete(cls, fields: Any) -> Any:
         if not isinstance(fields, dict):
             return fields
-        return with_fine_tuning(with_early_stopping(with_pretrained(current_layout(fields))))
+        return with_open_recipe(with_early_stopping(with_pretrained(current_layout(fields))))
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchConfig:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+from pydantic import ConfigDict
+
+from blocks.checked_model import CheckedModel, Integer
 from blocks.errors import InvalidInput
 from nas.searching.early_stopping.snapshot import ETA
 from nas.searching.names import recipe_fields
 from nas.searching.samplers import TAKE_PAUSED
 from nas.training import Recipe
+from nas.training.default_recipe import SMALL, default_recipe, said
 from nas.training.pretrained import PARENT
-from nas.training.recipe import FINE_TUNE
+
+if TYPE_CHECKING:
+    from nas.data import DataInfo
+    from nas.searching.config import SearchConfig
 
 PAUSING = "rungs"
 """The recipe of trainings that pause, when none is given."""
-FINE_TUNE_EPOCHS = 3
-"""Epochs of a trial that starts from pretrained weights, when none are given."""
 
 
 def with_pretrained(fields: dict[str, Any]) -> dict[str, Any]:
@@ -57,15 +63,68 @@ def with_early_stopping(fields: dict[str, Any]) -> dict[str, Any]:
     return early if "early_stopping" in fields or _saves_epochs(early) else fields
 
 
-def with_fine_tuning(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a SearchConfig whose networks are fine-tuned, if they start from pretrained weights."""
-    if not fields.get("pretrained"):
-        return fields
+class RecipeChoice(CheckedModel):
+    """The recipe of a search that named none.
+
+    Attributes:
+        name: Its name.
+        given: Its fields that were given; ``epochs`` among them are kept.
+        images: Images of an epoch, for which the search chose it when it began; None: not yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    given: tuple[str, ...] = ()
+    images: Integer | None = None
+
+
+def with_open_recipe(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a SearchConfig whose recipe is chosen when the search begins, if none is named.
+
+    Until then it is that of large sets. Where early stopping, inherited weights, a number of epochs in
+    all or an evaluator are asked for, lengths have to fit each other, and the recipe is not chosen.
+    """
     recipe = fields.get("recipe", {})
     # A file that a search wrote has all fields of its recipe.
     if not isinstance(recipe, dict) or "name" in recipe or "schedule" in recipe:
         return fields
-    return {**fields, "recipe": {"name": FINE_TUNE, "epochs": FINE_TUNE_EPOCHS, **recipe}}
+    pretrained = bool(fields.get("pretrained"))
+    name, default = default_recipe(SMALL, pretrained=pretrained, trial=True)
+    fields = {**fields, "recipe": {"name": name, "epochs": default.epochs, **recipe}}
+    others = (fields.get(one) for one in ("inherit", "total_epochs", "evaluator"))
+    if fields.get("early_stopping", "none") != "none" or any(one is not None for one in others):
+        return fields
+    return {**fields, "recipe_choice": {"name": name, "given": tuple(recipe)}}
+
+
+def with_chosen_recipe(config: SearchConfig, info: DataInfo) -> SearchConfig:
+    """The configuration of a search that begins on these images, with the recipe for their number."""
+    choice = config.recipe_choice
+    if choice is None:
+        return config
+    images = min(info.train_images, config.data.epoch_images or info.train_images)
+    given = {name: getattr(config.recipe, name) for name in choice.given}
+    name, recipe = default_recipe(
+        images,
+        pretrained=config.pretrained is not None,
+        trial=True,
+        batch_size=given.get("batch_size"),
+    )
+    return config.model_copy(
+        update={
+            "recipe": recipe.model_copy(update=given),
+            "recipe_choice": RecipeChoice(name=name, given=choice.given, images=images),
+        }
+    )
+
+
+def chosen(config: SearchConfig) -> Iterator[str]:
+    """One line about the recipe, if the search has chosen it."""
+    choice = config.recipe_choice
+    if choice is not None and choice.images is not None:
+        pretrained = config.pretrained is not None
+        yield said(choice.name, config.recipe.epochs, choice.images, pretrained=pretrained)
 
 
 def _saves_epochs(fields: dict[str, Any]) -> bool:

@@ -22,12 +22,14 @@ from nas.runs.removal import holds_nothing, remove_run
 from nas.searching.candidates import Candidates, find_candidates
 from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
+from nas.searching.defaults import chosen, with_chosen_recipe
 from nas.searching.plugged import check_plugins
 from nas.searching.reading import read_config, with_record
 from nas.searching.samplers import derive_seed
 from nas.searching.study import check_unused, open_study
 from nas.searching.view import View
 from nas.training import end_owner
+from nas.training.checks import check_augment
 from nas.training.evaluate import load_evaluator
 from nas.training.pretrained import find_all, starts
 from search_spaces import SearchSpace
@@ -51,11 +53,13 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     _check_free(run)
     check_plugins(config)
     data = load_data(config.data)
+    check_augment(config.recipe, data.info)
+    config = with_chosen_recipe(config, data.info)
     space = _bound(config, data.info)
     candidates = _candidates(config, space)
     config = config.model_copy(
         update={
-            "reference": candidates.reference(config.objectives),
+            "reference": candidates.reference(config.objectives, config.recipe.worst),
             "pretrained": config.pretrained
             and find_all(config.pretrained, candidates.specs.values()),
         }
@@ -155,6 +159,8 @@ def bound_space(config: SearchConfig) -> SearchSpace:
 
 
 def _bound(config: SearchConfig, info: DataInfo) -> SearchSpace:
+    if config.recipe.costs is not None:
+        config.recipe.costs.of(info.class_names)  # refuses those of other classes
     space = SearchSpace(config.space).bind(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
@@ -196,7 +202,7 @@ def _search(
             f"{config.execution.workers} at a time; Ctrl-C stops, and "
             f"{call('search', resume=run.name)} continues"
         )
-        for line in starts(config.pretrained, candidates.specs.values()):
+        for line in (*chosen(config), *starts(config.pretrained, candidates.specs.values())):
             view.event(line)
         for folder in run.trainings():
             if end_owner(folder):

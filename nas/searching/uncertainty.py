@@ -1,4 +1,4 @@
-"""How far the errors of a front can be trusted: 95 % intervals from the number of validation images."""
+"""How far the errors of a front can be trusted: 95 % intervals for the validation images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.front import Front
 from nas.runs import ERROR, RunFolder
 from nas.searching.reading import read_config
 from nas.training import read_metrics
-from nas.training.recipe import METRICS, Metric
+from nas.training.recipe import METRICS, Metric, metric_text
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Uncertainty:
     """The intervals of the errors of a front.
 
     Attributes:
-        rates: Trial -> its error with Wilson's interval. Trials of version 0.1 and those of an evaluator
-            of one's own, which do not say how many images they saw, are left out.
+        rates: Trial -> its error with its interval: Wilson's of a share of images; for other metrics the
+            one that the training has kept. Trials without are left out: those of earlier versions, and
+            those of an evaluator of one's own that does not say how many images it saw.
         images: Trial -> number of validation images.
         steps: Neighbouring points of the front that both have an interval.
         unsure: Those of them in which one of the errors lies in the interval of the other.
-        metric: What the error is. Only the share of misclassified images has an interval here: that of
-            other metrics depends on the predictions, which are not kept.
+        metric: What the error is.
     """
 
     rates: Mapping[int, Rate] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Uncertainty:
         if not counts:
             return ""
         n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-        if self.metric != "error":
+        if not self.rates:
             return (
                 f"the {METRICS[self.metric]} is of n = {n} validation images, without an interval; nas "
                 "evaluate gives one"
@@ -54,6 +54,12 @@ class Uncertainty:
         )
 
 
+def interval_text(metric: Metric, rate: Rate) -> str:
+    """The ends of an interval in the unit of the metric: ``1.4 to 16.5``."""
+    low, high = (metric_text(metric, end, 1).partition(" ")[0] for end in (rate.low, rate.high))
+    return f"{low} to {high}"
+
+
 def front_uncertainty(run: RunFolder, front: Front) -> Uncertainty:
     """The intervals of the errors of the front of a run; only files of the run are read."""
     metric = read_config(run).recipe.metric
@@ -62,11 +68,15 @@ def front_uncertainty(run: RunFolder, front: Front) -> Uncertainty:
     place = front.objectives.index(ERROR) if ERROR in front.objectives else None
     for point in front.points if place is not None else ():
         epochs = read_metrics(run.trial(point.trial))
-        count = epochs[-1].val_images if epochs else None
-        if count and place is not None and 0 <= point.values[place] <= 1:
-            images[point.trial] = count
-            if metric == "error":
-                rates[point.trial] = wilson(round(point.values[place] * count), count)
+        last = epochs[-1] if epochs else None
+        if last is None or not last.val_images or place is None:
+            continue
+        error = point.values[place]
+        if metric == "error" and 0 <= error <= 1:
+            rates[point.trial] = wilson(round(error * last.val_images), last.val_images)
+        elif metric != "error" and last.val_interval is not None:
+            rates[point.trial] = Rate(error, *last.val_interval)
+        images[point.trial] = last.val_images
     known = [rates[point.trial] for point in front.points if point.trial in rates]
     pairs = list(pairwise(known))
     unsure = sum(one.overlaps(other.value) or other.overlaps(one.value) for one, other in pairs)

@@ -1,4 +1,4 @@
-"""Classes of unequal size: what is measured on the validation images, and the weights of the loss."""
+"""Classes of unequal size in the training loss."""
 
 from __future__ import annotations
 
@@ -75,22 +75,3 @@ class AdjustedCrossEntropy(nn.Module):
         return nn.functional.cross_entropy(
             logits + self.shares, labels, label_smoothing=self.label_smoothing
         )
-
-
-def metric_of(confusion: Tensor, metric: str) -> Tensor:
-    """A metric that is minimised, 0 to 1, from images by label (rows) and prediction (columns).
-
-    Classes without images are left out, as in ``nas.evaluation``.
-
-    Args:
-        confusion: (K, K), with at least one image.
-        metric: ``error``, ``balanced_error`` or ``1-macro_f1``.
-    """
-    table = confusion.double()
-    right, labelled, predicted = table.diagonal(), table.sum(1), table.sum(0)
-    there = labelled > 0
-    if metric == "error":
-        return 1 - right.sum() / table.sum()
-    if metric == "balanced_error":
-        return 1 - (right[there] / labelled[there]).mean()
-    return 1 - (2 * right[there] / (labelled[there] + predicted[there])).mean()

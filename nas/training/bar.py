@@ -10,6 +10,8 @@ from pytorch_lightning.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nas.training.recipe import METRICS, Recipe, metric_text
+
 LEAST_SECONDS = 0.2
 """Between two reports: reading a loss makes a GPU wait."""
 
@@ -69,7 +71,9 @@ class TrainingBar(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: D102
         error = trainer.callback_metrics.get("val_error")
         if error is not None:
-            self._error = f"  error {100 * float(error):.1f} %"
+            recipe = getattr(pl_module, "recipe", None)
+            metric = recipe.metric if isinstance(recipe, Recipe) else "error"
+            self._error = f"  {METRICS[metric]} {metric_text(metric, float(error), 1)}"
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: D102
         self._progress.stop()

@@ -8,8 +8,10 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.data import Data, DataInfo
+from nas.data.trivial_augment import CHANNELS
 from nas.training.job import TrainJob
 from nas.training.pretrained import changed, digest_of
+from nas.training.recipe import Recipe
 
 
 def check_fits(spec: ArchSpec, info: DataInfo) -> None:
@@ -18,6 +20,15 @@ def check_fits(spec: ArchSpec, info: DataInfo) -> None:
         have, want = getattr(spec, field), getattr(info, field)
         if have != want:
             raise InvalidInput(f"the network has {field} {have}, the data {info.name} has {want}")
+
+
+def check_augment(recipe: Recipe, info: DataInfo) -> None:
+    """Raise InvalidInput when TrivialAugment does not know images of so many channels."""
+    if recipe.augment == "trivial" and info.in_channels not in CHANNELS:
+        raise InvalidInput(
+            f"augment: trivial: the images of {info.name} have {info.in_channels} channels; allowed: "
+            "images of 1 or 3 channels, or augment: standard"
+        )
 
 
 def check_weights(job: TrainJob) -> None:

@@ -24,7 +24,7 @@ OnEpoch: TypeAlias = Callable[[EpochMetrics], None]
 Evaluate: TypeAlias = Callable[[TrainJob, OnEpoch], Sequence[EpochMetrics]]
 """Evaluates the network of a job until ``job.stop_epoch``, going on from what it has left in
 ``job.folder``. It calls the function that it is given at the end of every epoch, and returns all epochs
-of the trial so far; the last one has a ``val_error`` from 0 to 1."""
+of the trial so far; the last one has a ``val_error`` from 0 to 1, or to the largest cost."""
 
 
 CONTRACT = "a function of (job, on_epoch) that returns the EpochMetrics of all epochs so far"
@@ -76,7 +76,7 @@ def _evaluate(
             where = f"evaluator {job.evaluator}: {place_of(evaluator)}"
 
             def keep(metrics: EpochMetrics) -> None:
-                _check_told(metrics, where)
+                _check_told(metrics, where, job.recipe.worst)
                 known[metrics.epoch] = metrics
                 write_metrics(folder, tuple(known[epoch] for epoch in sorted(known)))
                 if on_epoch is not None:
@@ -121,19 +121,22 @@ def _checked(returned: object, job: TrainJob, where: str) -> tuple[EpochMetrics,
     error = epochs[-1].val_error
     if error is None:
         raise PluginFault(f"{where}: no val_error after epoch {last}; expected 0 to 1")
-    _check_told(epochs[-1], where)
+    _check_told(epochs[-1], where, job.recipe.worst)
     return epochs
 
 
-def _check_told(metrics: object, where: str) -> None:
+def _check_told(metrics: object, where: str, worst: float) -> None:
     """Check what an evaluator tells of an epoch.
 
     Raises:
-        PluginFault: It is no EpochMetrics, or its error is no share.
+        PluginFault: It is no EpochMetrics, or its error is not from 0 to ``worst``.
     """
     if not isinstance(metrics, EpochMetrics):
         raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")
     error = metrics.val_error
-    if error is not None and not 0 <= error <= 1:
+    # It may have been rounded to 32 bits.
+    if error is not None and not 0 <= error <= worst * (1 + 1e-6):
         kind = PluginRaised if math.isnan(error) else PluginFault
-        raise kind(f"{where}: val_error {error} after epoch {metrics.epoch}; expected 0 to 1")
+        raise kind(
+            f"{where}: val_error {error} after epoch {metrics.epoch}; expected 0 to {worst:g}"
+        )

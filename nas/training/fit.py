@@ -25,21 +25,24 @@ from nas.runs import TrialFolder, write_text
 from nas.training.averaging import WarmAveraging
 from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, read_info
-from nas.training.checks import check_devices, check_fits, check_weights
+from nas.training.checks import check_augment, check_devices, check_fits, check_weights
 from nas.training.distillation import load_teacher
 from nas.training.job import EpochMetrics, TestResult, TrainJob
 from nas.training.metrics import write_metrics
 from nas.training.module import Classifier
-from nas.training.more_epochs import gives_more, schedule_start
+from nas.training.more_epochs import as_written, gives_more, schedule_start
+from nas.training.norms import set_momentum
 from nas.training.own_module import blaming, make_module, module_class
 from nas.training.owner import note_owner
 from nas.training.processes import placement, train_together
-from nas.training.progress import EpochCloser, logged_error
+from nas.training.progress import EpochCloser, interval_of, logged_error
 from nas.training.rank_info import ALONE, RankInfo
 from nas.training.shared_layers import share_layers
 from nas.training.trained_on import check_same_classes
 
 EVALUATION_BATCH = 500
+LOSSES = ("weights", "logits")
+"""Ways to balance classes that change the loss."""
 PARENT_SECONDS = 7 * 24 * 3600.0
 """Seconds that a training waits for another process to train its parent. A process holds the lock of a
 folder while it trains there; the limit matters only if that process hangs."""
@@ -84,6 +87,9 @@ def fit(
     check_weights(job)
     data = load_data(job.data)
     check_fits(job.spec, data.info)
+    if job.recipe.costs is not None:
+        job.recipe.costs.of(data.info.class_names)  # refuses those of other classes
+    check_augment(job.recipe, data.info)
     check_devices(job, data)
     folder = TrialFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -133,10 +139,11 @@ def _train(
     folder = TrialFolder(job.folder)
     last = job.stop_epoch or job.recipe.epochs
     history = past.history
-    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec)
+    teach = None if job.teacher is None else load_teacher(job.teacher, job.spec, data.info)
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
+    set_momentum(net, job.recipe.norm_momentum)
     closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)
     trainer = _trainer(job, last, closer, rank_info, bar)
     device = trainer.strategy.root_device
@@ -146,11 +153,13 @@ def _train(
     module = make_module(job, net, data.info, len(train), rank_info, train.batch_images)
     if isinstance(module, Classifier):
         module.teach, module.schedule_start = teach, past.schedule_start
-        if job.recipe.balance != "none":
+        if job.recipe.balance in LOSSES:
             module.balance_classes(data.class_counts(full=not job.validates))
-    elif teach is not None or past.schedule_start or job.recipe.balance != "none":
+        if job.recipe.costs is not None:
+            module.costs = job.recipe.costs.of(data.info.class_names)
+    elif teach is not None or past.schedule_start or job.recipe.balance in LOSSES:
         raise InvalidInput(
-            f"module {job.module}: a teacher, balanced classes, or more epochs than a finished training "
+            f"module {job.module}: a teacher, a balanced loss, or more epochs than a finished training "
             "had, need a subclass of nas.training.module.Classifier"
         )
     if job.recipe.precision == "64-true":
@@ -207,6 +216,7 @@ def _trained_so_far(job: TrainJob, folder: TrialFolder, data: DataInfo) -> Past:
         # Checkpoints are written atomically; this one was damaged from outside. The trial starts again.
         logging.getLogger("nas").warning("%s; training starts over", error)
         return Past()
+    job = as_written(job, info)
     _check_same(job, info)
     check_same_classes(info, data)
     start = schedule_start(job, info)
@@ -260,7 +270,14 @@ def _batches(
     job: TrainJob, data: Data, device: torch.device, rank_info: RankInfo
 ) -> tuple[Batches, Batches | None]:
     share = (rank_info.rank, rank_info.processes)
-    train = data.train_batches(job.recipe.batch_size, job.seed, device, full=not job.validates)
+    train = data.train_batches(
+        job.recipe.batch_size,
+        job.seed,
+        device,
+        full=not job.validates,
+        balanced=job.recipe.balance == "sampling",
+        augment=job.recipe.augment,
+    )
     val = None if not job.validates else data.val_batches(EVALUATION_BATCH, device)
     return train.share(*share), None if val is None else val.share(*share)
 
@@ -307,17 +324,18 @@ def _test(
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
     tester.test(module, batches, ckpt_path=str(folder.kept), weights_only=True, verbose=False)
-    error, loss = (
-        logged_error(tester, module, "test_error"),
-        tester.callback_metrics.get("test_loss"),
-    )
+    error = logged_error(tester, module, "test_error")
+    found = {name: float(value) for name, value in tester.callback_metrics.items()}
     if rank_info.rank > 0:
         return
     info = data.info
     result = TestResult(
         test_error=round(error, 7),
-        test_loss=None if loss is None else float(loss),
+        test_loss=found.get("test_loss"),
         test_images=info.test_images,
+        metric=job.recipe.metric,
+        test_metric=found.get("test_metric"),
+        test_interval=interval_of(found, "test"),
         train_images=info.train_images + (0 if job.validates else info.val_images),
         epochs=len(history),
         seed=job.seed,

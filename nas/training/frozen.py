@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from nas.training.norms import NORMS
 from nas.training.optimizer import classifier_of
 from nas.training.recipe import Recipe
-
-NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 def freeze(net: nn.Module, recipe: Recipe, epoch: int) -> None:

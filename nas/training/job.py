@@ -12,7 +12,8 @@ from blocks.checked_model import CheckedModel, Integer, Number
 from nas.data import DataConfig
 from nas.runs import TrialFolder
 from nas.training.pretrained import WeightsOrigin, digest_of
-from nas.training.recipe import Recipe
+from nas.training.recipe import Metric, Recipe
+from nas.training.timm_teacher import PREFIX, TimmName
 
 
 class EpochMetrics(CheckedModel):
@@ -22,8 +23,11 @@ class EpochMetrics(CheckedModel):
         epoch: Counted from 1.
         train_loss: Mean over the epoch, with label smoothing; if the module logs none: the val_error,
             or the mean of what its training steps return.
-        val_error: Share of misclassified validation images, 0 to 1, with the averaged weights; None
-            without validation images (a full training).
+        val_error: Share of misclassified validation images, 0 to 1, with the averaged weights, or the
+            recipe's metric; None without validation images (a full training).
+        metric: What val_error is, if it is no such share.
+        val_interval: 95 % interval of val_error; None for a share of images, whose interval follows from
+            val_images, and where it is not known.
         val_loss: Cross entropy on the validation images, without smoothing; None also when a module
             logs none.
         val_images: Number of validation images; None without, in runs of version 0.1, and from an
@@ -44,6 +48,8 @@ class EpochMetrics(CheckedModel):
     epoch: Integer
     train_loss: Number
     val_error: Number | None = None
+    metric: Metric | None = None
+    val_interval: tuple[Number, Number] | None = None
     val_loss: Number | None = None
     val_images: Annotated[Integer, Field(ge=1)] | None = None
     seconds: Number
@@ -56,6 +62,9 @@ class TestResult(CheckedModel):
         test_error: Share of misclassified test images, 0 to 1.
         test_loss: Cross entropy on the test images.
         test_images: Number of test images.
+        metric: The recipe's.
+        test_metric: That metric on the test images, if it is another than the error.
+        test_interval: Its 95 % interval.
         train_images: Number of images that the weights were trained on.
         epochs: Epochs trained.
         seed: Of the training.
@@ -69,6 +78,9 @@ class TestResult(CheckedModel):
     test_error: Number
     test_loss: Number | None = None
     test_images: Integer
+    metric: Metric = "error"
+    test_metric: Number | None = None
+    test_interval: tuple[Number, Number] | None = None
     train_images: Integer
     epochs: Integer
     seed: Integer
@@ -94,8 +106,8 @@ class TrainJob(CheckedModel):
             train to the end of the schedule.
         keep: Which weights are the result: of the ``last`` epoch, or of the one with the least
             validation error, ``best``.
-        teacher: Checkpoint of a network whose outputs this one learns as well; see
-            ``nas.training.distillation``.
+        teacher: Checkpoint of a network whose outputs this one learns as well, or ``timm:NAME`` or
+            ``timm:NAME=FILE``; see ``nas.training.distillation``.
         start: Initial weights of the units; see ``blocks.build``.
         pretrained: File of weights of the plain network to start from.
         origin: What is known of that file, kept in the checkpoint; the file must still be the same.
@@ -133,7 +145,7 @@ class TrainJob(CheckedModel):
     full: bool = False
     patience: Annotated[Integer, Field(ge=1)] | None = None
     keep: Literal["last", "best"] = "last"
-    teacher: Path | None = None
+    teacher: str | None = None
     start: Literal["fresh", "plain"] = "fresh"
     pretrained: Path | None = None
     origin: WeightsOrigin | None = None
@@ -179,9 +191,14 @@ class TrainJob(CheckedModel):
         return None if self.weights is None else digest_of(self.weights)
 
     def teacher_digest(self) -> str | None:
-        """SHA-256 of the teacher's checkpoint; None when there is none.
+        """SHA-256 of the teacher's file, after the name of a network of timm; None without a teacher.
 
         Raises:
             InvalidInput: The file cannot be read.
         """
-        return None if self.teacher is None else digest_of(self.teacher)
+        if self.teacher is None:
+            return None
+        timm = TimmName.parse(self.teacher)
+        if timm is None:
+            return digest_of(Path(self.teacher))
+        return f"{PREFIX}{timm.name}" + ("" if timm.file is None else f" {digest_of(timm.file)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -14,8 +15,8 @@ from nas.training.balance import (
     AdjustedCrossEntropy,
     WeightedCrossEntropy,
     class_weights,
-    metric_of,
 )
+from nas.training.class_metrics import metric_rate
 from nas.training.distillation import distilled
 from nas.training.frozen import freeze
 from nas.training.mixing import mix
@@ -41,6 +42,7 @@ class Classifier(pl.LightningModule):
 
     Attributes:
         teach: Gives a teacher's logits of a batch, which are learned as well; None: no teacher.
+        costs: (K, K), what each kind of mistake costs, for the metric ``cost``.
         schedule_start: Epochs before the present schedule began; see ``nas.training.more_epochs``.
     """
 
@@ -61,6 +63,7 @@ class Classifier(pl.LightningModule):
         self.recipe = recipe
         self.num_classes = num_classes
         self.teach: Callable[[Tensor], Tensor] | None = None
+        self.costs: Sequence[Sequence[float]] | None = None
         self.schedule_start = 0
         self.steps_per_epoch = steps_per_epoch
         self.loss: nn.Module = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
@@ -134,12 +137,17 @@ class Classifier(pl.LightningModule):
     def _log_evaluation(self, split: str) -> None:
         error = 1 - self.eval_accuracy.compute()
         if self.eval_confusion is not None:
-            value = metric_of(self.eval_confusion.compute(), self.recipe.metric).float()
+            costs = None if self.costs is None else np.asarray(self.costs)
+            rate = metric_rate(
+                self.eval_confusion.compute().cpu().numpy(), self.recipe.metric, costs
+            )
             self.eval_confusion.reset()
+            for name, value in (("", rate.value), ("_low", rate.low), ("_high", rate.high)):
+                self.log(f"{split}_metric{name}", value)
             # The test error is the share of misclassified images whatever was optimised.
             if split == "val":
                 self.log("val_plain_error", error)
-                error = value
+                error = torch.tensor(rate.value)
         self.log(f"{split}_error", error)
         self.log(f"{split}_loss", self.eval_loss.compute())
         if self.eval_top5 is not None:

@@ -8,6 +8,17 @@ from nas.training.checkpoint import CheckpointInfo
 from nas.training.job import TrainJob
 
 
+def as_written(job: TrainJob, info: CheckpointInfo) -> TrainJob:
+    """``job`` in the terms of the version that wrote the checkpoint, to compare the two.
+
+    Version 0.1 trained by the same recipes without ``norm_momentum``. What it began goes on with it.
+    """
+    if "norm_momentum" in info.recipe.model_fields_set:
+        return job
+    recipe = job.recipe.model_copy(update={"norm_momentum": None})
+    return job.model_copy(update={"recipe": recipe})
+
+
 def gives_more(job: TrainJob, info: CheckpointInfo) -> bool:
     """Whether ``job`` differs from the training of a checkpoint in that it has more epochs."""
     before = info.recipe.epochs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -21,24 +21,36 @@ from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import write_metrics
 
 
-def logged_error(trainer: pl.Trainer, module: pl.LightningModule, name: str) -> float:
-    """The error that a module has logged, a share from 0 to 1.
+def logged_error(
+    trainer: pl.Trainer, module: pl.LightningModule, name: str, worst: float = 1
+) -> float:
+    """The error that a module has logged, a share from 0 to 1 or another metric of the recipe.
 
     Raises:
-        PluginFault: It has logged none, or what is no share.
+        PluginFault: It has logged none, or one that is not from 0 to ``worst``.
     """
     value = _logged(trainer, name)
-    if value is None or not 0 <= value <= 1:
+    # In 32 bits the largest cost may be a little larger.
+    if value is None or not 0 <= value <= worst * (1 + 1e-6):
         kind = type(module)
         step = "test_step" if name == "test_error" else "validation_step"
         got = "logs none" if value is None else f"logs {value:g}"
         got += " in the batch that is validated before training" if trainer.sanity_checking else ""
         wrong = PluginRaised if value is not None and math.isnan(value) else PluginFault
+        wanted = "the share of misclassified images" if worst == 1 else "the recipe's metric"
         raise wrong(
-            f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected the share of "
-            f"misclassified images, 0 to 1, by self.log({name!r}, ...) in {step} or at the epoch's end"
+            f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected {wanted}, "
+            f"0 to {worst:g}, by self.log({name!r}, ...) in {step} or at the epoch's end"
         )
     return value
+
+
+def interval_of(logged: Mapping[str, Any], split: str) -> tuple[float, float] | None:
+    """The interval of the recipe's metric; None if none was logged."""
+    ends = [logged.get(f"{split}_metric_{end}") for end in ("low", "high")]
+    if ends[0] is None or ends[1] is None:
+        return None
+    return round(float(ends[0]), 7), round(float(ends[1]), 7)
 
 
 def _logged(trainer: pl.Trainer, name: str) -> float | None:
@@ -98,7 +110,7 @@ class EpochCloser(Checkpoint):
     ) -> None:
         # Of one batch, an average over classes may be NaN.
         if not math.isnan(_logged(trainer, "val_error") or 0.0):
-            logged_error(trainer, pl_module, "val_error")
+            logged_error(trainer, pl_module, "val_error", self.job.recipe.worst)
 
     def on_train_epoch_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -121,8 +133,11 @@ class EpochCloser(Checkpoint):
     def on_train_epoch_end(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
-        val_error, val_loss = None, None
+        val_error, val_loss, interval, metric = None, None, None, None
         if self.job.validates:
+            if self.job.recipe.metric != "error":
+                metric = self.job.recipe.metric
+                interval = interval_of(trainer.callback_metrics, "val")
             val_error = round(self._val_error(trainer, pl_module), 7)
             val_loss = _logged(trainer, "val_loss")
         train_loss = _logged(trainer, "train_loss")
@@ -132,6 +147,8 @@ class EpochCloser(Checkpoint):
             epoch=trainer.current_epoch + 1,
             train_loss=train_loss,
             val_error=val_error,
+            metric=metric,
+            val_interval=interval,
             val_loss=val_loss,
             val_images=None if val_error is None else self._data.val_images,
             seconds=round(time.perf_counter() - self._started, 3),
@@ -152,7 +169,7 @@ class EpochCloser(Checkpoint):
 
     def _val_error(self, trainer: pl.Trainer, module: pl.LightningModule) -> float:
         try:
-            return logged_error(trainer, module, "val_error")
+            return logged_error(trainer, module, "val_error", self.job.recipe.worst)
         except PluginRaised as error:
             if self.history:  # it was right before, so it is this training that failed
                 raise WorkFailed(str(error)) from None

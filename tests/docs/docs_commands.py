@@ -62,6 +62,12 @@ ADDED = {
     "latency import": ["--allow-busy"],
 }
 
+PHOTOGRAPHS = ("photos",)
+"""Folders that a document makes and gives to --data by their plain paths."""
+
+SMALL_SETS = {"benchmarks/stamps.py": ["--train", "60", "--test", "40"]}
+"""Scripts that make a set of images, with what makes it small: each shows every object at most once."""
+
 COMPLETION = ("--install-completion", "--show-completion")
 """Options of ``nas`` itself."""
 LISTED = {
@@ -101,7 +107,14 @@ class Command:
     @property
     def listed(self) -> str | None:
         """The entry of LISTED that it begins with."""
+        if self.makes_images:
+            return None
         return next((start for start in LISTED if f"{self.text} ".startswith(start)), None)
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether it makes the images that the other commands of its document are about."""
+        return self.words[0] == "python" and self.words[1] in SMALL_SETS and not self.is_form
 
     @property
     def is_form(self) -> bool:
@@ -166,7 +179,8 @@ def check_arguments(words: Sequence[str]) -> None:
         if option == "--space":
             assert value in SPACES or value.endswith(".yaml"), value
         if option == "--data":
-            assert value in DATASETS or value.startswith("imagefolder:") or ".py:" in value, value
+            named = value in DATASETS or value in PHOTOGRAPHS
+            assert named or value.startswith("imagefolder:") or ".py:" in value, value
         if option == "--targets":
             assert set(value.split(",")) <= set(TARGETS), value
 
@@ -180,7 +194,7 @@ def scaled(words: Sequence[str]) -> list[str]:
             small[index + 1] = SCALED[option]
         elif option == "--space" and value in SPACES:
             small[index + 1] = "small.yaml"
-        elif option == "--data" and not value.startswith("imagefolder:") and ".py:" not in value:
+        elif option == "--data" and value in DATASETS:
             small[index + 1] = "digits"
     name = " ".join(words[:2]) if words[0] == "latency" else words[0]
     added = ADDED.get(name, [])

@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 
 from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make_figure
 from nas.report.material import Material
-from nas.report.quantities import digits, label, shown
+from nas.report.quantities import shown_error
 from nas.runs import ERROR
+from nas.training.recipe import METRICS, metric_text
 
 
 def curves_figure(material: Material) -> Figure:
@@ -25,14 +26,14 @@ def curves_figure(material: Material) -> Figure:
     ]
     longest = max(map(len, material.curves.values()))
     return make_figure(
-        "Validation error of each trial after each epoch",
+        f"Validation {METRICS[material.metric]} of each trial after each epoch",
         traces,
         x={
             "title": {"text": "epoch"},
             "tickformat": ",d",
             **({"dtick": 1} if longest < 10 else {}),
         },
-        y={"title": {"text": label(ERROR)}},
+        y={"title": {"text": material.label(ERROR)}},
     )
 
 
@@ -47,8 +48,8 @@ def _curves(
     for trial in sorted(set(trials) & material.curves.keys()):
         curve = material.curves[trial]
         epochs += [*range(1, len(curve) + 1), None]
-        errors += [*(shown(ERROR, error) for error in curve), None]
-        texts += [*(_hover(trial, *point) for point in enumerate(curve, start=1)), ""]
+        errors += [*(shown_error(error, material.metric) for error in curve), None]
+        texts += [*(_hover(material, trial, *point) for point in enumerate(curve, start=1)), ""]
         numbers += [*([trial] * len(curve)), None]
     style: dict[str, Any] = {"color": color, "width": width}
     return go.Scatter(
@@ -65,5 +66,6 @@ def _curves(
     )
 
 
-def _hover(trial: int, epoch: int, error: float) -> str:
-    return hover_text(f"trial {trial}", [f"epoch {epoch}: error {digits(ERROR, error)} %"])
+def _hover(material: Material, trial: int, epoch: int, error: float) -> str:
+    said = f"{METRICS[material.metric]} {metric_text(material.metric, error)}"
+    return hover_text(f"trial {trial}", [f"epoch {epoch}: {said}"])

@@ -13,7 +13,7 @@ from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make
 from nas.report.material import Material
 from nas.report.networks import describe
 from nas.report.published import published_beside
-from nas.report.quantities import digits, label, shown
+from nas.report.quantities import shown_error
 from nas.runs import ERROR, TrialRecord
 
 LOG_ABOVE = 10
@@ -38,25 +38,25 @@ def _against_cost(material: Material, cost: str) -> Figure:
     # a projection, in which there is no such line.
     traces = _trials(material, place, line=len(material.config.objectives) == 2)
     costs = [place(one) for one in material.trained]
-    if cost == "mflops":
+    if cost == "mflops" and material.metric == "error":
         rows = published_beside(material.config.data, material.records)
         costs += [row.mflops for row in rows if row.mflops is not None]
         traces += [_published(rows)] if rows else []
     return make_figure(
-        f"All trained networks: {label(ERROR)} against {material.label(cost)}",
+        f"All trained networks: {material.label(ERROR)} against {material.label(cost)}",
         traces,
         x={"title": {"text": material.label(cost)}, **_scale(costs)},
-        y={"title": {"text": label(ERROR)}},
+        y={"title": {"text": material.label(ERROR)}},
         height=460,
     )
 
 
 def _over_trials(material: Material) -> Figure:
     return make_figure(
-        f"All trained networks: {label(ERROR)} by trial",
+        f"All trained networks: {material.label(ERROR)} by trial",
         _trials(material, lambda one: one.number, line=False),
         x={"title": {"text": "trial"}},
-        y={"title": {"text": label(ERROR)}},
+        y={"title": {"text": material.label(ERROR)}},
         height=460,
     )
 
@@ -93,7 +93,7 @@ def _layer(
     error = material.config.objectives.index(ERROR)
     return go.Scatter(
         x=[place(one) for one in records],
-        y=[shown(ERROR, one.values[error]) for one in records],
+        y=[shown_error(one.values[error], material.metric) for one in records],
         hovertext=[_hover(material, one) for one in records],
         customdata=[one.number for one in records],
         **{"mode": "markers", "hoverinfo": "text", **style},
@@ -102,7 +102,7 @@ def _layer(
 
 def _hover(material: Material, one: TrialRecord) -> str:
     figures = zip(material.config.objectives, one.values, strict=True)
-    lines = [f"{material.label(name)}: {digits(name, value)}" for name, value in figures]
+    lines = [f"{material.label(name)}: {material.digits(name, value)}" for name, value in figures]
     lines += [f"{field.label}: {field.text}" for field in describe(one.spec, material.config)]
     return hover_text(f"trial {one.number}", [*lines, f"key: {one.key}"])
 

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from nas.evaluation.calibration import Bin
 from nas.evaluation.figures import Figures
-from nas.evaluation.intervals import wilson
 from nas.report.figures.base import ACCENT, MUTED, Figure, hover_text, make_figure
+from nas.training.intervals import wilson
 
 SCALED = "#b4540a"
 

@@ -17,7 +17,7 @@ class TrialSnapshot:
     Attributes:
         key: Of the network. Ties are broken by it, so that no decision depends on who came first.
         costs: Its exact costs, one a cost objective, lower is better.
-        errors: Validation errors, 0 to 1, at the rungs it has reached, the first rung's first.
+        errors: Validation errors at the rungs it has reached, the first rung's first.
         losses: Training losses there, each the mean over the epoch that ended there; empty: not known.
         running: Whether it is in training now; else it waits, or has reached the last rung, or was given
             up.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class CandidateRanker:
         specs: The networks that may be trained, by key.
         costs: Exact costs of each, one a cost objective.
         rungs: Epochs at which trainings pause; the last is their end.
+        worst: The largest value that an error can have; the forecast is made of parts of it.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class CandidateRanker:
         specs: Mapping[str, ArchSpec],
         costs: Mapping[str, tuple[float, ...]],
         rungs: tuple[int, ...],
+        worst: float = WORST,
     ) -> None:
+        self._worst = worst
         self._keys = sorted(specs)
         self._rows = {key: row for row, key in enumerate(self._keys)}
         raw = [costs[key] for key in self._keys]
@@ -80,6 +83,11 @@ class CandidateRanker:
         return self._last[1]
 
     def _ranked(self, snapshots: list[TrialSnapshot]) -> list[ScoredCandidate]:
+        if self._worst != WORST:
+            snapshots = [
+                replace(one, errors=tuple(error * WORST / self._worst for error in one.errors))
+                for one in snapshots
+            ]
         rungs = len(self._rungs)
         predicted = self._predicted(snapshots)
         settled = [

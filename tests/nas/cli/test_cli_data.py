@@ -32,6 +32,7 @@ def test_findings_are_printed_and_are_no_failure(capsys: pytest.CaptureFixture[s
     assert lines[conflict + 1] == "  ant/000.png = bee/copy.png: exact copy, ant and bee"
     damaged = lines.index("Files that cannot be read: 1")
     assert lines[damaged + 1].startswith("  bee/broken.png: ")
+    assert lines[-2] == "next: nas data check photos --input-size 8 --network photos"
     assert lines[-1] == "page: runs/data-check/photos/index.html"
     assert {file.name for file in Path("runs/data-check/photos").iterdir()} == {
         "index.html", "findings.csv", "data-check.json"

@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.data.draws import Augmentation, draw_epoch, draw_view, seed_from
+from nas.data.draws import (
+    Augmentation,
+    BalancedClasses,
+    draw_balanced,
+    draw_epoch,
+    draw_view,
+    image_seeds,
+    seed_from,
+)
 
 ALL = Augmentation(flip=True, crop_padding=2, scale_jitter=0.4)
 
@@ -75,3 +83,44 @@ def test_fixed_view_is_the_same_in_every_run() -> None:
     second = draw_view(20, 0.5)
     assert torch.equal(first.scale, second.scale)
     assert torch.equal(first.place, second.place)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(), st.integers(0, 9))
+def test_balanced_classes_have_equal_parts_and_use_their_images_alike(
+    counts: list[int], seed: int, epoch: int
+) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    there = sum(count > 0 for count in counts)
+    if not there:
+        return
+    rows = draw_balanced(BalancedClasses(labels, len(labels)), seed, epoch)
+    assert len(rows) == len(labels)
+    drawn = labels[rows].bincount(minlength=len(counts))
+    assert all(
+        len(labels) // there <= number <= -(-len(labels) // there)
+        for number, count in zip(drawn.tolist(), counts, strict=True)
+        if count
+    )
+    for label in labels.unique():
+        used = rows[labels[rows] == label].bincount(minlength=len(labels))[labels == label]
+        assert int(used.max() - used.min()) <= 1
+
+
+def test_balanced_draws_follow_from_seed_and_epoch_and_leave_the_rest_alone() -> None:
+    labels = torch.tensor([0] * 95 + [1] * 5)
+    wish = BalancedClasses(labels, 60)
+    draws = draw_epoch(100, ALL, 3, 4, wish)
+    assert torch.equal(draws.order, draw_epoch(100, ALL, 3, 4, wish).order)
+    assert not torch.equal(draws.order, draw_epoch(100, ALL, 3, 5, wish).order)
+    assert not torch.equal(draws.order, draw_epoch(100, ALL, 4, 4, wish).order)
+    assert torch.equal(draws.flip, draw_epoch(100, ALL, 3, 4).flip)
+    assert labels[draws.order].bincount().tolist() == [30, 30]
+    seen = {row for epoch in range(40) for row in draw_balanced(wish, 0, epoch).tolist()}
+    assert seen == set(range(100))
+
+
+def test_an_image_that_occurs_again_is_augmented_otherwise() -> None:
+    seeds = image_seeds([7, 2, 7, 7], 1, 5)
+    assert seeds[:2] == [seed_from(1, 5, 7), seed_from(1, 5, 2)]
+    assert len(set(seeds)) == 4

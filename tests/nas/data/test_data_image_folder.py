@@ -317,3 +317,22 @@ def test_names_are_in_the_order_of_the_batches(photographs: Path, split: str) ->
         assert [data.info.class_names[label] for label in epoch(batches)[1].tolist()] == [
             name.split("/")[1] for name in names
         ]
+
+
+def test_balanced_classes(photographs: Path) -> None:
+    for number in range(2, TRAIN_PER_CLASS):
+        (photographs / "train" / "emu" / f"{number}.png").unlink()
+    data = load(photographs)
+    batches = data.train_batches(4, 0, CPU, balanced=True)
+    images, labels = epoch(batches, 1)
+    counts = labels.bincount(minlength=3)
+    assert int(counts.max() - counts.min()) <= 4 + 1  # of which the last batch lacks some
+    again = data.train_batches(4, 0, CPU, balanced=True)
+    assert torch.equal(images, epoch(again, 1)[0])
+    parts = [list(again.share(rank, 3)) for rank in range(3)]
+    again.set_epoch(1)
+    for place, (whole, _) in enumerate(again):
+        assert torch.equal(torch.cat([part[place][0] for part in parts]), whole)
+    # An image that is there again is another crop of it.
+    rare = images[labels == 2]
+    assert not torch.equal(rare[0], rare[-1])

@@ -281,3 +281,13 @@ def test_gpu_sees_the_same_batches_as_the_cpu() -> None:
     assert on_gpu[0].is_cuda
     assert torch.equal(on_gpu[1].cpu(), on_cpu[1])
     assert torch.allclose(on_gpu[0].cpu(), on_cpu[0], atol=1e-3)
+
+
+def test_balanced_classes_of_a_limited_set() -> None:
+    data = load_data(DataConfig(name="digits", limit=50, epoch_images=40))
+    batches = data.train_batches(10, 0, CPU, balanced=True)
+    labels = torch.cat([labels for _, labels in batches])
+    there = sum(count > 0 for count in data.class_counts())
+    wanted = [40 // there if count else 0 for count in data.class_counts()]
+    assert labels.bincount(minlength=10).tolist() == wanted
+    assert [len(labels) for _, labels in batches.share(0, 2)] == [5] * 4

@@ -97,6 +97,16 @@ def test_shares_are_parts_of_the_batch() -> None:
         assert torch.equal(torch.cat([part[number][1] for part in parts]), labels)
 
 
+def test_balanced_classes() -> None:
+    data = load_data(DataConfig(name="tensors.py:own", workers=0, limit=10, epoch_images=9))
+    batches = data.train_batches(3, 0, CPU, balanced=True)
+    labels = torch.cat([labels for _, labels in batches])
+    assert labels.bincount().tolist() == [3, 3, 3]
+    batches.set_epoch(1)
+    again = torch.cat([labels for _, labels in batches])
+    assert not torch.equal(labels, again)
+
+
 def test_limits_and_a_full_training() -> None:
     data = load_data(
         DataConfig(name="tensors.py:own", workers=0, limit=16, val_limit=5, epoch_images=8)

@@ -60,7 +60,7 @@ def test_few_classes_have_no_top_5() -> None:
     assert measure(noisy(50, 9)).top5_error is None
 
 
-def test_the_interval_of_the_bootstrap_covers_what_it_should() -> None:
+def test_the_interval_of_macro_f1_covers_what_it_should() -> None:
     """Of many samples of the same kind, about 95 % have the true figure in their interval."""
     truth = measure(noisy(40_000, 3, seed=99)).macro_f1.value
     covered = [measure(noisy(150, 3, seed=seed)).macro_f1.overlaps(truth) for seed in range(100)]

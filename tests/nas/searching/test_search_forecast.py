@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,6 +185,15 @@ def test_prospects_do_not_depend_on_the_order_of_arrival(
     assert forwards == backwards
     in_full = {key for key, rung in reached.items() if rung == 3}
     assert {one.key for one in forwards} == set(specs) - in_full
+
+
+def test_the_unit_of_the_error_makes_no_difference(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    standing = begun(specs, {key: 1 + index % 3 for index, key in enumerate(sorted(specs)[::5])})
+    dear = [replace(one, errors=tuple(64 * error for error in one.errors)) for one in standing]
+    plain = CandidateRanker(specs, costs, RUNGS).ranked_candidates(standing)
+    assert CandidateRanker(specs, costs, RUNGS, worst=64).ranked_candidates(dear) == plain
 
 
 def test_the_rule_begins_some_before_any_goes_on_and_then_finishes_what_it_can(

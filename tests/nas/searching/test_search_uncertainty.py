@@ -69,7 +69,27 @@ def test_steps_below_the_uncertainty_are_counted(
     assert front_uncertainty(before, front).sentence == ""
 
 
-def test_another_metric_is_named_and_has_no_interval(
+def test_another_metric_has_the_interval_that_its_training_kept(
+    before: RunFolder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fields = yaml.safe_load(before.config.read_text())
+    fields["recipe"]["metric"] = "balanced_error"
+    before.config.write_text(yaml.safe_dump(fields))
+    say_images(before, 42)
+    for path in before.path.glob("trials/*/metrics.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        known = {"metric": "balanced_error", "val_interval": [0.01, 0.5]}
+        path.write_text("".join(f"{json.dumps(line | known)}\n" for line in lines))
+    (point,) = read_front(before).points
+    rate = front_uncertainty(before, read_front(before)).rates[point.trial]
+    assert (rate.value, rate.low, rate.high) == (point.values[0], 0.01, 0.5)
+    assert main(["pareto", "before"]) == 0
+    out = " ".join(capfd.readouterr().out.split())
+    assert "balanced" in out
+    assert "(1.0 to 50.0)" in out
+
+
+def test_another_metric_of_before_is_named_and_has_no_interval(
     before: RunFolder, capfd: pytest.CaptureFixture[str]
 ) -> None:
     say_images(before, 42)

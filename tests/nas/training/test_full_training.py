@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ import nas
 from blocks import ArchSpec, InvalidInput, UnitSpec
 from nas.data import DataConfig, load_data
 from nas.runs import TrialFolder
-from nas.training import EpochMetrics, Recipe, TestResult, TrainJob, load_checkpoint, read_info
+from nas.training import (
+    RECIPES,
+    EpochMetrics,
+    Recipe,
+    TestResult,
+    TrainJob,
+    load_checkpoint,
+    read_info,
+)
 from nas.training.bar import TrainingBar
 from nas.training.best_epoch import best_epoch, is_exhausted, keep_best
 from nas.training.distillation import load_teacher
@@ -154,10 +163,23 @@ def test_more_epochs_are_refused_before_the_first_ones_are_done() -> None:
         fit(job(recipe=longer(5, lr=0.01)))
 
 
+def test_a_training_of_before_goes_on_by_the_recipe_of_its_name() -> None:
+    begun = RECIPES["tiny"].model_dump(exclude={"norm_momentum"}) | {"epochs": 2}
+    fit(job(recipe=begun, stop_epoch=1))
+    path = TrialFolder(Path("a")).checkpoint
+    content = torch.load(path, weights_only=True)
+    del content["sknas"]["recipe"]["norm_momentum"]  # as version 0.1 wrote it
+    torch.save(content, path)
+    now = RECIPES["tiny"].model_copy(update={"epochs": 2})
+    assert now.norm_momentum is not None
+    assert len(fit(job(recipe=now))) == 2
+    assert read_info(path).recipe == now
+
+
 def test_a_teacher_is_learned_from_and_must_know_the_same_classes() -> None:
     teacher = fit(job(name="teacher", recipe=longer(4)))
     assert teacher
-    path = Path("teacher/checkpoint.pt")
+    path = "teacher/checkpoint.pt"
     fit(job(name="a", recipe=longer(1)))
     fit(job(name="b", recipe=longer(1), teacher=path))
     info = read_info(Path("b/checkpoint.pt"))
@@ -165,11 +187,14 @@ def test_a_teacher_is_learned_from_and_must_know_the_same_classes() -> None:
     one, other = (load_checkpoint(Path(n) / "checkpoint.pt").model.state_dict() for n in "ab")
     assert not torch.equal(one["fc.weight"], other["fc.weight"])
     assert one.keys() == other.keys()  # the teacher is no part of the checkpoint
-    five = SPEC.model_copy(update={"num_classes": 5})
+    five, images = SPEC.model_copy(update={"num_classes": 5}), load_data(job().data).info
     with pytest.raises(InvalidInput, match="num_classes 10; the network has 5"):
-        load_teacher(path, five)
+        load_teacher(path, five, images)
+    names = (*images.class_names[:9], "other")
+    with pytest.raises(InvalidInput, match="other classes: '9' where digits has 'other'"):
+        load_teacher(path, SPEC, replace(images, class_names=names))
     with pytest.raises(InvalidInput, match="no such file"):
-        fit(job(name="c", teacher=Path("none.pt")))
+        fit(job(name="c", teacher="none.pt"))
 
 
 def test_the_bar_shows_loss_rate_and_speed() -> None:

@@ -12,6 +12,7 @@ from blocks import ArchSpec, UnitSpec, build
 from nas.training import RECIPES, Recipe
 from nas.training.frozen import freeze
 from nas.training.mixing import mix
+from nas.training.norms import set_momentum
 from nas.training.optimizer import classifier_of, make_optimizer, make_schedule
 
 BASE = RECIPES["tiny"]
@@ -108,6 +109,22 @@ def test_frozen_statistics_stay_while_scale_and_shift_are_trained() -> None:
     optimizer.step()
     assert torch.equal(net.features[0][1].running_mean, mean)  # type: ignore[index,union-attr]
     assert not torch.equal(net.features[0][1].weight, scale)  # type: ignore[index,union-attr]
+
+
+def test_the_recipe_sets_how_fast_statistics_follow_in_every_unit() -> None:
+    unit = UnitSpec(kind="sk", kernel="plain", branch_act=False)
+    spec = ArchSpec(backbone="efficientnet_lite0", num_classes=4, input_size=32, unit=unit)
+    net = build(spec)
+
+    def momenta() -> set[float | None]:
+        return {one.momentum for one in net.modules() if isinstance(one, nn.BatchNorm2d)}
+
+    assert momenta() == {0.01}
+    set_momentum(net, None)
+    assert momenta() == {0.01}
+    set_momentum(net, 0.1)
+    assert momenta() == {0.1}
+    assert RECIPES["fine_tune"].norm_momentum == 0.1
 
 
 def test_the_classifier_is_the_last_linear_layer_and_a_network_may_have_none() -> None:
