@@ -195,7 +195,9 @@ def _artifact(
             max_abs_difference=outcome.difference,
             top1_agreement=outcome.agreeing / outcome.images,
         ),
-        accuracy=outcome and accuracy.model_copy(update={"top1": outcome.accuracy}),
+        accuracy=None
+        if outcome is None
+        else accuracy.model_copy(update={"top1": outcome.accuracy}),
         latency=None,
         float_layers=made.float_layers,
         undelegated=written.undelegated,
