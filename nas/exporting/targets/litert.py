@@ -84,6 +84,8 @@ def quantize_litert(model: nn.Module, how: Quantization, folder: Path) -> Writte
                 weights["granularity"] = QuantGranularity.TENSORWISE
         worker = quantizer.Quantizer(str(folder / FP32), plan)
         kept = [] if how.io == "int8" else [(".*", end) for end in _ends(TFLOperationName)]
+        if how.io == "float32":  # integers would round the scores to steps of 1/256
+            kept.append((".*", TFLOperationName.SOFTMAX))
         for layer in sorted(how.float_layers):
             pattern = rf"(^|;)network[.]{re.escape(layer)}:"
             kept += [(pattern, operation) for operation in _layers(TFLOperationName)]

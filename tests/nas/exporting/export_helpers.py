@@ -105,6 +105,7 @@ class Spoiled(nn.Module):
         with torch.no_grad():
             self.loud.weight[0] *= factor
             self.deaf.weight[:, 0] = 0
+            self.last.weight *= 1000  # scores of steps of 1/256 have to tell the classes apart
             # Every class is somebody's.
             self.last.bias.sub_(self(torch.randn(64, 1, 4, 4)).mean(0))
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from blocks.deploy import fuse
+from nas.data import load_data
 from nas.exporting.evaluate import load
 from nas.exporting.pixels import GREY, from_pixels, pixels_of
 from nas.exporting.targets import TARGETS, Description, Quantization, Wishes
@@ -24,25 +25,33 @@ from nas.exporting.targets.litert import FP32, INT8
 from nas.exporting.targets.onnx import write_onnx
 from nas.exporting.targets.tflite_file import operators, read_tflite
 from nas.exporting.targets.tflm import measured_arena, resolver_method, write_tflm
+from nas.training import Checkpoint, load_checkpoint
 from tests.nas.exporting.export_helpers import TWO, network, quantize, write
 
-MEAN, STD = (0.3,), (0.4,)
+
+@pytest.fixture(scope="module")
+def trained(bundle: Path) -> Checkpoint:
+    """The network of the bundle."""
+    (checkpoint,) = (bundle.parent / "runs").glob("*/train/*/checkpoint.pt")
+    return load_checkpoint(checkpoint)
 
 
 @pytest.fixture(scope="module")
-def images() -> Tensor:
-    """Pixels / 255 of grey images, as a camera gives them."""
-    return torch.randint(0, 256, (20, 1, 32, 32), generator=torch.Generator().manual_seed(1)) / 255
+def images(trained: Checkpoint) -> Tensor:
+    """Pixels / 255 of test images, as a camera gives them."""
+    data = load_data(trained.info.data)
+    some, _ = next(iter(data.test_batches(100, torch.device("cpu"))))
+    pixels = pixels_of(some, data.info.mean, data.info.std, 1)
+    return (pixels * 255).round().clamp(0, 255) / 255
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, images: Tensor) -> tuple[nn.Module, Path]:
+def served(
+    tmp_path_factory: pytest.TempPathFactory, trained: Checkpoint, images: Tensor
+) -> tuple[nn.Module, Path]:
     """A network with its normalisation in front, and the folder with its files, described."""
-    folder = tmp_path_factory.mktemp("tflite")
-    model = network(**TWO)
-    with torch.no_grad():  # classes that 8 bits can tell apart
-        model.get_parameter("fc.weight").mul_(20)
-    whole = from_pixels(fuse(model, "channels_last"), MEAN, STD, 1)
+    folder, info = tmp_path_factory.mktemp("tflite"), load_data(trained.info.data).info
+    whole = from_pixels(fuse(trained.model, "channels_last"), info.mean, info.std, 1)
     describe = TARGETS["litert"].describe
     assert describe is not None
     write("litert", whole, images[:1], folder)
@@ -109,7 +118,7 @@ def test_a_cameras_bytes_go_straight_in(
     with torch.inference_mode():
         wanted = whole(images).argmax(1).numpy()
     got = np.concatenate([run(image[None]) for image in images.numpy()]).argmax(1)
-    assert (got == wanted).mean() >= 0.9
+    assert (got == wanted).mean() >= 0.98
 
 
 @pytest.mark.integration
