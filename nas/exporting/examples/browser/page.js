@@ -18,8 +18,8 @@ let turn = 0; // answers of earlier turns are dropped
 
 view.style.setProperty("--seen", `${(100 * SIZE) / RESIZE}%`);
 for (const [number, one] of NETWORKS.entries()) {
-  const choice = document.createElement("label");
-  const radio = Object.assign(document.createElement("input"), {
+  const choice = element("label");
+  const radio = Object.assign(element("input"), {
     type: "radio", name: "network", value: one.name, checked: number === 0,
   });
   radio.addEventListener("change", () => shown !== video && again());
@@ -101,15 +101,21 @@ async function classify(source) {
 function show(labels) {
   list.replaceChildren(
     ...labels.slice(0, MOST_LABELS).map(({ label, score }) => {
-      const [row, title, bar, figure] = ["li", "span", "meter", "output"].map((tag) => document.createElement(tag));
+      const [row, title, bar, filled, figure] = ["li", "span", "div", "div", "output"].map(element);
       title.textContent = label;
-      bar.value = score;
       figure.textContent = `${(100 * score).toFixed(1)} %`;
+      bar.className = "bar";
+      filled.style.width = `${100 * score}%`;
+      bar.append(filled);
       row.append(title, figure, bar);
       Object.assign(row.dataset, { label, score });
       return row;
     }),
   );
+}
+
+function element(tag) {
+  return document.createElement(tag);
 }
 
 async function start() {

@@ -50,7 +50,7 @@ inline Image Resized(const Image& image, photo::Box box, photo::Size size) {
 inline Image Prepared(Image image) {
   using namespace network;
   if (kReadSide > 0 && std::min(image.width, image.height) > kReadSide) {
-    const photo::Box whole = {0, 0, photo::Real(image.width), photo::Real(image.height)};
+    const photo::Box whole = {0, 0, float(image.width), float(image.height)};
     image = Resized(image, whole, photo::Scaled(image.width, image.height, kReadSide));
   }
   if (kChannels == 1) {

@@ -9,8 +9,9 @@ namespace photo {
 // On a processor without doubles write float; a pixel may then differ by one.
 using Real = double;
 
+// In single precision, as in Pillow.
 struct Box {
-  Real left, top, right, bottom;
+  float left, top, right, bottom;
 };
 
 struct Size {
@@ -37,7 +38,7 @@ inline Box Centre(int width, int height, int size, int resize) {
   const Size scaled = Scaled(width, height, resize);
   const int left = EvenHalf(scaled.width - size), top = EvenHalf(scaled.height - size);
   const Real across = Real(width) / scaled.width, down = Real(height) / scaled.height;
-  return {left * across, top * down, (left + size) * across, (top + size) * down};
+  return {float(left * across), float(top * down), float((left + size) * across), float((top + size) * down)};
 }
 
 // The pixels that one pixel of a result is the mean of, and their weights.
@@ -45,8 +46,8 @@ struct Filter {
   Real centre, reach, sum = 0;
   int first, last;
 
-  Filter(Real start, Real end, int given, int wanted, int i) {
-    const Real scale = (end - start) / wanted;
+  Filter(float start, float end, int given, int wanted, int i) {
+    const Real scale = Real(end - start) / wanted;
     reach = scale < 1 ? 1 : scale;
     centre = start + (i + Real(0.5)) * scale;
     first = static_cast<int>(centre - reach + Real(0.5));
@@ -74,20 +75,26 @@ struct Mean {
 // The part `box` of an image at another size. Pixels lie in rows, their channels together.
 inline void Resize(const uint8_t* pixels, int width, int height, int channels, Box box, int to_width,
                    int to_height, uint8_t* result) {
+  // Means of means: which come first changes their rounding. This is the rule of Pillow 13.
+  const bool columns_first = height > to_height && height - to_height > 2 * (width - to_width);
+  const int64_t right = channels, down = int64_t(width) * channels;
+  const int64_t inner_step = columns_first ? down : right, outer_step = columns_first ? right : down;
   for (int y = 0; y < to_height; ++y) {
     const Filter rows(box.top, box.bottom, height, to_height, y);
     for (int x = 0; x < to_width; ++x) {
       const Filter columns(box.left, box.right, width, to_width, x);
+      const Filter& inner = columns_first ? rows : columns;
+      const Filter& outer = columns_first ? columns : rows;
       Mean means[3];
-      for (int v = rows.first; v < rows.last; ++v) {
-        Mean across[3];
-        for (int u = columns.first; u < columns.last; ++u) {
-          const uint8_t* pixel = pixels + (int64_t(v) * width + u) * channels;
-          const int32_t weight = columns.Weight(u);
-          for (int c = 0; c < channels; ++c) across[c].Add(pixel[c], weight);
+      for (int v = outer.first; v < outer.last; ++v) {
+        Mean means_in[3];
+        for (int u = inner.first; u < inner.last; ++u) {
+          const uint8_t* pixel = pixels + v * outer_step + u * inner_step;
+          const int32_t weight = inner.Weight(u);
+          for (int c = 0; c < channels; ++c) means_in[c].Add(pixel[c], weight);
         }
-        const int32_t weight = rows.Weight(v);
-        for (int c = 0; c < channels; ++c) means[c].Add(across[c].Value(), weight);
+        const int32_t weight = outer.Weight(v);
+        for (int c = 0; c < channels; ++c) means[c].Add(means_in[c].Value(), weight);
       }
       for (int c = 0; c < channels; ++c) *result++ = means[c].Value();
     }
