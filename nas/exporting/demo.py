@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from blocks.errors import InvalidInput
 from nas.exporting.examples import EXAMPLES, browser_page
-from nas.exporting.shipped.runtime import Refused, artifacts_of, read_manifest
+from nas.exporting.shipped.runtime import MANIFEST, Refused, artifacts_of, read_manifest
 
 HOST = "127.0.0.1"
 PACKAGE = "onnxruntime-web"
@@ -54,16 +55,21 @@ def demo_site(bundle: Path, ort: Path | None = None) -> Site:
     """
     try:
         manifest = read_manifest(bundle)
-        page = browser_page(manifest)
-        if not page:
-            raise InvalidInput(
-                f"{bundle}: no network for a browser; export it again with --targets onnx"
-            )
-        networks = artifacts_of(bundle, "onnx")
+        networks = artifacts_of(bundle, "onnx") if _has_onnx(manifest) else []
         for one in networks:
             one.check()
+        page = browser_page(manifest)
     except Refused as refused:
         raise InvalidInput(str(refused)) from None
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # What no other program of the bundle reads, and so is not checked above.
+        raise InvalidInput(
+            f"{bundle / MANIFEST}: damaged; allowed: a folder that nas export wrote"
+        ) from None
+    if not networks:
+        raise InvalidInput(
+            f"{bundle}: no network for a browser; export it again with --targets onnx"
+        )
     files: dict[str, bytes | Path] = {
         f"/{EXAMPLES}/{name}": text.encode() for name, text in page.items()
     }
@@ -73,6 +79,10 @@ def demo_site(bundle: Path, ort: Path | None = None) -> Site:
         if file.suffix in KINDS:
             files[f"{served}/{file.name}"] = file
     return Site(files, f"/{EXAMPLES}/browser/index.html")
+
+
+def _has_onnx(manifest: Mapping[str, Any]) -> bool:
+    return any(one["target"] == "onnx" for one in manifest["artifacts"])
 
 
 def _distribution(ort: Path | None) -> Path:

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -126,6 +127,15 @@ def test_a_changed_network_is_refused(
     assert "its checksum differs" in refusal([str(web_bundle)], capfd)
 
 
+@pytest.mark.parametrize("damage", [{"spec": 5}, {"spec": None}, {"class_names": [1]}])
+def test_a_damaged_manifest_is_refused(
+    damage: dict[str, Any], web_bundle: Path, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = web_bundle / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | damage))
+    assert "manifest.json" in refusal([str(web_bundle)], capfd)
+
+
 def test_a_bundle_without_a_network_for_browsers_is_refused(
     tmp_path: Path, here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,7 +154,8 @@ def test_a_port_in_use_is_refused(
 
 
 def test_it_loads_no_torch(web_bundle: Path) -> None:
-    program = "import sys\nfrom nas.cli.main import main\nmain(sys.argv[1:])\nprint('torch' in sys.modules)"
+    program = "import sys; from nas.cli import main; main.main(sys.argv[1:]); "
+    program += "print('torch' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", program, "demo", str(web_bundle), "--ort", "nowhere"],
         capture_output=True, text=True, check=False, timeout=BOUND,

@@ -29,6 +29,7 @@ CACHE = Path.home() / ".cache/sknas-tests"
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 ROWS = "[...document.querySelectorAll('#scores li')].map(one => [one.dataset.label, +one.dataset.score])"
 LINE = "document.querySelector('#line').textContent"
+NETWORK = "document.querySelector('#scores').dataset.network"
 TURN = "document.querySelector('#scores').dataset.turn"
 
 pytestmark = [
@@ -134,6 +135,8 @@ def test_it_gives_the_scores_of_predict_py(
         wait_until_ready(tab)
         for network, tolerance in (("onnx-fp32", 1e-4), ("onnx-int8", 0.02)):
             tab.click(f"document.querySelector('#networks input[value={network}]')")
+            if tab.run(TURN):  # the image that is shown is classified by the other network
+                tab.wait(lambda network=network: tab.run(NETWORK) == network)  # type: ignore[misc]
             for photo in photos:
                 before = tab.run(TURN)
                 choose_file(tab, photo)

@@ -94,7 +94,7 @@ async function classify(source) {
   const labels = await run(source);
   if (mine !== turn) return;
   show(labels);
-  say(`${name}: ${(performance.now() - before).toFixed(0)} ms with reading the pixels, on one thread.`);
+  say(`${name}: ${(performance.now() - before).toFixed(0)} ms with preprocessing, on one thread.`);
   Object.assign(list.dataset, { network: name, turn: mine });
 }
 
