@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -130,18 +131,20 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            found = site.files.get(path)
-            if found is None:
+            try:
+                found = site.files[path]
+                content = found if isinstance(found, bytes) else found.read_bytes()
+            except (KeyError, OSError):  # a file of a bundle that was removed since
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
-            content = found if isinstance(found, bytes) else found.read_bytes()
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", _kind(path))
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Content-Security-Policy", POLICY)
             self.send_header("Cache-Control", "no-cache")
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # a page that was closed
+                self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""

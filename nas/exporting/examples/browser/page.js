@@ -45,9 +45,13 @@ document.addEventListener("drop", (event) => {
 });
 document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
 find("#camera").addEventListener("click", () => (video.srcObject ? stop() : start()));
-await classify(null); // loads the first network
-say("Ready.");
-document.body.dataset.ready = "yes";
+try {
+  await classify(null); // loads the first network
+  say("Ready.");
+  document.body.dataset.ready = "yes";
+} catch (error) {
+  say(`The network cannot be loaded: ${error.message}`, true);
+}
 
 /** Shows and classifies a file. */
 async function open(file) {
@@ -139,6 +143,7 @@ function stop() {
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
   video.srcObject = null;
   if (shown === video) shown = null;
+  if (view.dataset.shows === "video") delete view.dataset.shows;
   find("#camera").textContent = "Camera";
 }
 
