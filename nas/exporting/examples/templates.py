@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # source code; the page escapes what it shows
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "cfloat": in_c,
         "cfloats": lambda numbers: f"{{{', '.join(map(in_c, numbers))}}}",
         "cpp": in_cpp,
@@ -34,6 +35,7 @@ def _environment() -> Environment:
         "kotlin": in_kotlin,
         "swift": in_swift,
     }
+    environment.filters.update(filters)
     return environment
 
 
