@@ -26,6 +26,7 @@ from nas.data import Data
 from nas.errors import WorkFailed
 from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
+from nas.exporting.examples import write_examples
 from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
@@ -124,6 +125,7 @@ def export_bundle(
         manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
         copy_programs(folder)
+        write_examples(manifest.model_dump(mode="json"), folder)
         _save(manifest, folder)
         manifest = _with_latencies(manifest, folder)
         _save(manifest, folder)

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from nas.errors import WorkFailed
-from nas.exporting.examples import rendered
 from nas.exporting.targets.quiet import quiet
 from nas.exporting.targets.target import Arena, Target, Wishes, Written
 from nas.exporting.targets.tflite_file import operators, read_tflite, undescribed, write_tflite
 
-FILE, ARRAY, HEADER, MAIN = "model.tflm.tflite", "model_data.cc", "model_data.h", "main.cc"
+FILE, ARRAY, HEADER = "model.tflm.tflite", "model_data.cc", "model_data.h"
 MEASURE = """
 import sys
 import numpy
@@ -26,19 +25,11 @@ interpreter.invoke()
 interpreter.print_allocations()
 """
 TIMEOUT = 300
-# Operators whose method of the resolver is not their name in camel case.
-METHODS = {
-    "CONV_2D": "AddConv2D",
-    "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
-    "MAX_POOL_2D": "AddMaxPool2D",
-    "AVERAGE_POOL_2D": "AddAveragePool2D",
-    "PADV2": "AddPadV2",
-}
 BYTES_A_LINE = 16
 
 
 def write_tflm(int8: Path, folder: Path, wishes: Wishes) -> Written:
-    """Write the file without labels, also as a C array, with a program; see Target.derive."""
+    """Write the file without labels, also as a C array; see Target.derive."""
     with quiet():
         model = read_tflite(int8)
         undescribed(model)
@@ -49,8 +40,7 @@ def write_tflm(int8: Path, folder: Path, wishes: Wishes) -> Written:
     arena = Arena(head, tail, len(content), names)
     (folder / HEADER).write_text(_header(len(content)), encoding="utf-8")
     (folder / ARRAY).write_text(_array(content), encoding="utf-8")
-    (folder / MAIN).write_text(_main(arena), encoding="utf-8")
-    files = tuple(folder / name for name in (FILE, ARRAY, HEADER, MAIN))
+    files = tuple(folder / name for name in (FILE, ARRAY, HEADER))
     return Written(files, arena=arena)
 
 
@@ -76,12 +66,6 @@ def measured_arena(file: Path) -> tuple[int, int]:
     return int(head[1]), int(tail[1])
 
 
-def resolver_method(operator: str) -> str:
-    """The method of MicroMutableOpResolver that registers an operator, such as AddConv2D."""
-    words = "".join(word.capitalize() for word in operator.split("_"))
-    return METHODS.get(operator, f"Add{words}")
-
-
 def _header(size: int) -> str:
     return (
         "// The network: an int8 .tflite file.\n#pragma once\n\n"
@@ -99,12 +83,6 @@ def _array(content: bytes) -> str:
     # TensorFlow Lite Micro reads the flatbuffer in place, where it has to be aligned.
     head = '#include "model_data.h"\n\nalignas(16) const unsigned char kModel[kModelBytes] = {'
     return f"{head}\n{body}\n}};\n"
-
-
-def _main(arena: Arena) -> str:
-    """A program that runs the network once: the resolver and the arena that it needs."""
-    methods = [resolver_method(one) for one in arena.operators]
-    return rendered("main.cc.jinja", arena=arena, methods=methods)
 
 
 TFLM = Target(
