@@ -26,6 +26,7 @@ from nas.data import DataConfig, load_data
 from nas.exporting import Manifest
 from nas.exporting.bundle import TOLERANCE
 from nas.exporting.places import copy_programs
+from nas.exporting.shipped.runtime import artifacts_of
 
 pytestmark = pytest.mark.integration
 
@@ -118,14 +119,12 @@ def test_predictions_need_neither_pytorch_nor_this_project(
     for package in ("torch", "nas", "blocks"):
         assert run(bare_python, "-I", "-c", f"import {package}").returncode == 1
     paths, images = digit_files
-    from nas.exporting.evaluate import load
-
     for name in WITHOUT_TORCH:
         options = ("--network", name, "--top", "10", "--json")
         answer = run(bare_python, bundle / "predict.py", *options, *paths)
         assert answer.returncode == 0, answer.stderr
-        artifact = next(one for one in manifest_of(bundle).artifacts if one.name == name)
-        network = load(artifact.target, bundle / artifact.files[0].name)
+        (artifact,) = artifacts_of(bundle, name)
+        network = artifact.open()
         for line, path, image in zip(answer.stdout.splitlines(), paths, images, strict=True):
             said = json.loads(line)
             assert said["image"] == str(path)
