@@ -37,5 +37,5 @@ def _later(name: str) -> Callable[[], Target]:
 
 
 TARGETS: Registry[Target] = Registry("export target")
-for _name in ("onnx", "executorch", "litert", "ncnn", "tflm", "ethos_u"):
+for _name in ("onnx", "executorch", "litert", "ncnn", "tflm", "ethos_u", "coreml"):
     TARGETS.register_later(_name, _later(_name))
