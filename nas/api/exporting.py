@@ -57,13 +57,13 @@ def export(
 
     Args:
         checkpoint: Of a trial or of a full training.
-        targets: Any of ``onnx``, ``executorch``, ``litert``, ``ncnn``, ``coreml``, ``tflm`` (TensorFlow Lite
-            Micro) and ``ethos_u``; the last two are always int8.
+        targets: Any of ``onnx``, ``executorch``, ``litert``, ``ncnn``, ``coreml``, ``tflm`` (TensorFlow
+            Lite Micro) and ``ethos_u``; the last two are always int8.
         int8: Also write the network in 8-bit integers; ``coreml`` has no such files.
         fp16: Also write it in 16-bit floats; ``ncnn`` and ``coreml`` have such files.
         io: Type of the inputs and outputs of the int8 .tflite file: ``int8``, which takes pixels less
-            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``, ONNX
-            files too take pixels in uint8, (batch, channels, height, width).
+            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``,
+            ONNX files too take pixels in uint8, (batch, channels, height, width).
         rgb: .tflite files of a grey network take red, green and blue, as some clients always give them.
         accelerator: The Ethos-U that the target ``ethos_u`` is compiled for.
         images: Held-out images to measure on. Default: all.

@@ -57,7 +57,8 @@ def export(
     io: Annotated[
         str,
         typer.Option(
-            help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32. uint8: input of .onnx too."
+            help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32; uint8 is the "
+            "input of .onnx files too."
         ),
     ] = "int8",
     rgb: Annotated[

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import torch
 import yaml
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from nas.cli.main import main
+from nas.exporting.evaluate import held_out
+from nas.training import load_checkpoint
+from nas.training.trained_on import load_trained_on
 
-Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+PICTURES = "pictures"
 
 SHAPES = {
     "disc": (220, 60, 60),
@@ -39,45 +45,48 @@ class Network:
     Attributes:
         name: Of the network, and of its folder.
         arch: Its arch.yaml, without the number of classes.
+        data: That it is trained on: ``digits``, or the pictures of this module.
         epochs: Of the training.
         options: Further ones of ``nas export``.
     """
 
     name: str
     arch: dict[str, object]
+    data: str = PICTURES
     epochs: int = 15
-    options: tuple[str, ...] = field(default=())
-
-    @property
-    def channels(self) -> int:
-        """That it was trained on."""
-        return 1 if self.arch.get("in_channels") == 1 else 3
+    options: tuple[str, ...] = ()
 
 
 def _shuffle_net(**more: object) -> dict[str, object]:
     return {"backbone": "shufflenet_v2", "width": 0.5, "input_size": SIDE, **more}
 
 
-NETWORKS = (
-    Network("plain", _shuffle_net(unit={"kind": "none"})),
-    Network("se", _shuffle_net(unit={"kind": "se"})),
-    Network("sk", _shuffle_net(unit={"kind": "sk", "dilations": [1, 2]})),
-    Network(
-        "mobilenet_v3",
-        {
-            "backbone": "mobilenet_v3_small",
-            "width": 0.5,
-            "input_size": 64,
-            "unit": {"kind": "none"},
-        },
-        epochs=20,
-    ),
-    Network(
-        "grey",
-        _shuffle_net(unit={"kind": "sk", "dilations": [1, 2]}, in_channels=1, input_size=48),
-        options=("--rgb",),
-    ),
-)
+TWO_BRANCHES = {"kind": "sk", "dilations": [1, 2]}
+NETWORKS = {
+    one.name: one
+    for one in (
+        Network("plain", _shuffle_net(unit={"kind": "none"})),
+        Network("se", _shuffle_net(unit={"kind": "se"})),
+        Network("sk", _shuffle_net(unit=TWO_BRANCHES)),
+        Network(
+            "mobilenet_v3",  # with h-swish and its own SE
+            {
+                "backbone": "mobilenet_v3_small",
+                "width": 0.5,
+                "input_size": 64,
+                "unit": {"kind": "none"},
+            },
+            epochs=20,
+        ),
+        Network(
+            "grey",
+            _shuffle_net(input_size=16, stem_stride=1, in_channels=1, unit=TWO_BRANCHES),
+            data="digits",
+            epochs=8,
+            options=("--rgb",),
+        ),
+    )
+}
 
 
 def picture(shape: str, number: int, side: int = SIDE) -> Image.Image:
@@ -109,43 +118,45 @@ def picture(shape: str, number: int, side: int = SIDE) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
 
-def draw_pictures(folder: Path, grey: bool) -> None:
+def draw_pictures(folder: Path) -> None:
     """Write the training and validation pictures as folders of classes."""
     for part, count, first in (("train", TRAINING, 0), ("val", HELD_OUT, 10_000)):
         for shape in SHAPES:
             place = folder / part / shape
             place.mkdir(parents=True)
             for number in range(first, first + count):
-                one = picture(shape, number)
-                (one.convert("L") if grey else one).save(place / f"{number}.png")
-
-
-def held_out_pixels(channels: int, side: int, count: int) -> Pixels:
-    """Pictures that no training saw, (count, side, side, channels), 0 to 255."""
-    return np.stack(list(_held_out(channels, side, count)))
-
-
-def _held_out(channels: int, side: int, count: int) -> Iterator[Pixels]:
-    for number in range(count):
-        one = picture(CLASSES[number % len(CLASSES)], 20_000 + number).resize((side, side))
-        pixels = np.asarray(one.convert("L") if channels == 1 else one, dtype=np.uint8)
-        yield pixels.reshape(side, side, channels)
+                picture(shape, number).save(place / f"{number}.png")
 
 
 def train(network: Network) -> Path:
     """Train in the current folder; return the checkpoint."""
-    draw_pictures(Path("pictures"), network.channels == 1)
-    arch = Path("arch.yaml")
-    arch.write_text(yaml.safe_dump({**network.arch, "num_classes": len(SHAPES)}), encoding="utf-8")
-    command = ["train", str(arch), "--data", "imagefolder:pictures", "--recipe", "tiny"]
-    command += ["--input-size", str(network.arch["input_size"]), "--epochs", str(network.epochs)]
+    command = ["train", "arch.yaml", "--recipe", "tiny", "--epochs", str(network.epochs)]
+    if network.data == PICTURES:
+        draw_pictures(Path("pictures"))
+        command += ["--data", f"imagefolder:{PICTURES}"]
+        command += ["--input-size", str(network.arch["input_size"])]
+    else:
+        command += ["--data", network.data]
+    classes = len(SHAPES) if network.data == PICTURES else 10
+    Path("arch.yaml").write_text(yaml.safe_dump({**network.arch, "num_classes": classes}))
     assert main(command) == 0
     (checkpoint,) = Path("runs").glob("*/train/*/checkpoint.pt")
     return checkpoint
 
 
-def export(network: Network, checkpoint: Path, targets: str, out: str, *options: str) -> Path:
-    """Export in the current folder; return the bundle."""
-    command = ["export", str(checkpoint), "--targets", targets, "--out", out]
+def export(network: Network, checkpoint: Path, out: str, targets: str, *options: str) -> None:
+    """Export in the current folder, in 8 bits too."""
+    command = ["export", str(checkpoint), "--targets", targets, "--int8", "--out", out]
     assert main([*command, *network.options, *options]) == 0
-    return Path(out)
+
+
+def unseen(checkpoint: Path, count: int) -> tuple[Pixels, list[int]]:
+    """Test images as pixels from 0 to 255, (count, H, W, C), and the classes that PyTorch gives them."""
+    loaded = load_checkpoint(checkpoint)
+    data = load_trained_on(checkpoint, loaded.info)
+    images = torch.cat([some for some, _ in held_out(data, True, count)])
+    with torch.inference_mode():
+        classes = loaded.model(images).argmax(1).tolist()
+    mean, std = (torch.tensor(one).view(1, -1, 1, 1) for one in (data.info.mean, data.info.std))
+    pixels = (images * std + mean) * 255
+    return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy(), classes

@@ -163,8 +163,8 @@ class Target:
         runs_here: Whether the files can be run on this machine, and so compared with PyTorch.
         describe: (file, Description): adds to a classifier's file what clients read there; None: the
             format has no place for it.
-        take_bytes: (file that takes normalised images, mean, standard deviation per channel): makes it take
-            pixels in uint8, normalising inside; None: the target has no such files.
+        take_bytes: (file that takes normalised images, mean, standard deviation per channel): makes it
+            take pixels in uint8, normalising inside; None: the target has no such files.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written] | None

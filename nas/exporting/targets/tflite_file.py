@@ -36,8 +36,8 @@ def write_tflite(model: Any, path: Path, extra: bytes = b"") -> None:
     The quantizer puts constants behind the flatbuffer. TensorFlow Lite Micro and TensorFlow Lite 2.17
     read only what is inside, and give wrong answers without an error.
 
-    The code of each operator is written where readers of before 2020 look for it too: the quantizer leaves
-    that place empty, and OpenVINO and OpenCV then take its operators for additions.
+    The code of each operator is written where readers of before 2020 look for it too: the quantizer
+    leaves that place empty, and OpenVINO and OpenCV then take its operators for additions.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 

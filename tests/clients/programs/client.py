@@ -30,6 +30,13 @@ def normalised(images: Array, mean: Array, std: Array) -> Array:
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2)).astype(np.float32)
 
 
+def taken_by_onnx(images: Array, mean: Array, std: Array, kind: str) -> Array:
+    """What an .onnx file takes whose input is of this kind, (N, C, H, W)."""
+    if kind == "tensor(uint8)":
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return normalised(images, mean, std)
+
+
 def stored(image: Array, kind: Any, scale: float, zero: int) -> Array:
     """What a .tflite file takes for pixels (H, W, C): pixels / 255 as the file's type, (1, H, W, C)."""
     values = image[None].astype(np.float32) / 255

@@ -1,12 +1,10 @@
 """ONNX Runtime, an image a call."""
 
 import onnxruntime
-from client import answer, given, normalised
+from client import answer, given, taken_by_onnx
 
 path, images, mean, std = given()
 session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 port = session.get_inputs()[0]
-whole = (
-    images.transpose(0, 3, 1, 2) if port.type == "tensor(uint8)" else normalised(images, mean, std)
-)
+whole = taken_by_onnx(images, mean, std, port.type)
 answer([session.run(None, {port.name: image[None]})[0] for image in whole])

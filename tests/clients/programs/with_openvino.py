@@ -1,7 +1,7 @@
 """OpenVINO on a CPU."""
 
 import openvino
-from client import answer, given, normalised, stored
+from client import answer, given, stored, taken_by_onnx
 
 path, images, mean, std = given()
 core = openvino.Core()
@@ -12,6 +12,7 @@ if path.endswith(".tflite"):
     zero = {"int8": -128}.get(kind.name, 0)
     whole = [stored(image, kind, 1 / 255, zero) for image in images]
 else:
-    whole = [image[None] for image in normalised(images, mean, std)]
+    bytes_in = "tensor(uint8)" if kind.name == "uint8" else ""
+    whole = [image[None] for image in taken_by_onnx(images, mean, std, bytes_in)]
 network = core.compile_model(model, "CPU")
 answer([next(iter(network(image).values())) for image in whole])
