@@ -35,6 +35,41 @@ FAULTS = (
         "Requested one of these types: uint8/float32",
         "The ImageClassifier takes uint8 and float32 alone: export with --io uint8.",
     ),
+    Fault(
+        ("OpenCV 4", "OpenCV 5"),
+        ("tflite-fp32",),
+        "Unsupported operator type",
+        "Its importer of .tflite files lacks SLICE, and version 4 SUB too. It has STRIDED_SLICE, but "
+        "with it the answers are wrong, since it loses the layout at a channel shuffle. Use the .onnx file.",
+        SHUFFLE_NETS,
+    ),
+    Fault(
+        ("OpenCV 4",),
+        ("tflite-fp32",),
+        "inputs.size() >= 2",
+        "Its importer of .tflite files drops the constant of a sum, as in h-swish. Use the .onnx file.",
+        ("mobilenet_v3",),
+    ),
+    Fault(
+        ("OpenCV 4",),
+        ("tflite-uint8",),
+        "Assertion failed) tensor_shape",
+        "Its importer of .tflite files takes no constant that is a single number. Use the .onnx file.",
+        ("mobilenet_v3",),
+    ),
+    Fault(
+        ("OpenCV 4", "OpenCV 5"),
+        ("tflite-int8", "tflite-uint8"),
+        "Lookup table for RELU",
+        "Its importer of .tflite files knows no ReLU in int8. Use the .onnx file.",
+    ),
+    Fault(
+        ("OpenCV 5",),
+        ("onnx-int8",),
+        "bufidx >= 0",
+        "Its new engine takes no file that ends in DequantizeLinear; without that node its answers are "
+        "wrong. Read the file with engine=cv2.dnn.ENGINE_CLASSIC.",
+    ),
 )
 
 
