@@ -40,7 +40,8 @@ FAULTS = (
         ("tflite-fp32",),
         "Unsupported operator type",
         "Its importer of .tflite files lacks SLICE, and version 4 SUB too. It has STRIDED_SLICE, but "
-        "with it the answers are wrong, since it loses the layout at a channel shuffle. Use the .onnx file.",
+        "with it the answers are wrong, since it loses the layout at a channel shuffle. "
+        "Use the .onnx file.",
         SHUFFLE_NETS,
     ),
     Fault(

@@ -82,6 +82,13 @@ def _pooled(given: dict[str, Any]) -> Tensor:
     return functional.max_pool2d(_padded(given, float("-inf")), sides, strides)
 
 
+def _widened(given: dict[str, Any]) -> Tensor:
+    """Zeros around the last axes: (before, after) of each, the last axis first in PyTorch."""
+    pairs = np.array(given["pad"]).reshape(-1, 2)[::-1]
+    fill = 0.0 if given.get("constant_val") is None else float(given["constant_val"])
+    return functional.pad(_tensor(given["x"]), pairs.flatten().tolist(), value=fill)
+
+
 def _joined(given: dict[str, Any]) -> Tensor:
     parts, axis = given["values"], int(given["axis"])
     if given["interleave"]:  # a channel shuffle in one operation
@@ -134,6 +141,7 @@ OPERATIONS: dict[str, Callable[[dict[str, Any]], Tensor | tuple[Tensor, ...]]] =
         _tensor(given["x"]), _tensor(given["weight"]), _tensor(given["bias"])
     ),
     "max_pool": _pooled,
+    "pad": _widened,
     "reduce_mean": lambda given: _tensor(given["x"]).mean(
         tuple(map(int, given["axes"])), bool(given["keep_dims"])
     ),
