@@ -46,6 +46,7 @@ def export(
     *,
     targets: str | Sequence[str] = ("onnx",),
     int8: bool = False,
+    fp16: bool = False,
     io: str = "int8",
     rgb: bool = False,
     accelerator: str = "ethos-u55-128",
@@ -56,11 +57,13 @@ def export(
 
     Args:
         checkpoint: Of a trial or of a full training.
-        targets: Any of ``onnx``, ``executorch``, ``litert``, ``ncnn``, ``tflm`` (TensorFlow Lite Micro)
-            and ``ethos_u``; the last two are always int8.
-        int8: Also write the network in 8-bit integers.
+        targets: Any of ``onnx``, ``executorch``, ``litert``, ``ncnn``, ``coreml``, ``tflm`` (TensorFlow
+            Lite Micro) and ``ethos_u``; the last two are always int8.
+        int8: Also write the network in 8-bit integers; ``coreml`` has no such files.
+        fp16: Also write it in 16-bit floats; ``ncnn`` and ``coreml`` have such files.
         io: Type of the inputs and outputs of the int8 .tflite file: ``int8``, which takes pixels less
-            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255.
+            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``,
+            ONNX files too take pixels in uint8, (batch, channels, height, width).
         rgb: .tflite files of a grey network take red, green and blue, as some clients always give them.
         accelerator: The Ethos-U that the target ``ethos_u`` is compiled for.
         images: Held-out images to measure on. Default: all.
@@ -80,7 +83,7 @@ def export(
     """
     end_load()
     from nas.exporting import export_bundle
-    from nas.exporting.targets import IoType, Wishes
+    from nas.exporting.targets import TARGETS, IoType, Wishes
 
     source = given_path("checkpoint", checkpoint)
     folder = made_from(source, "export") if out is None else given_path("out", out)
@@ -96,10 +99,11 @@ def export(
     ):
         if given not in allowed:
             raise InvalidInput(f"{name}: {given!r}; allowed: {', '.join(allowed)}")
-    wishes = Wishes(int8, cast(IoType, io), rgb, accelerator)
-    return Bundle(
-        folder, export_bundle(source, folder, split_names(targets), wishes=wishes, images=images)
-    )
+    names = split_names(targets)
+    if fp16 and not any(TARGETS[name].write_fp16 for name in names):
+        raise InvalidInput(f"fp16: {', '.join(names)}; allowed: with the targets ncnn or coreml")
+    wishes = Wishes(int8, cast(IoType, io), rgb, accelerator, fp16)
+    return Bundle(folder, export_bundle(source, folder, names, wishes=wishes, images=images))
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:

@@ -255,6 +255,7 @@ class Run:
         *,
         targets: str | Sequence[str] = ("onnx",),
         int8: bool = False,
+        fp16: bool = False,
         io: str = "int8",
         rgb: bool = False,
         accelerator: str = "ethos-u55-128",
@@ -265,7 +266,7 @@ class Run:
         from nas.api.exporting import export
 
         return export(
-            self.checkpoint(trial), targets=targets, int8=int8, io=io, rgb=rgb,
+            self.checkpoint(trial), targets=targets, int8=int8, fp16=fp16, io=io, rgb=rgb,
             accelerator=accelerator, images=images, out=out,
         )  # fmt: skip
 

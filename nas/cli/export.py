@@ -51,8 +51,15 @@ def export(
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers.")] = False,
+    fp16: Annotated[
+        bool, typer.Option("--fp16", help="Also in 16-bit floats: ncnn and coreml.")
+    ] = False,
     io: Annotated[
-        str, typer.Option(help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32.")
+        str,
+        typer.Option(
+            help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32; uint8 is the "
+            "input of .onnx files too."
+        ),
     ] = "int8",
     rgb: Annotated[
         bool, typer.Option("--rgb", help=".tflite files of a grey network take RGB images.")
@@ -104,7 +111,7 @@ def export(
     failed = False
     for checkpoint in checkpoints:
         bundle = nas.export(
-            checkpoint, targets=there, int8=int8, io=io, rgb=rgb, accelerator=accelerator,
+            checkpoint, targets=there, int8=int8, fp16=fp16, io=io, rgb=rgb, accelerator=accelerator,
             images=images, out=out,
         )  # fmt: skip
         done.append(bundle.manifest.model_dump(mode="json") | {"bundle": str(bundle.path)})

@@ -48,7 +48,7 @@ from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST, Loaded
-from nas.exporting.targets import TARGETS, Target, Wishes
+from nas.exporting.targets import TARGETS, Precision, Target, Wishes
 from nas.folders import make_folder
 from nas.naming import option
 from nas.plugins import named_by_a_run
@@ -56,8 +56,8 @@ from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 from nas.training.trained_on import load_trained_on
 
-TOLERANCE = 1e-4
-"""Largest allowed difference of a logit in float32, as a share of the largest logit."""
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-4, "fp16": 2e-2}
+"""Largest allowed difference of a logit, as a share of the largest logit; int8 has none."""
 WISHES = Wishes()
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
 
@@ -167,7 +167,7 @@ def _run(
     outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
     for one in list(making.made):
         outcome = outcomes.runtimes.get(one.name)
-        if outcome is not None and one.precision == "fp32" and not _is_close(outcome):
+        if outcome is not None and not _is_close(outcome, one.precision):
             making.fail(
                 one,
                 f"the exported file differs from the network by {outcome.difference:.3g} "
@@ -176,9 +176,10 @@ def _run(
     return outcomes, runs
 
 
-def _is_close(outcome: Outcome) -> bool:
+def _is_close(outcome: Outcome, precision: Precision) -> bool:
     """Whether the difference is within TOLERANCE; NaN is not."""
-    return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
+    most = TOLERANCE.get(precision)
+    return most is None or outcome.difference <= most * max(1.0, outcome.largest)
 
 
 def _artifact(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import nn
@@ -117,15 +117,23 @@ class _Maker:
             images = pixels_of(images, info.mean, info.std, wide)
             pixels, limits = Pixels(info.mean, info.std, wide), (0.0, 1.0)
         made = [Made(name, "fp32", target.write(network, images[:1], folder), pixels=pixels)]
-        if int8:
+        if self.wishes.fp16 and target.write_fp16 is not None:
+            written = target.write_fp16(network, images[:1], folder)
+            made.append(Made(name, "fp16", written, pixels=pixels))
+        if int8 and target.quantize is not None:
             how = Quantization(images, io=self.wishes.io, input_range=limits)
             done = quantize(name, target, network, how, self.labels, folder)
             kept = {*map(in_network, done.float_layers), *done.written.float_layers}
             made.append(Made(name, "int8", done.written, tuple(sorted(kept)), pixels))
-        if target.describe is not None:
-            names = self.loaded.info.class_names or info.class_names
-            for one in made:
+        names = self.loaded.info.class_names or info.class_names
+        for one in made:
+            if target.describe is not None:
                 target.describe(one.written.files[0], Description(names, 0.0, 255.0))
+            if target.take_bytes is not None and self.wishes.io == "uint8":
+                target.take_bytes(one.written.files[0], info.mean, info.std)
+        if target.take_bytes is not None and self.wishes.io == "uint8":
+            bytes_in = Pixels(info.mean, info.std, info.in_channels)
+            made = [replace(one, pixels=bytes_in) for one in made]
         return made
 
     def derive(self, name: str, target: Target, folder: Path, so_far: list[Made]) -> Made:

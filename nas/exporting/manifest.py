@@ -210,7 +210,7 @@ class Artifact(Part):
 
     Attributes:
         target: Name of the runtime.
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16" or "int8".
         files: The files; the runtime loads the first one.
         parity: Measured in the runtime itself; None for a chip that this machine cannot stand for.
         accuracy: Likewise.

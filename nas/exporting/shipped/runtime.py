@@ -23,6 +23,8 @@ MOST_THREADS = 256
 
 Native = Any
 """An array of the type and order that a file takes or gives."""
+ELSEWHERE = ("ethos_u", "coreml")
+"""Targets whose files run on other machines alone."""
 INTEGERS = ("int8", "uint8")
 LEAST_SCORE = 1e-30
 """A score below it counts as this, where scores are turned into logits."""
@@ -132,7 +134,7 @@ class Artifact:
 
     Attributes:
         target: The runtime: onnx, executorch, litert, ncnn or tflm.
-        precision: fp32 or int8.
+        precision: fp32, fp16 or int8.
         files: The files; the runtime loads the first one.
         sha256: Checksum of each file.
         pixels: The normalisation that the files do themselves; None: they take normalised images.
@@ -254,8 +256,8 @@ def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
 
 
 def _here(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The artifacts without those for chips that this machine cannot stand for."""
-    return [entry for entry in entries if not entry.get("npu")]
+    """The artifacts without those that these programs cannot run."""
+    return [entry for entry in entries if entry["target"] not in ELSEWHERE]
 
 
 def _pixels(how: dict[str, Any] | None) -> Pixels | None:
@@ -275,7 +277,9 @@ def _onnx(path: Path, threads: int) -> Loaded:
         str(path), sess_options=options, providers=["CPUExecutionProvider"]
     )
     given, taken = session.get_inputs()[0], session.get_outputs()[0]
-    port = Port(given.name, "NCHW", "uint8" if "uint8" in given.type else "float32")
+    port = Port(given.name, "NCHW", "float32")
+    if "uint8" in given.type:
+        port = Port(given.name, "NCHW", "uint8", scale=1 / 255)
     return Loaded(
         lambda image: session.run(None, {port.name: image})[0],
         port,

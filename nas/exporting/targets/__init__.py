@@ -18,7 +18,7 @@ from nas.exporting.targets.target import (
 )
 
 __all__ = [
-    "OF_NETWORKS",
+    "ON_THIS_MACHINE",
     "TARGETS",
     "Description",
     "IoType",
@@ -38,7 +38,7 @@ def _later(name: str) -> Callable[[], Target]:
 
 
 TARGETS: Registry[Target] = Registry("export target")
-OF_NETWORKS = ("onnx", "executorch", "litert", "ncnn")
-"""Targets that are made of the network itself; the others are made of the int8 file of one of them."""
-for _name in (*OF_NETWORKS, "tflm", "ethos_u"):
+ON_THIS_MACHINE = ("onnx", "executorch", "litert", "ncnn")
+"""Targets whose files run and are timed on this machine."""
+for _name in (*ON_THIS_MACHINE, "tflm", "ethos_u", "coreml"):
     TARGETS.register_later(_name, _later(_name))

@@ -22,7 +22,7 @@ from nas.exporting.targets.tflite_file import (
     describe,
     name_by_layer,
     read_tflite,
-    without_names,
+    shorten_names,
     write_tflite,
 )
 
@@ -108,7 +108,7 @@ def quantize_litert(model: nn.Module, how: Quantization, folder: Path) -> Writte
         raw = Path(scratch) / INT8
         worker.quantize(found).export_model(str(raw), overwrite=True)
         file = read_tflite(_with_uint8(raw) if how.io == "uint8" else raw)
-        without_names(file)
+        shorten_names(file)
         write_tflite(file, folder / INT8)
     return Written((folder / INT8,))
 

@@ -31,7 +31,7 @@ class Description:
     pixel_std: float
 
 
-Precision: TypeAlias = Literal["fp32", "int8"]
+Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
 IoType: TypeAlias = Literal["float32", "int8", "uint8"]
 
 
@@ -41,15 +41,18 @@ class Wishes:
 
     Attributes:
         int8: Also in 8-bit integers.
-        io: Type of the inputs and outputs of int8 files that take pixels.
+        io: Type of the inputs and outputs of int8 files that take pixels; uint8 is also the type of the
+            input of all files that have a choice, see ``Target.take_bytes``.
         rgb: Files that take pixels take red, green and blue, for a grey network too.
         accelerator: Of the target ethos_u, by Vela's names.
+        fp16: Also in 16-bit floats, for the runtimes that have such files.
     """
 
     int8: bool = False
     io: IoType = "int8"
     rgb: bool = False
     accelerator: str = "ethos-u55-128"
+    fp16: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ class Target:
         write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
             float32, written into the folder; it takes one image per call.
         quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
-            network in int8 with float32 inputs and outputs.
+            network in int8 with float32 inputs and outputs; None: the target has no int8 files.
+        write_fp16: As ``write``, with 16-bit floats; None: the runtime has no such files.
         packages: Packages that both functions and the runtime need; the manifest records their versions.
         form: The rewrite of the network for the runtime.
         takes_pixels: Whether files take pixels / 255, and so the network is given with its normalisation
@@ -159,6 +163,8 @@ class Target:
         runs_here: Whether the files can be run on this machine, and so compared with PyTorch.
         describe: (file, Description): adds to a classifier's file what clients read there; None: the
             format has no place for it.
+        take_bytes: (file that takes normalised images, mean, standard deviation per channel): makes it
+            take pixels in uint8, normalising inside; None: the target has no such files.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written] | None
@@ -171,6 +177,8 @@ class Target:
     extra: str = "deploy"
     runs_here: bool = True
     describe: Callable[[Path, Description], None] | None = None
+    write_fp16: Callable[[nn.Module, Tensor, Path], Written] | None = None
+    take_bytes: Callable[[Path, Sequence[float], Sequence[float]], None] | None = None
 
     def check_installed(self, name: str) -> None:
         """Raise InvalidInput when a package is missing, with the command that installs it."""

@@ -17,6 +17,8 @@ INPUT, OUTPUT, SIGNATURE = "image", "output", "serving_default"
 SCORES = "scores"
 """Name of the output of a classifier; files of version 0.1 end in logits and have another name."""
 LABELS = "labels.txt"
+LARGEST_OLD_CODE = 127
+"""Stands for every later operator where only the older field is read."""
 METADATA, METADATA_IDENTIFIER = "TFLITE_METADATA", b"M001"
 KEPT_METADATA = (b"min_runtime_version",)
 
@@ -33,9 +35,14 @@ def write_tflite(model: Any, path: Path, extra: bytes = b"") -> None:
 
     The quantizer puts constants behind the flatbuffer. TensorFlow Lite Micro and TensorFlow Lite 2.17
     read only what is inside, and give wrong answers without an error.
+
+    The code of each operator is written where readers of before 2020 look for it too: the quantizer
+    leaves that place empty, and OpenVINO and OpenCV then take its operators for additions.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
+    for code in model.operatorCodes:
+        code.deprecatedBuiltinCode = min(code.builtinCode, LARGEST_OLD_CODE)
     path.write_bytes(bytes(flatbuffer_utils.convert_object_to_bytearray(model)) + extra)
 
 
@@ -67,14 +74,17 @@ def name_by_layer(model: Any, network: nn.Module, output: str) -> None:
     _strip_metadata(model)
 
 
-def without_names(model: Any) -> None:
-    """Remove the names of all tensors but the input and the output: they are a third of an int8 file."""
+def shorten_names(model: Any) -> None:
+    """Name the tensors by their numbers, but for the input and the output: names are a third of a file.
+
+    OpenVINO and OpenCV tell tensors apart by their names, so no two may have the same.
+    """
     graph = model.subgraphs[0]
     given, taken = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     # Operators that convert the type at the end have given it a longer name.
     output = SCORES if taken.name.decode().startswith(SCORES) else OUTPUT
-    for tensor in graph.tensors:
-        tensor.name = b""
+    for number, tensor in enumerate(graph.tensors):
+        tensor.name = str(number).encode()
     given.name, taken.name = INPUT.encode(), output.encode()
 
 

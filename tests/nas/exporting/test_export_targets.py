@@ -19,7 +19,7 @@ from blocks.deploy import fuse
 from nas.exporting import TARGETS
 from nas.exporting.bundle import TOLERANCE
 from nas.exporting.evaluate import load
-from nas.exporting.targets import OF_NETWORKS, Quantization, Written
+from nas.exporting.targets import ON_THIS_MACHINE, Quantization, Written
 from tests.nas.exporting.export_helpers import (
     PLAIN,
     THREE,
@@ -121,7 +121,7 @@ def scores(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OF_NETWORKS)
+@pytest.mark.parametrize("name", ON_THIS_MACHINE)
 def test_layers_that_are_named_stay_in_float32(name: str, tmp_path: Path) -> None:
     images = torch.randn(64, 1, 4, 4)
     kept = Quantization(images, float_layers=frozenset({"loud", "deaf"}))
@@ -131,7 +131,7 @@ def test_layers_that_are_named_stay_in_float32(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OF_NETWORKS)
+@pytest.mark.parametrize("name", ON_THIS_MACHINE)
 def test_a_scale_a_channel_is_finer_than_one_a_layer(name: str, tmp_path: Path) -> None:
     model = Spoiled(factor=1).eval()  # seeds the images too
     images = torch.randn(64, 1, 4, 4)
