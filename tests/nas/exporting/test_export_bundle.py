@@ -82,13 +82,15 @@ def test_the_manifest_tells_all(bundle: Path) -> None:
     assert manifest.accuracy.top1 == pytest.approx(1 - manifest.test_error)
     assert manifest.accuracy.top1 > 0.95
     for artifact in manifest.artifacts:
+        assert artifact.accuracy is not None
+        assert artifact.parity is not None
         assert artifact.accuracy.images == artifact.parity.images == manifest.accuracy.images
         assert artifact.latency is not None
         assert 0 < artifact.latency.least <= artifact.latency.p50 <= artifact.latency.p90
         assert all((bundle / file.name).stat().st_size == file.bytes for file in artifact.files)
         if artifact.precision == "fp32":
             assert artifact.parity.top1_agreement == 1
-            assert artifact.parity.max_abs_difference < 100 * TOLERANCE
+            assert artifact.parity.max_abs_difference < 100 * TOLERANCE["fp32"]
             assert artifact.accuracy.top1 == manifest.accuracy.top1
         else:
             assert artifact.parity.max_abs_difference > 0
@@ -109,6 +111,7 @@ def test_the_card_says_what_the_manifest_says(bundle: Path) -> None:
     for artifact in manifest.artifacts:
         assert f"| {artifact.name} |" in card
         assert f"{artifact.bytes:,}" in card
+        assert artifact.accuracy is not None
         assert f"{100 * artifact.accuracy.top1:.2f}" in card
 
 

@@ -66,7 +66,7 @@ def test_every_runtime_gives_the_networks_logits(
     run = load(name, written.files[0])
     got = np.concatenate([run(image[None]) for image in images.contiguous().numpy()])
     # The tolerance that a bundle is held to.
-    atol = TOLERANCE * max(1, np.abs(wanted).max())
+    atol = TOLERANCE["fp32"] * max(1, np.abs(wanted).max())
     np.testing.assert_allclose(below_largest(got), below_largest(wanted), rtol=0, atol=atol)
 
 
@@ -94,7 +94,7 @@ def test_uneven_padding_and_a_shifted_image_in_every_runtime(name: str, tmp_path
 
     floats, atol = (
         logits(write(name, fused, images[:1], tmp_path)),
-        TOLERANCE * np.abs(wanted).max(),
+        TOLERANCE["fp32"] * np.abs(wanted).max(),
     )
     np.testing.assert_allclose(below_largest(floats), below_largest(wanted), rtol=0, atol=atol)
     integers = logits(quantize(name, fused, Quantization(images), tmp_path))

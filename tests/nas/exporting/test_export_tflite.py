@@ -24,7 +24,7 @@ from nas.exporting.targets.ethos_u import write_ethos_u
 from nas.exporting.targets.litert import FP32, INT8
 from nas.exporting.targets.onnx import write_onnx
 from nas.exporting.targets.tflite_file import operators, read_tflite
-from nas.exporting.targets.tflm import measured_arena, resolver_method, write_tflm
+from nas.exporting.targets.tflm import measured_arena, write_tflm
 from nas.training import Checkpoint, load_checkpoint
 from tests.nas.exporting.export_helpers import TWO, network, quantize, write
 
@@ -138,9 +138,6 @@ def test_a_microcontroller_names_the_same_classes(
     array = (tmp_path / "model_data.cc").read_text()
     numbers = [int(text, 16) for text in array.partition("{")[2].replace("};", "").split(",")[:-1]]
     assert bytes(numbers) == written.files[0].read_bytes()
-    program = (tmp_path / "main.cc").read_text()
-    assert f"MicroMutableOpResolver<{len(written.arena.operators)}>" in program
-    assert all(f"resolver.{resolver_method(one)}()" in program for one in written.arena.operators)
 
 
 @pytest.mark.integration
