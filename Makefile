@@ -6,7 +6,7 @@ MARKS ?= not slow and not long
 # Where no bytecode is written (images of containers often say so), every process compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: search test test-fast lint docs sbom clean
+.PHONY: search test test-fast clients lint docs sbom clean
 
 search: .venv/installed
 	@if [ -f runs/$(NAME)/search.yaml ]; then \
@@ -23,6 +23,14 @@ test: .venv/installed
 # What to run on every save: the unit tests, all that is not marked `integration`. They start no process.
 test-fast: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal --fast
+
+# Exported files in programs that others wrote, each in an environment that pip makes on the first run;
+# then the table of docs/results/clients anew. A quarter of an hour on two cores, the first time more.
+CLIENTS := docs/results/clients
+clients: .venv/installed
+	rm -f $(CLIENTS)/clients.csv
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m clients --figures $(CLIENTS) tests/clients
+	$(BIN)/python $(CLIENTS)/table.py
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
@@ -43,7 +51,7 @@ sbom: .venv/installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv (about two minutes the first time)"
 	@# Not compiled: most of what comes along is never imported.
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test,deploy,docs]'
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[test,deploy,mcu,docs]'
 	@touch $@
 
 clean:

@@ -43,7 +43,6 @@ from typing import Any
 import numpy as np
 import torch
 from machine import machine, write_machine
-from numpy.typing import NDArray
 from rows import write_rows
 from torch import Tensor, nn
 
@@ -51,7 +50,7 @@ from blocks import ArchSpec, SelectiveKernel, UnitOverride, UnitSpec, build
 from blocks.deploy import Form, fuse
 from nas.cost import count
 from nas.exporting import TARGETS
-from nas.exporting.shipped.runtime import LOADERS, Run
+from nas.exporting.shipped.runtime import LOADERS, Loaded
 
 OUT = Path("docs/results/deployed_overhead")
 TARGET = 1.25
@@ -227,24 +226,25 @@ def export(network: Network, runtime: str, spec: ArchSpec, keep: Path) -> tuple[
         folder.mkdir(parents=True, exist_ok=True)
         image = torch.randn(1, spec.in_channels, spec.input_size, spec.input_size)
         target = TARGETS[runtime]
+        assert target.write is not None
         paths = target.write(network.module(spec, target.form), image, folder).files
         listing.write_text(json.dumps([path.name for path in paths]))
     return tuple(folder / file for file in json.loads(listing.read_text()))
 
 
-def take_turns(loaded: Mapping[str, Run], rounds: int, runs: int) -> dict[str, list[float]]:
+def take_turns(loaded: Mapping[str, Loaded], rounds: int, runs: int) -> dict[str, list[float]]:
     """Seconds of one run, a figure a round and network: the median of ``runs`` runs."""
     image = np.random.default_rng(0).standard_normal((1, 3, 224, 224), dtype=np.float32)
     for run in loaded.values():
-        turn(run, image, runs)
+        turn(run.run, run.given(image), runs)
     times: dict[str, list[float]] = {name: [] for name in loaded}
     for _ in range(rounds):
         for name, run in loaded.items():
-            times[name].append(turn(run, image, runs))
+            times[name].append(turn(run.run, run.given(image), runs))
     return times
 
 
-def turn(run: Callable[[NDArray[np.float32]], Any], image: NDArray[np.float32], runs: int) -> float:
+def turn(run: Callable[[Any], Any], image: object, runs: int) -> float:
     """Median seconds of ``runs`` runs."""
     seconds = []
     for _ in range(runs):

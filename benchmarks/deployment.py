@@ -38,7 +38,7 @@ from nas.data import load_data
 from nas.exporting import TARGETS, Manifest, bench, export_bundle
 from nas.exporting.evaluate import evaluate, held_out, load, training_images
 from nas.exporting.int8 import CALIBRATION
-from nas.exporting.targets import Quantization
+from nas.exporting.targets import ON_THIS_MACHINE, Quantization, Wishes
 from nas.training import load_checkpoint
 
 OUT = Path("docs/results/deployment")
@@ -77,7 +77,7 @@ def bundle_of(name: str, checkpoint: Path) -> Manifest:
     manifest = BUNDLES / name / "manifest.json"
     if not manifest.is_file():
         print(f"exporting {name}", file=sys.stderr, flush=True)
-        export_bundle(checkpoint, BUNDLES / name, list(TARGETS), int8=True)
+        export_bundle(checkpoint, BUNDLES / name, list(ON_THIS_MACHINE), wishes=Wishes(int8=True))
     return Manifest.model_validate_json(manifest.read_text(encoding="utf-8"))
 
 
@@ -86,6 +86,8 @@ def channel_rows(
 ) -> Iterator[Row]:
     """The files of a bundle."""
     for artifact in manifest.artifacts:
+        assert artifact.accuracy is not None
+        assert artifact.parity is not None
         times = latencies[name][artifact.name]
         plain = next(iter(latencies.values()))[artifact.name]
         yield Row(
@@ -123,12 +125,14 @@ def layer_rows(
     loaded = load_checkpoint(checkpoint)
     data = load_data(loaded.info.data)
     images, _ = training_images(data, loaded.info.seed, CALIBRATION)
-    for target_name in [one for one in TARGETS if one not in known]:
+    for target_name in [one for one in ON_THIS_MACHINE if one not in known]:
         target = TARGETS[target_name]
         print(f"{name}: {target_name}, one scale a layer", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             how = Quantization(images, per_channel=False)
             network = fuse(loaded.model, target.form)
+            assert target.write is not None
+            assert target.quantize is not None
             target.write(network, images[:1], Path(folder))
             written = target.quantize(network, how, Path(folder))
             runs = {target_name: load(target_name, written.files[0])}

@@ -54,7 +54,7 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
     _rewritten(holder, SelectiveKernel, lambda unit: _deployed(unit, form, merge))
     _rewritten(holder, Offset, lambda offset: offset if offset.value.any() else nn.Identity())
     _rewritten(holder, InvertedResidual, lambda block: ShuffleUnit(block, form))
-    _rewritten(holder, ShuffleNetV2, flat_shuffle_net)
+    _rewritten(holder, ShuffleNetV2, lambda model: flat_shuffle_net(model, form))
     return holder[0].eval().requires_grad_(False)
 
 

@@ -79,7 +79,7 @@ class FusedSelectiveKernel(nn.Module):
 
     def _logits(self, squeezed: Tensor) -> Tensor:
         """Logits, (B, C) or (B, C * M); convolutions give two further axes of size 1."""
-        if self.form == "graph":
+        if self.form in ("graph", "channels_last"):
             # Convolutions avoid a further kind of operator and a change of shape.
             logits: Tensor = self.select(self.fuse(squeezed))
             return logits

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models.shufflenetv2 import InvertedResidual, ShuffleNetV2, channel_shuffle
 
 from blocks.deploy.form import Form
@@ -39,7 +41,7 @@ class ShuffleUnit(nn.Module):
         else:
             left, right = self.branch1(x), x
         joined = torch.cat((left, self.branch2(right)), dim=1)
-        return channel_shuffle(joined, 2) if self.form == "ncnn" else shuffle_two(joined)
+        return SHUFFLES[self.form](joined)
 
     def _halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.form == "ncnn":
@@ -56,9 +58,45 @@ def shuffle_two(x: Tensor) -> Tensor:
     return halves.transpose(1, 2).reshape(batch, channels, height, width)
 
 
-def flat_shuffle_net(model: ShuffleNetV2) -> nn.Sequential:
+def shuffle_two_channels_last(x: Tensor) -> Tensor:
+    """The same, pixel by pixel: one transposition where a runtime keeps their channels together."""
+    batch, channels, height, width = x.shape
+    pixels = x.permute(0, 2, 3, 1).reshape(batch, height * width, 2, channels // 2)
+    return pixels.transpose(2, 3).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+SHUFFLES: dict[Form, Callable[[Tensor], Tensor]] = {
+    "pytorch": shuffle_two,
+    "graph": shuffle_two,
+    "channels_last": shuffle_two_channels_last,
+    "ncnn": lambda x: channel_shuffle(x, 2),
+}
+
+
+class PaddedMaxPool(nn.Module):
+    """Max pooling of maps that are nowhere negative, as they are behind a ReLU.
+
+    They are padded with zeros, not with minus infinity: some clients have no operator for that.
+    """
+
+    def __init__(self, pool: nn.MaxPool2d) -> None:
+        super().__init__()
+        assert isinstance(pool.padding, int)
+        self.margin = pool.padding
+        self.pool = nn.MaxPool2d(pool.kernel_size, pool.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H', W') as the pooling; ``x`` is not negative."""
+        pooled: Tensor = self.pool(functional.pad(x, (self.margin,) * 4))
+        return pooled
+
+
+def flat_shuffle_net(model: ShuffleNetV2, form: Form = "pytorch") -> nn.Sequential:
     """``model`` as a sequence, with a spatial mean that keeps its dimensions, as XNNPACK needs it."""
     names = ["conv1", "maxpool", "stage2", "stage3", "stage4", "conv5"]
     layers = [(name, model.get_submodule(name)) for name in names]
+    pool = dict(layers)["maxpool"]
+    if form == "channels_last" and isinstance(pool, nn.MaxPool2d) and pool.padding:
+        layers[1] = ("maxpool", PaddedMaxPool(pool))
     tail = [("pool", nn.AdaptiveAvgPool2d(1)), ("flat", nn.Flatten(1)), ("fc", model.fc)]
     return nn.Sequential(OrderedDict([*layers, *tail]))

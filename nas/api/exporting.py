@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from blocks.errors import InvalidInput
 from blocks.wording import check_type
@@ -46,6 +46,10 @@ def export(
     *,
     targets: str | Sequence[str] = ("onnx",),
     int8: bool = False,
+    fp16: bool = False,
+    io: str = "int8",
+    rgb: bool = False,
+    accelerator: str = "ethos-u55-128",
     images: int | None = None,
     out: str | Path | None = None,
 ) -> Bundle:
@@ -53,15 +57,22 @@ def export(
 
     Args:
         checkpoint: Of a trial or of a full training.
-        targets: Any of ``onnx``, ``executorch``, ``litert`` and ``ncnn``.
-        int8: Also write the network in 8-bit integers.
+        targets: Any of ``onnx``, ``executorch``, ``litert``, ``ncnn``, ``coreml``, ``tflm`` (TensorFlow
+            Lite Micro) and ``ethos_u``; the last two are always int8.
+        int8: Also write the network in 8-bit integers; ``coreml`` has no such files.
+        fp16: Also write it in 16-bit floats; ``ncnn`` and ``coreml`` have such files.
+        io: Type of the inputs and outputs of the int8 .tflite file: ``int8``, which takes pixels less
+            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``,
+            ONNX files too take pixels in uint8, (batch, channels, height, width).
+        rgb: .tflite files of a grey network take red, green and blue, as some clients always give them.
+        accelerator: The Ethos-U that the target ``ethos_u`` is compiled for.
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
             beside the checkpoint.
 
     Raises:
         InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
-        WorkFailed: The outputs of a runtime differ from PyTorch's.
+        WorkFailed: Every target failed; one that fails while others do not is in ``manifest.missing``.
 
     Examples:
         >>> import nas
@@ -72,6 +83,7 @@ def export(
     """
     end_load()
     from nas.exporting import export_bundle
+    from nas.exporting.targets import TARGETS, IoType, Wishes
 
     source = given_path("checkpoint", checkpoint)
     folder = made_from(source, "export") if out is None else given_path("out", out)
@@ -79,8 +91,19 @@ def export(
         check_type("images", images, int, "an integer above 0, or None for all")
         if images < 1:
             raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
+    from nas.exporting.targets.ethos_u import ACCELERATORS
+
+    for name, given, allowed in (
+        ("io", io, get_args(IoType)),
+        ("accelerator", accelerator, ACCELERATORS),
+    ):
+        if given not in allowed:
+            raise InvalidInput(f"{name}: {given!r}; allowed: {', '.join(allowed)}")
     names = split_names(targets)
-    return Bundle(folder, export_bundle(source, folder, names, int8=int8, images=images))
+    if fp16 and not any(TARGETS[name].write_fp16 for name in names):
+        raise InvalidInput(f"fp16: {', '.join(names)}; allowed: with the targets ncnn or coreml")
+    wishes = Wishes(int8, cast(IoType, io), rgb, accelerator, fp16)
+    return Bundle(folder, export_bundle(source, folder, names, wishes=wishes, images=images))
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:

@@ -255,13 +255,20 @@ class Run:
         *,
         targets: str | Sequence[str] = ("onnx",),
         int8: bool = False,
+        fp16: bool = False,
+        io: str = "int8",
+        rgb: bool = False,
+        accelerator: str = "ethos-u55-128",
         images: int | None = None,
         out: str | Path | None = None,
     ) -> Bundle:
         """Export the network of a trial; see ``nas.export``."""
         from nas.api.exporting import export
 
-        return export(self.checkpoint(trial), targets=targets, int8=int8, images=images, out=out)
+        return export(
+            self.checkpoint(trial), targets=targets, int8=int8, fp16=fp16, io=io, rgb=rgb,
+            accelerator=accelerator, images=images, out=out,
+        )  # fmt: skip
 
     def report(self) -> Path:
         """Write report.html, one page that needs no network, and return its path.

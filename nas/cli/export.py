@@ -51,6 +51,22 @@ def export(
     front: Annotated[bool, typer.Option("--front", help="Every point of the run's front.")] = False,
     targets: Annotated[str, typer.Option(help=f"Any of: {', '.join(TARGETS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="Also in 8-bit integers.")] = False,
+    fp16: Annotated[
+        bool, typer.Option("--fp16", help="Also in 16-bit floats: ncnn and coreml.")
+    ] = False,
+    io: Annotated[
+        str,
+        typer.Option(
+            help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32; uint8 is the "
+            "input of .onnx files too."
+        ),
+    ] = "int8",
+    rgb: Annotated[
+        bool, typer.Option("--rgb", help=".tflite files of a grey network take RGB images.")
+    ] = False,
+    accelerator: Annotated[
+        str, typer.Option(help="Ethos-U of the target ethos_u, such as ethos-u65-256.")
+    ] = "ethos-u55-128",
     images: Annotated[
         int | None, typer.Option(min=1, help="Held-out images to measure on; default all.")
     ] = None,
@@ -92,13 +108,20 @@ def export(
     for line in missing:
         typer.echo(f"nas: {line}", err=True)
     done: list[dict[str, object]] = []
+    failed = False
     for checkpoint in checkpoints:
-        bundle = nas.export(checkpoint, targets=there, int8=int8, images=images, out=out)
+        bundle = nas.export(
+            checkpoint, targets=there, int8=int8, fp16=fp16, io=io, rgb=rgb, accelerator=accelerator,
+            images=images, out=out,
+        )  # fmt: skip
         done.append(bundle.manifest.model_dump(mode="json") | {"bundle": str(bundle.path)})
         if not as_json:
             _print(bundle.manifest, checkpoint, bundle.path)
+        failed = failed or bool(bundle.manifest.missing)
     if as_json:
         print_json(done if front else done[0])
+    if failed:
+        raise typer.Exit(1)
 
 
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
@@ -117,10 +140,26 @@ def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
     for artifact in manifest.artifacts:
         table.add_row(*_row(artifact))
     console.print(table)
+    for one in manifest.missing:
+        typer.echo(f"nas: target {one.target} failed: {one.reason}", err=True)
+    for artifact in manifest.artifacts:
+        if artifact.arena:
+            arena = artifact.arena
+            say(
+                f"{artifact.name}: arena {arena.head + arena.tail:,} bytes, flash {arena.flash:,} bytes "
+                "(measured, 64-bit build)"
+            )
+        if artifact.npu:
+            npu = artifact.npu
+            say(
+                f"{artifact.name}: {npu.accelerator}: SRAM {npu.sram:,} bytes, "
+                f"{npu.milliseconds:.2f} ms, "
+                f"{npu.on_cpu} operators on the CPU (estimated by Vela)"
+            )
     for artifact in manifest.artifacts:
         if artifact.float_layers:
             say(f"{artifact.name}: in float32 remain {', '.join(artifact.float_layers)}")
-        lost = accuracy.top1 - artifact.accuracy.top1
+        lost = accuracy.top1 - artifact.accuracy.top1 if artifact.accuracy else 0
         if lost > MOST_LOST:
             say(f"{artifact.name}: loses {100 * lost:.2f} points of accuracy")
         if artifact.undelegated:
@@ -131,12 +170,12 @@ def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
 
 
 def _row(artifact: Artifact) -> tuple[str, ...]:
-    parity, latency = artifact.parity, artifact.latency
+    parity, latency, accuracy = artifact.parity, artifact.latency, artifact.accuracy
     return (
         artifact.name,
         f"{artifact.bytes:,}",
-        f"{100 * artifact.accuracy.top1:.2f}",
-        f"{100 * parity.top1_agreement:.2f}",
-        f"{parity.max_abs_difference:.1e}",
+        f"{100 * accuracy.top1:.2f}" if accuracy else "-",
+        f"{100 * parity.top1_agreement:.2f}" if parity else "-",
+        f"{parity.max_abs_difference:.1e}" if parity else "-",
         f"{latency.p50:.3f}{'?' if latency.busy else ''}" if latency else "-",
     )

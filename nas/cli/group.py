@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "train": "Train a network on all training images, then read the test set once.",
     "evaluate": "Evaluate a network on labelled images, and find wrong labels and duplicates.",
     "export": "Export a trained network, and compare every file with PyTorch.",
+    "demo": "Try a bundle on images or the camera, in a browser on this machine, until Ctrl-C.",
     "bench": "Measure the latency of every artifact in bundles or latency benchmark suites.",
     "report": "Write report.html of a run, finished or not: one file that needs no network.",
     "dashboard": "Open Optuna's dashboard on a run, on this machine alone, until Ctrl-C.",

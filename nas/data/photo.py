@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -29,15 +29,19 @@ MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK",
 GROUND = (255, 255, 255)
 """Colour behind transparent pixels: white, as on paper."""
 
+TRANSPOSE: Any = getattr(Image, "Transpose", Image)
+BILINEAR: Any = getattr(Image, "Resampling", Image).BILINEAR
+"""Pillow before 9.1 has these names in the module itself; boards still have it."""
+
 _ORIENTATION = 0x112
 _TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: TRANSPOSE.FLIP_LEFT_RIGHT,
+    3: TRANSPOSE.ROTATE_180,
+    4: TRANSPOSE.FLIP_TOP_BOTTOM,
+    5: TRANSPOSE.TRANSPOSE,
+    6: TRANSPOSE.ROTATE_270,
+    7: TRANSPOSE.TRANSVERSE,
+    8: TRANSPOSE.ROTATE_90,
 }
 _OPENING = threading.Lock()
 
@@ -107,7 +111,7 @@ def read_reduced(path: Path, side: int | None) -> Image.Image:
     shorter = min(image.size)
     if side is None or shorter <= side:
         return image
-    return image.resize(_scaled(image.size, side), Image.Resampling.BILINEAR)
+    return image.resize(_scaled(image.size, side), BILINEAR)
 
 
 def centre_crop(image: Image.Image, size: int, resize: int) -> Image.Image:
@@ -123,7 +127,7 @@ def centre_crop(image: Image.Image, size: int, resize: int) -> Image.Image:
     left, top = (round((side - size) / 2) for side in scaled)
     across, down = image.width / scaled[0], image.height / scaled[1]
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return image.resize((size, size), BILINEAR, box=box)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

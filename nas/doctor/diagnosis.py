@@ -12,7 +12,7 @@ from nas.doctor.machine import Machine, this_machine
 from nas.doctor.packages import Package, declared_packages
 from nas.doctor.runtimes import Runtime, try_runtime
 from nas.doctor.sweep import Estimate, Middle, estimate
-from nas.exporting import TARGETS
+from nas.exporting.targets import ON_THIS_MACHINE
 from nas.searching import SearchConfig
 
 Part: TypeAlias = tuple[Package, ...] | Machine | Runtime | Disk | Estimate
@@ -82,7 +82,7 @@ def diagnose(
     tell(machine)
     tell(disk)
     runtimes = []
-    for name in TARGETS:
+    for name in ON_THIS_MACHINE:
         runtimes.append(try_runtime(name))
         tell(runtimes[-1])
     sweep = estimate(config, networks, machine.cores, starting)

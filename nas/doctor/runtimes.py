@@ -32,7 +32,7 @@ class Runtime(BaseModel):
 def try_runtime(name: str, timeout: float = TIMEOUT) -> Runtime:
     """Export a network for the runtime, run the file and compare, in a separate process."""
     try:
-        found = probe("runtime", {"target": name, "module": MODULES[name][0]}, timeout)
+        found = probe("runtime", {"target": name, "module": MODULES[name][0][0]}, timeout)
     except ProbeFailed as failure:
         return Runtime(name=name, problem=str(failure))
     return Runtime(

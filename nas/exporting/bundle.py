@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from torch import nn
+import numpy as np
 
 from blocks.deploy import fuse
 from blocks.errors import InvalidInput
@@ -26,23 +26,29 @@ from nas.data import Data
 from nas.errors import WorkFailed
 from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
-from nas.exporting.int8 import quantize
+from nas.exporting.examples import write_examples
+from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
+    ArenaUse,
     Artifact,
     ClassAccuracy,
     File,
+    FilePort,
     Latency,
     Manifest,
+    Missing,
+    NpuEstimate,
     Parity,
+    PixelsIn,
     Preprocessing,
     Split,
 )
 from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
-from nas.exporting.shipped.runtime import MANIFEST
-from nas.exporting.targets import TARGETS, Precision, Target, Written
+from nas.exporting.shipped.runtime import MANIFEST, Loaded
+from nas.exporting.targets import TARGETS, Precision, Target, Wishes
 from nas.folders import make_folder
 from nas.naming import option
 from nas.plugins import named_by_a_run
@@ -50,26 +56,10 @@ from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 from nas.training.trained_on import load_trained_on
 
-TOLERANCE = 1e-4
-"""Largest allowed difference of a logit in float32, as a share of the largest logit."""
-PICKING_IMAGES = 2000
-"""Number of training images that decide which layers stay in float32."""
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-4, "fp16": 2e-2}
+"""Largest allowed difference of a logit, as a share of the largest logit; int8 has none."""
+WISHES = Wishes()
 BENCH_SECONDS, BENCH_TIMEOUT = 0.5, 600
-
-
-@dataclass(frozen=True)
-class Made:
-    """An artifact that is written and not yet measured."""
-
-    target: str
-    precision: Precision
-    written: Written
-    float_layers: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Such as onnx-int8."""
-        return f"{self.target}-{self.precision}"
 
 
 def installed(targets: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -97,7 +87,7 @@ def export_bundle(
     bundle: Path,
     targets: Sequence[str],
     *,
-    int8: bool = False,
+    wishes: Wishes = WISHES,
     images: int | None = None,
 ) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
@@ -108,13 +98,14 @@ def export_bundle(
         checkpoint: Checkpoint of a trial or of a full training.
         bundle: Folder of the bundle.
         targets: Names in TARGETS.
-        int8: Also quantize the network to 8-bit integers.
+        wishes: What is asked of the files.
         images: Largest number of held-out images that every artifact is run on; default all.
 
     Raises:
         InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
             data are missing.
-        WorkFailed: The float32 outputs of a runtime differ from PyTorch's.
+        WorkFailed: Every target failed. A target that fails while others do not is in ``missing`` of the
+            manifest, with its reason.
     """
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
@@ -126,11 +117,15 @@ def export_bundle(
     with named_by_a_run():
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
-        made = list(_write(loaded, data, chosen, int8, folder))
-        outcomes = _run(made, loaded, data, images)
-        manifest = _manifest(loaded, data, checkpoint, chosen, made, outcomes)
+        making = make_files(loaded, data, chosen, wishes, folder)
+        outcomes, runs = _run(making, loaded, data, images)
+        if not making.made:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in making.failed.items())
+            raise WorkFailed(f"nothing was exported; {reasons}")
+        manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
         copy_programs(folder)
+        write_examples(manifest.model_dump(mode="json"), folder)
         _save(manifest, folder)
         manifest = _with_latencies(manifest, folder)
         _save(manifest, folder)
@@ -156,54 +151,64 @@ def _check_replaceable(bundle: Path) -> None:
         )
 
 
-def _write(
-    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], int8: bool, folder: Path
-) -> Iterator[Made]:
-    images, labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
-    networks: dict[str, nn.Module] = {}
-    for name, target in chosen.items():
-        if target.form not in networks:
-            networks[target.form] = fuse(loaded.model, target.form)
-        network = networks[target.form]
-        yield Made(name, "fp32", target.write(network, images[:1], folder))
-        if int8:
-            done = quantize(name, target, network, images, labels, folder)
-            float_layers = tuple(sorted({*done.float_layers, *done.written.float_layers}))
-            yield Made(name, "int8", done.written, float_layers)
-
-
-def _run(made: Sequence[Made], loaded: Checkpoint, data: Data, images: int | None) -> Outcomes:
-    runs = {one.name: load(one.target, one.written.files[0]) for one in made}
+def _run(
+    making: Making, loaded: Checkpoint, data: Data, images: int | None
+) -> tuple[Outcomes, dict[str, Loaded]]:
+    """Run every file on the same images; those that differ from PyTorch, or do not run, have failed."""
+    runs: dict[str, Loaded] = {}
+    for one in [one for one in making.made if TARGETS[one.target].runs_here]:
+        try:
+            run = load(one.target, one.written.files[0], one.pixels)
+            shape = (1, data.info.in_channels, data.info.input_size, data.info.input_size)
+            run(np.zeros(shape, np.float32))
+            runs[one.name] = run
+        except Exception as error:  # a runtime may raise anything
+            making.fail(one, reason_of(error))
     outcomes = evaluate(loaded.model, runs, held_out(data, loaded.info.full, images))
-    for one in made:
-        outcome = outcomes.runtimes[one.name]
-        if one.precision == "fp32" and not _is_close(outcome):
-            raise WorkFailed(
-                f"{one.name}: the exported file differs from the network by {outcome.difference:.3g} "
-                f"in a logit, over {plural(outcome.images, 'image')}; nothing was exported"
+    for one in list(making.made):
+        outcome = outcomes.runtimes.get(one.name)
+        if outcome is not None and not _is_close(outcome, one.precision):
+            making.fail(
+                one,
+                f"the exported file differs from the network by {outcome.difference:.3g} "
+                f"in a logit, over {plural(outcome.images, 'image')}",
             )
-    return outcomes
+    return outcomes, runs
 
 
-def _is_close(outcome: Outcome) -> bool:
+def _is_close(outcome: Outcome, precision: Precision) -> bool:
     """Whether the difference is within TOLERANCE; NaN is not."""
-    return outcome.difference <= TOLERANCE * max(1.0, outcome.largest)
+    most = TOLERANCE.get(precision)
+    return most is None or outcome.difference <= most * max(1.0, outcome.largest)
 
 
-def _artifact(made: Made, outcome: Outcome, accuracy: Accuracy) -> Artifact:
+def _artifact(
+    made: Made, outcome: Outcome | None, accuracy: Accuracy, run: Loaded | None
+) -> Artifact:
+    written, ports = made.written, (run.input, run.output) if run else (None, None)
+    given, taken = (FilePort.model_validate(asdict(one)) if one else None for one in ports)
     return Artifact(
         target=made.target,
         precision=made.precision,
-        files=tuple(_file(path) for path in made.written.files),
-        parity=Parity(
+        files=tuple(_file(path) for path in written.files),
+        parity=None
+        if outcome is None
+        else Parity(
             images=outcome.images,
             max_abs_difference=outcome.difference,
             top1_agreement=outcome.agreeing / outcome.images,
         ),
-        accuracy=accuracy.model_copy(update={"top1": outcome.accuracy}),
+        accuracy=None
+        if outcome is None
+        else accuracy.model_copy(update={"top1": outcome.accuracy}),
         latency=None,
         float_layers=made.float_layers,
-        undelegated=made.written.undelegated,
+        undelegated=written.undelegated,
+        input=given,
+        output=taken,
+        pixels=PixelsIn.model_validate(asdict(made.pixels)) if made.pixels else None,
+        arena=ArenaUse.model_validate(asdict(written.arena)) if written.arena else None,
+        npu=NpuEstimate.model_validate(asdict(written.npu)) if written.npu else None,
     )
 
 
@@ -217,8 +222,9 @@ def _manifest(
     data: Data,
     checkpoint: Path,
     chosen: Mapping[str, Target],
-    made: Sequence[Made],
+    making: Making,
     outcomes: Outcomes,
+    runs: Mapping[str, Loaded],
 ) -> Manifest:
     info, spec, about = loaded.info, loaded.info.spec, data.info
     counts, pytorch = count(spec), outcomes.pytorch
@@ -257,7 +263,11 @@ def _manifest(
         temperature=_temperature(predictions, split),
         machine=f"{cpu_name()}, {platform.machine()}",
         versions={package: version(package) for package in sorted(packages)},
-        artifacts=tuple(_artifact(one, outcomes.runtimes[one.name], accuracy) for one in made),
+        artifacts=tuple(
+            _artifact(one, outcomes.runtimes.get(one.name), accuracy, runs.get(one.name))
+            for one in making.made
+        ),
+        missing=tuple(Missing(target=name, reason=why) for name, why in making.failed.items()),
     )
 
 

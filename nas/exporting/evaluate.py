@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from nas.data import Data
 from nas.evaluation import Predictions
-from nas.exporting.shipped.runtime import LOADERS, Run
+from nas.exporting.shipped.runtime import LOADERS, Loaded, Pixels
 from nas.exporting.targets.quiet import quiet
 
 BATCH = 200
+LEAST_LOGIT = -60.0
 
 
 @dataclass
@@ -28,7 +29,8 @@ class Outcome:
         images: Number of images.
         correct: Number of correctly classified images.
         agreeing: Number of images with the same class as in PyTorch.
-        difference: Largest difference of any logit from PyTorch's.
+        difference: Largest difference of any logit from PyTorch's, both less the largest of their image:
+            files that give scores say no more of a logit.
         largest: Largest logit of PyTorch, in magnitude.
     """
 
@@ -52,8 +54,15 @@ class Outcome:
         self.correct += int((named == labels).sum())
         self.agreeing += int((named == expected.argmax(1)).sum())
         # Python's own maximum ignores a NaN.
-        self.difference = float(np.max([self.difference, np.abs(logits - expected).max()]))
+        change = np.abs(_below_largest(logits) - _below_largest(expected)).max()
+        self.difference = float(np.max([self.difference, change]))
         self.largest = max(self.largest, float(np.abs(expected).max()))
+
+
+def _below_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits (B, K) less the largest of each image; below LEAST_LOGIT a score is 0 in float32."""
+    less: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
+    return np.maximum(less, np.float32(LEAST_LOGIT))
 
 
 @dataclass
@@ -83,7 +92,7 @@ class Outcomes:
 
 
 def evaluate(
-    model: nn.Module, runs: Mapping[str, Run], batches: Iterator[tuple[Tensor, Tensor]]
+    model: nn.Module, runs: Mapping[str, Loaded], batches: Iterator[tuple[Tensor, Tensor]]
 ) -> Outcomes:
     """Run the network and every runtime on every image.
 
@@ -106,10 +115,16 @@ def evaluate(
     return outcomes
 
 
-def load(target: str, path: Path) -> Run:
-    """Load a file in its runtime, on one thread, without the runtime's output."""
+def load(target: str, path: Path, pixels: Pixels | None = None) -> Loaded:
+    """Load a file in its runtime, on one thread, without the runtime's output.
+
+    Args:
+        target: The runtime.
+        path: The file.
+        pixels: The normalisation that the file does itself.
+    """
     with quiet():
-        return LOADERS[target](path, 1)
+        return replace(LOADERS[target](path, 1), pixels=pixels)
 
 
 def held_out(data: Data, full: bool, most: int | None) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -32,7 +32,7 @@ class Quantized:
 
 
 def quantize(
-    name: str, target: Target, model: nn.Module, images: Tensor, labels: Tensor, folder: Path
+    name: str, target: Target, model: nn.Module, how: Quantization, labels: Tensor, folder: Path
 ) -> Quantized:
     """Quantize ``model`` for a runtime, with as few layers in float32 as the accuracy allows.
 
@@ -43,19 +43,20 @@ def quantize(
         name: Name of the target.
         target: The runtime.
         model: The network as rewritten for the target.
-        images: Training images, normalised, (N, C, H, W).
-        labels: Their labels, (N,).
+        how: Training images as the model takes them, (N, C, H, W), of which the first CALIBRATION
+            calibrate, and the type of inputs and outputs.
+        labels: Of the images, (N,).
         folder: The folder where ``target.write`` has written the same model.
     """
-    ranked: list[str] = []
+    assert target.quantize is not None
+    images, ranked = how.images, list[str]()
+    how = replace(how, images=images[:CALIBRATION])
     best: tuple[float, tuple[str, ...]] | None = None
     for count in LADDER:
         if count and not ranked:
             ranked = most_harmful_layers(model, images[:SENSITIVITY])
         kept = tuple(ranked[:count])
-        written = target.quantize(
-            model, Quantization(images[:CALIBRATION], float_layers=frozenset(kept)), folder
-        )
+        written = target.quantize(model, replace(how, float_layers=frozenset(kept)), folder)
         run = load(name, written.files[0])
         outcomes = evaluate(model, {name: run}, iter([(images, labels)]))
         lost = outcomes.pytorch.accuracy - outcomes.runtimes[name].accuracy
@@ -66,7 +67,7 @@ def quantize(
         if count and count >= len(ranked):
             break
     assert best is not None
-    again = Quantization(images[:CALIBRATION], float_layers=frozenset(best[1]))
+    again = replace(how, float_layers=frozenset(best[1]))
     return Quantized(target.quantize(model, again, folder), best[1])
 
 

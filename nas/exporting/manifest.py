@@ -123,29 +123,121 @@ class File(Part):
     sha256: str
 
 
+class FilePort(Part):
+    """An input or output of a file.
+
+    Attributes:
+        name: In the file.
+        order: Of an input: NCHW or NHWC.
+        type: float32, int8 or uint8.
+        scale: Of integers: value = scale * (integer - zero); None for floats.
+        zero: See scale.
+    """
+
+    name: str
+    order: str
+    type: str
+    scale: float | None = None
+    zero: int = 0
+
+
+class PixelsIn(Part):
+    """The normalisation that a file does itself: it takes pixels / 255.
+
+    Attributes:
+        mean: Mean per channel that it subtracts.
+        std: Standard deviation per channel that it divides by.
+        channels: That it takes: 3 for grey networks that take red, green, blue.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: int
+
+
+class ArenaUse(Part):
+    """The memory of a network in TensorFlow Lite Micro, as its own recorder says in a 64-bit build.
+
+    Attributes:
+        head: Bytes of activations.
+        tail: Bytes of the interpreter's bookkeeping; about half of it on a 32-bit processor.
+        flash: Bytes of the file.
+        operators: Kinds of operators that the application has to register.
+    """
+
+    head: int
+    tail: int
+    flash: int
+    operators: tuple[str, ...]
+
+
+class NpuEstimate(Part):
+    """What Vela estimates for an Ethos-U; nothing of it was measured on a chip.
+
+    Attributes:
+        accelerator: Such as ethos-u55-128.
+        sram: Bytes of SRAM.
+        flash: Bytes of flash.
+        cycles: Of one image.
+        milliseconds: Of one image.
+        on_npu: Operators that run on it.
+        on_cpu: Operators that do not.
+    """
+
+    accelerator: str
+    sram: int
+    flash: int
+    cycles: int
+    milliseconds: float
+    on_npu: int
+    on_cpu: int
+
+
+class Missing(Part):
+    """A target that was asked for and failed.
+
+    Attributes:
+        target: Its name.
+        reason: One line.
+    """
+
+    target: str
+    reason: str
+
+
 class Artifact(Part):
     """The network for one runtime.
 
     Attributes:
         target: Name of the runtime.
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16" or "int8".
         files: The files; the runtime loads the first one.
-        parity: Measured in the runtime itself.
-        accuracy: Measured in the runtime itself.
+        parity: Measured in the runtime itself; None for a chip that this machine cannot stand for.
+        accuracy: Likewise.
         latency: None if it could not be measured.
         float_layers: The layers of an int8 artifact that stay in float32, since they lost most accuracy.
         undelegated: Operators that the runtime's fast library does not run; None for a runtime
             without such a library.
+        input: What the file takes; None in a bundle of version 0.1.
+        output: What it gives, likewise.
+        pixels: The normalisation that the file does itself; None: it takes normalised images.
+        arena: Of a microcontroller's file.
+        npu: Of an accelerator's file.
     """
 
     target: str
     precision: Precision
     files: tuple[File, ...]
-    parity: Parity
-    accuracy: Accuracy
+    parity: Parity | None
+    accuracy: Accuracy | None
     latency: Latency | None
     float_layers: tuple[str, ...] = ()
     undelegated: tuple[str, ...] | None = None
+    input: FilePort | None = None
+    output: FilePort | None = None
+    pixels: PixelsIn | None = None
+    arena: ArenaUse | None = None
+    npu: NpuEstimate | None = None
 
     @property
     def name(self) -> str:
@@ -184,6 +276,7 @@ class Manifest(Part):
         machine: The processor on which the latencies were measured.
         versions: Versions of the packages that made the artifacts.
         artifacts: The artifacts, one per runtime and precision.
+        missing: The targets that were asked for and failed.
     """
 
     format: int = FORMAT
@@ -207,3 +300,4 @@ class Manifest(Part):
     machine: str
     versions: dict[str, str]
     artifacts: tuple[Artifact, ...]
+    missing: tuple[Missing, ...] = ()

@@ -76,6 +76,8 @@ LISTED = {
     "ray start": "needs machines: tests/nas/searching/test_search_ray.py",
     "tensorboard ": "a server of another program; tests/nas/cli/test_cli_walk.py looks at the logs",
     "nas dashboard": "a server: tests/nas/cli/test_cli_dashboard.py",
+    "nas demo": "a server: tests/nas/cli/test_cli_demo.py",
+    "npm install": "needs a registry: tests/nas/exporting/test_export_browser_page.py",
     "nas --install-completion": "writes to the start-up file of a shell",
     "python benchmarks/": "hours; file and options are looked up",
     "python docs/results/": "draws the figures of a page; file and options are looked up",

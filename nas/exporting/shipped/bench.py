@@ -14,14 +14,14 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from device import cpu_name, device
-from runtime import MODULES, Refused, Run, artifacts_of, read_manifest
+from runtime import MODULES, Refused, artifacts_of, read_manifest, shortened
 from suite import is_suite, read_suite
 
 FORMAT = 2
@@ -31,6 +31,7 @@ FEWEST_TURNS = 10
 SECONDS, SECONDS_IN_A_SUITE = 2.0, 0.2
 """Per network of a bundle, and per benchmark of a suite, which has hundreds."""
 MOST_SECONDS = 3600
+MICRO = ("tflm",)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
             for _ in range(1 + setting.warmup):
                 work.run(work.image)
         except Exception as error:  # a runtime may raise anything
-            reason = " ".join(str(error).split())[:200]
+            reason = shortened(error)
             raise Refused(
                 f"{work.folder}: {work.network} fails on an image of its own size ({reason})"
             ) from None
@@ -149,7 +150,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
                 taken.append(time.perf_counter() - start)
             spent += sum(taken[-setting.runs :])
         turns += 1
-    return [work.latency(np.array(taken) * 1e3) for work, taken in zip(works, times, strict=True)]
+    return [work.latency(np.array(taken) * 1e3) for work, taken in zip(works, times)]  # noqa: B905  # Python 3.8
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class _Work:
     key: str
     arch: dict[str, Any] | None
     network: str
-    run: Run
+    run: Callable[[Any], Any]
     image: Any
 
     def latency(self, times: Any) -> Latency:
@@ -180,17 +181,21 @@ def _works(folder: Path, only: str | None, threads: int) -> Iterator[_Work]:
             raise Refused(f"{only}: no such network in {folder}; allowed: {max(names)}")
         for benchmark in benchmarks:
             image = generator.standard_normal(benchmark.shape, dtype=np.float32)
-            name, run = benchmark.artifact.name, benchmark.artifact.open(threads)
-            yield _Work(str(folder), benchmark.key, benchmark.arch, name, run, image)
+            name, network = benchmark.artifact.name, benchmark.artifact.open(threads)
+            given = network.given(image)  # once, before the clock runs
+            yield _Work(str(folder), benchmark.key, benchmark.arch, name, network.run, given)
         return
     manifest = read_manifest(folder)
     how = manifest["preprocessing"]
     shape = (1, how["channels"], how["size"], how["size"])
     image = generator.standard_normal(shape, dtype=np.float32)
     for artifact in artifacts_of(folder, only):
+        if artifact.target in MICRO and only is None:
+            continue  # its speed here says nothing of the chip
         if artifact.can_run or only is not None:
-            key, arch = manifest["key"], manifest.get("spec")
-            yield _Work(str(folder), key, arch, artifact.name, artifact.open(threads), image)
+            key, arch, network = manifest["key"], manifest.get("spec"), artifact.open(threads)
+            given = network.given(image)
+            yield _Work(str(folder), key, arch, artifact.name, network.run, given)
 
 
 def table(found: list[Latency]) -> str:

@@ -8,11 +8,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from runtime import Artifact, Refused, artifacts_of, read_manifest
+from runtime import Artifact, Refused, artifacts_of, read_manifest, shortened
+
+if TYPE_CHECKING:  # old boards have a numpy without it
+    from numpy.typing import NDArray
 
 
 def main() -> int:
@@ -30,6 +32,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="default 1")
     parser.add_argument("--json", action="store_true", help="print one JSON object per image")
     options = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):  # a console that lacks a letter shows its number
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         for path in options.images:
             if not path.is_file():
@@ -58,7 +63,7 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
         try:
             scores = softmax(run(image)[0] / np.float32(temperature))
         except Exception as error:  # a runtime may raise anything
-            reason = " ".join(str(error).split())[:200]
+            reason = shortened(error)
             raise Refused(f"{network.name} fails on the image ({reason})") from None
         if len(scores) != len(names):
             raise Refused(f"{bundle}: {len(scores)} classes, {len(names)} names")
@@ -71,8 +76,8 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
 
 
 def choose(networks: Sequence[Artifact]) -> Artifact:
-    """The first network with an installed runtime; ExecuTorch comes last, since it needs PyTorch."""
-    for network in sorted(networks, key=lambda one: one.target == "executorch"):
+    """The first network with an installed runtime; what needs PyTorch, or is slow here, comes last."""
+    for network in sorted(networks, key=lambda one: one.target in ("executorch", "tflm")):
         if network.can_run:
             return network
     targets = ", ".join(sorted({network.target for network in networks}))

@@ -7,9 +7,27 @@ from importlib import import_module
 from typing import cast
 
 from blocks.registry import Registry
-from nas.exporting.targets.target import Precision, Quantization, Target, Written
+from nas.exporting.targets.target import (
+    Description,
+    IoType,
+    Precision,
+    Quantization,
+    Target,
+    Wishes,
+    Written,
+)
 
-__all__ = ["TARGETS", "Precision", "Quantization", "Target", "Written"]
+__all__ = [
+    "ON_THIS_MACHINE",
+    "TARGETS",
+    "Description",
+    "IoType",
+    "Precision",
+    "Quantization",
+    "Target",
+    "Wishes",
+    "Written",
+]
 
 
 def _later(name: str) -> Callable[[], Target]:
@@ -20,5 +38,7 @@ def _later(name: str) -> Callable[[], Target]:
 
 
 TARGETS: Registry[Target] = Registry("export target")
-for _name in ("onnx", "executorch", "litert", "ncnn"):
+ON_THIS_MACHINE = ("onnx", "executorch", "litert", "ncnn")
+"""Targets whose files run and are timed on this machine."""
+for _name in (*ON_THIS_MACHINE, "tflm", "ethos_u", "coreml"):
     TARGETS.register_later(_name, _later(_name))

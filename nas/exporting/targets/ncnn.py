@@ -15,11 +15,21 @@ from nas.exporting.targets.quiet import quiet
 from nas.exporting.targets.target import Quantization, Target, Written
 
 PARAM, WEIGHTS = "model.ncnn.param", "model.ncnn.bin"
+FP16_PARAM, FP16_WEIGHTS = "model.fp16.ncnn.param", "model.fp16.ncnn.bin"
 INT8_PARAM, INT8_WEIGHTS = "model.int8.ncnn.param", "model.int8.ncnn.bin"
 
 
 def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
     """Write ``model`` as ncnn's graph and weights in float32; see Target.write."""
+    return _convert(model, example, (folder / PARAM, folder / WEIGHTS), fp16=False)
+
+
+def write_ncnn_fp16(model: nn.Module, example: Tensor, folder: Path) -> Written:
+    """Write ``model`` with weights of 16 bits, half the size; see Target.write_fp16."""
+    return _convert(model, example, (folder / FP16_PARAM, folder / FP16_WEIGHTS), fp16=True)
+
+
+def _convert(model: nn.Module, example: Tensor, files: tuple[Path, Path], *, fp16: bool) -> Written:
     import pnnx
 
     # pnnx writes a dozen files beside its input; two of them are the network.
@@ -28,7 +38,7 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
         torch.jit.save(torch.jit.trace(model, example), scratch / "model.pt")
         shape = ",".join(map(str, example.shape))
         answer = subprocess.run(
-            [pnnx.EXEC_PATH, "model.pt", f"inputshape=[{shape}]", "fp16=0"],
+            [pnnx.EXEC_PATH, "model.pt", f"inputshape=[{shape}]", f"fp16={int(fp16)}"],
             cwd=scratch,
             capture_output=True,
             text=True,
@@ -37,9 +47,9 @@ def write_ncnn(model: nn.Module, example: Tensor, folder: Path) -> Written:
         if answer.returncode or not (scratch / PARAM).is_file():
             last = (answer.stderr or answer.stdout).strip().splitlines()[-1:]
             raise WorkFailed(f"ncnn: pnnx did not convert the network: {' '.join(last)}")
-        for file in (PARAM, WEIGHTS):
-            (folder / file).write_bytes((scratch / file).read_bytes())
-    return Written((folder / PARAM, folder / WEIGHTS))
+        for made, file in zip((PARAM, WEIGHTS), files, strict=True):
+            file.write_bytes((scratch / made).read_bytes())
+    return Written(files)
 
 
 def quantize_ncnn(model: nn.Module, how: Quantization, folder: Path) -> Written:
@@ -54,4 +64,4 @@ def quantize_ncnn(model: nn.Module, how: Quantization, folder: Path) -> Written:
     return Written(written, float_layers=kept)
 
 
-NCNN = Target(write_ncnn, quantize_ncnn, ("ncnn", "pnnx"), form="ncnn")
+NCNN = Target(write_ncnn, quantize_ncnn, ("ncnn", "pnnx"), form="ncnn", write_fp16=write_ncnn_fp16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,89 @@ if TYPE_CHECKING:  # the names of the targets are known without torch
 
     from blocks.deploy import Form
 
-Precision: TypeAlias = Literal["fp32", "int8"]
+
+@dataclass(frozen=True)
+class Description:
+    """What a client is told about a classifier.
+
+    Attributes:
+        class_names: In the order of the scores.
+        pixel_mean: Of the pixels from 0 to 255, which the client subtracts.
+        pixel_std: What it divides by then.
+    """
+
+    class_names: Sequence[str]
+    pixel_mean: float
+    pixel_std: float
+
+
+Precision: TypeAlias = Literal["fp32", "fp16", "int8"]
+IoType: TypeAlias = Literal["float32", "int8", "uint8"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is asked of the files.
+
+    Attributes:
+        int8: Also in 8-bit integers.
+        io: Type of the inputs and outputs of int8 files that take pixels; uint8 is also the type of the
+            input of all files that have a choice, see ``Target.take_bytes``.
+        rgb: Files that take pixels take red, green and blue, for a grey network too.
+        accelerator: Of the target ethos_u, by Vela's names.
+        fp16: Also in 16-bit floats, for the runtimes that have such files.
+    """
+
+    int8: bool = False
+    io: IoType = "int8"
+    rgb: bool = False
+    accelerator: str = "ethos-u55-128"
+    fp16: bool = False
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The memory of a network in TensorFlow Lite Micro, as its own recorder says (64-bit build).
+
+    Attributes:
+        head: Bytes of activations.
+        tail: Bytes of the interpreter's bookkeeping; about half of it on a 32-bit processor.
+        flash: Bytes of the file.
+        operators: Kinds of operators that the application has to register.
+    """
+
+    head: int
+    tail: int
+    flash: int
+    operators: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of the arena."""
+        return self.head + self.tail
+
+
+@dataclass(frozen=True)
+class Npu:
+    """What Vela estimates for an Ethos-U; nothing of it was measured on a chip.
+
+    Attributes:
+        accelerator: Such as ethos-u55-128.
+        sram: Bytes of SRAM.
+        flash: Bytes of flash.
+        cycles: Of one image.
+        milliseconds: Of one image.
+        on_npu: Operators that run on it.
+        on_cpu: Operators that do not.
+    """
+
+    accelerator: str
+    sram: int
+    flash: int
+    cycles: int
+    milliseconds: float
+    on_npu: int
+    on_cpu: int
 
 
 @dataclass(frozen=True)
@@ -28,11 +110,15 @@ class Written:
             without such a library.
         float_layers: Paths of further layers of an int8 network that stay in float32, since the runtime
             has no integer form of them.
+        arena: Of a microcontroller's file.
+        npu: Of an accelerator's file.
     """
 
     files: tuple[Path, ...]
     undelegated: tuple[str, ...] | None = None
     float_layers: tuple[str, ...] = ()
+    arena: Arena | None = None
+    npu: Npu | None = None
 
 
 @dataclass(frozen=True)
@@ -46,11 +132,15 @@ class Quantization:
         per_channel: One scale per output channel of a layer, the default; else one per layer, which
             costs accuracy in depthwise layers, whose channels have different ranges.
         float_layers: Paths of the convolutions and linear layers that stay in float32.
+        io: Type of the inputs and outputs, where the runtime's files have a choice.
+        input_range: Least and largest value of any image; None: those of ``images``.
     """
 
     images: Tensor
     per_channel: bool = True
     float_layers: frozenset[str] = frozenset()
+    io: IoType = "float32"
+    input_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,15 +151,34 @@ class Target:
         write: (model in evaluation mode, example image (1, C, H, W) float32, folder) -> the network in
             float32, written into the folder; it takes one image per call.
         quantize: (model, Quantization, the folder where ``write`` has written the same model) -> the
-            network in int8 with float32 inputs and outputs.
+            network in int8 with float32 inputs and outputs; None: the target has no int8 files.
+        write_fp16: As ``write``, with 16-bit floats; None: the runtime has no such files.
         packages: Packages that both functions and the runtime need; the manifest records their versions.
         form: The rewrite of the network for the runtime.
+        takes_pixels: Whether files take pixels / 255, and so the network is given with its normalisation
+            in front; else they take normalised images.
+        base: The target whose int8 file this one is made of; None: it is made of the network.
+        derive: (that file, the folder to write into, Wishes) -> the network for this target.
+        extra: The extra of sknas that brings the packages.
+        runs_here: Whether the files can be run on this machine, and so compared with PyTorch.
+        describe: (file, Description): adds to a classifier's file what clients read there; None: the
+            format has no place for it.
+        take_bytes: (file that takes normalised images, mean, standard deviation per channel): makes it
+            take pixels in uint8, normalising inside; None: the target has no such files.
     """
 
-    write: Callable[[nn.Module, Tensor, Path], Written]
-    quantize: Callable[[nn.Module, Quantization, Path], Written]
+    write: Callable[[nn.Module, Tensor, Path], Written] | None
+    quantize: Callable[[nn.Module, Quantization, Path], Written] | None
     packages: tuple[str, ...]
     form: Form = "graph"
+    takes_pixels: bool = False
+    base: str | None = None
+    derive: Callable[[Path, Path, Wishes], Written] | None = None
+    extra: str = "deploy"
+    runs_here: bool = True
+    describe: Callable[[Path, Description], None] | None = None
+    write_fp16: Callable[[nn.Module, Tensor, Path], Written] | None = None
+    take_bytes: Callable[[Path, Sequence[float], Sequence[float]], None] | None = None
 
     def check_installed(self, name: str) -> None:
         """Raise InvalidInput when a package is missing, with the command that installs it."""
@@ -78,5 +187,5 @@ class Target:
                 version(package)
             except PackageNotFoundError:
                 raise InvalidInput(
-                    f"target {name}: the package {package} is missing; pip install 'sknas[deploy]'"
+                    f"target {name}: the package {package} is missing; pip install 'sknas[{self.extra}]'"
                 ) from None

@@ -107,6 +107,7 @@ WRONG = {
     "resume of no run": (["search", "--resume", "nowhere"], 2),
     "deleting no run": (["runs", "--delete", "nowhere"], 2),
     "bench of no bundle": (["bench", "nowhere"], 2),
+    "demo of no bundle": (["demo", "nowhere"], 2),
     "a table that is none": (["tables", "99"], 2),
     "a check of nothing": (["data", "check", "nowhere"], 2),
 }

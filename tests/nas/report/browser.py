@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,17 @@ class Tab:
         width: Of the window, in CSS pixels.
         height: Of the window.
         touch: Whether a finger is what points, as on a phone.
+        flags: Further options of Chromium.
     """
 
     def __init__(
-        self, profile: Path, width: int = 1280, height: int = 900, *, touch: bool = False
+        self,
+        profile: Path,
+        width: int = 1280,
+        height: int = 900,
+        *,
+        touch: bool = False,
+        flags: Sequence[str] = (),
     ) -> None:
         assert BROWSER is not None
         # Chromium refuses to build its sandbox as root, which containers usually are.
@@ -46,7 +53,7 @@ class Tab:
         piped = ["sh", "-c", 'exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null', BROWSER]
         self._log = profile.with_suffix(".log").open("wb")
         self._process = subprocess.Popen(
-            [*piped, *FLAGS.split(), *as_root, f"--user-data-dir={profile}"],
+            [*piped, *FLAGS.split(), *flags, *as_root, f"--user-data-dir={profile}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

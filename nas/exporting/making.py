@@ -1,0 +1,148 @@
+"""Writes the files of a network for every runtime; a runtime that fails costs no other its files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import nn
+
+from blocks.deploy import fuse
+from blocks.errors import InvalidInput
+from nas.data import Data
+from nas.exporting.evaluate import training_images
+from nas.exporting.int8 import quantize
+from nas.exporting.pixels import from_pixels, in_network, pixels_of
+from nas.exporting.shipped.runtime import Pixels, shortened
+from nas.exporting.targets import (
+    TARGETS,
+    Description,
+    Precision,
+    Quantization,
+    Target,
+    Wishes,
+    Written,
+)
+from nas.training import Checkpoint
+
+PICKING_IMAGES = 2000
+"""Number of training images that decide which layers stay in float32."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Files that are written and not yet measured."""
+
+    target: str
+    precision: Precision
+    written: Written
+    float_layers: tuple[str, ...] = ()
+    pixels: Pixels | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as onnx-int8."""
+        return f"{self.target}-{self.precision}"
+
+
+@dataclass
+class Making:
+    """What has been written, and what could not be.
+
+    Attributes:
+        made: In the order of the targets.
+        failed: Target -> why, in one line.
+    """
+
+    made: list[Made] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, one: Made, reason: str) -> None:
+        """Remove files that were written and are of no use."""
+        self.made.remove(one)
+        self.failed[one.name] = reason
+        for file in one.written.files:
+            file.unlink()
+
+
+def make_files(
+    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], wishes: Wishes, folder: Path
+) -> Making:
+    """Write the network of ``loaded`` for each target into ``folder``."""
+    done = Making()
+    maker = _Maker(loaded, data, wishes)
+    # Those that are made of another target's files come after it.
+    for name, target in sorted(chosen.items(), key=lambda one: one[1].base is not None):
+        before = set(folder.iterdir())
+        try:
+            if target.base is None:
+                done.made += maker.make(name, target, folder, int8=wishes.int8)
+            else:
+                done.made.append(maker.derive(name, target, folder, done.made))
+        except (KeyboardInterrupt, InvalidInput):
+            raise
+        except Exception as error:  # a converter may raise anything
+            done.failed[name] = reason_of(error)
+            for file in set(folder.iterdir()) - before:
+                file.unlink()
+    return done
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a target failed, in one line."""
+    kind = "" if type(error).__name__ == "WorkFailed" else f"{type(error).__name__}: "
+    return f"{kind}{shortened(error)}"
+
+
+class _Maker:
+    """Writes files for one network after the other; rewritten networks are kept for the next."""
+
+    def __init__(self, loaded: Checkpoint, data: Data, wishes: Wishes) -> None:
+        self.loaded, self.info, self.wishes = loaded, data.info, wishes
+        self.images, self.labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
+        self.networks: dict[str, nn.Module] = {}
+
+    def make(self, name: str, target: Target, folder: Path, *, int8: bool) -> list[Made]:
+        """The files for one target, described where its format allows."""
+        assert target.write is not None
+        if target.form not in self.networks:
+            self.networks[target.form] = fuse(self.loaded.model, target.form)
+        network, images, pixels, limits = self.networks[target.form], self.images, None, None
+        info = self.info
+        if target.takes_pixels:
+            wide = 3 if self.wishes.rgb else info.in_channels
+            network = from_pixels(network, info.mean, info.std, wide)
+            images = pixels_of(images, info.mean, info.std, wide)
+            pixels, limits = Pixels(info.mean, info.std, wide), (0.0, 1.0)
+        made = [Made(name, "fp32", target.write(network, images[:1], folder), pixels=pixels)]
+        if self.wishes.fp16 and target.write_fp16 is not None:
+            written = target.write_fp16(network, images[:1], folder)
+            made.append(Made(name, "fp16", written, pixels=pixels))
+        if int8 and target.quantize is not None:
+            how = Quantization(images, io=self.wishes.io, input_range=limits)
+            done = quantize(name, target, network, how, self.labels, folder)
+            kept = {*map(in_network, done.float_layers), *done.written.float_layers}
+            made.append(Made(name, "int8", done.written, tuple(sorted(kept)), pixels))
+        names = self.loaded.info.class_names or info.class_names
+        for one in made:
+            if target.describe is not None:
+                target.describe(one.written.files[0], Description(names, 0.0, 255.0))
+            if target.take_bytes is not None and self.wishes.io == "uint8":
+                target.take_bytes(one.written.files[0], info.mean, info.std)
+        if target.take_bytes is not None and self.wishes.io == "uint8":
+            bytes_in = Pixels(info.mean, info.std, info.in_channels)
+            made = [replace(one, pixels=bytes_in) for one in made]
+        return made
+
+    def derive(self, name: str, target: Target, folder: Path, so_far: list[Made]) -> Made:
+        """The files that are made of another target's int8 file."""
+        assert target.base is not None
+        assert target.derive is not None
+        found = [one for one in so_far if (one.target, one.precision) == (target.base, "int8")]
+        with tempfile.TemporaryDirectory() as scratch:
+            base = found or self.make(target.base, TARGETS[target.base], Path(scratch), int8=True)
+            int8 = base[-1]
+            written = target.derive(int8.written.files[0], folder, self.wishes)
+        return Made(name, "int8", written, int8.float_layers, int8.pixels)
