@@ -15,8 +15,8 @@ if name.endswith(".tflite"):
     # The importer turns the layout into OpenCV's own.
     whole = [np.ascontiguousarray(one.transpose(0, 3, 1, 2)) for one in whole]
 else:
-    kind = "tensor(uint8)" if "pixels" in name else ""
-    whole = [image[None] for image in taken_by_onnx(images, mean, std, kind)]
+    bytes_in = "tensor(uint8)" if "pixels" in name else ""
+    whole = [image[None] for image in taken_by_onnx(images, mean, std, bytes_in)]
 if sys.argv[4:] == ["classic"]:
     network = cv2.dnn.readNetFromONNX(path, engine=cv2.dnn.ENGINE_CLASSIC)
 else:
