@@ -69,7 +69,7 @@ def _convert(model: nn.Module, example: Tensor, file: Path, precision: str) -> W
             scale=1 / 255,
             color_layout=layouts.GRAYSCALE if example.shape[1] == 1 else layouts.RGB,
         )
-        # Of a copy: coremltools 9.0 changes the sign of subtracted constants in the memory of the network.
+        # Of a copy: coremltools 9.0 negates subtracted constants in the memory of the network.
         program = torch.export.export(deepcopy(whole), (example,)).run_decompositions({})
         made = coremltools.convert(
             program,
