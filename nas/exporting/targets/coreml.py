@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -68,8 +69,10 @@ def _convert(model: nn.Module, example: Tensor, file: Path, precision: str) -> W
             scale=1 / 255,
             color_layout=layouts.GRAYSCALE if example.shape[1] == 1 else layouts.RGB,
         )
+        # Of a copy: coremltools 9.0 negates subtracted constants in the memory of the network.
+        program = torch.export.export(deepcopy(whole), (example,)).run_decompositions({})
         made = coremltools.convert(
-            torch.export.export(whole, (example,)).run_decompositions({}),
+            program,
             inputs=[image],
             outputs=[coremltools.TensorType(name=SCORES)],
             classifier_config=labels and coremltools.ClassifierConfig(labels),

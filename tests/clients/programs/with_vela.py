@@ -13,13 +13,7 @@ with tempfile.TemporaryDirectory() as folder:
          "--accelerator-config", "ethos-u55-128"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-if said.returncode:
+counts = dict(re.findall(r"(CPU|NPU) operators = (\d+)", said.stdout))
+if said.returncode or len(counts) != 2:
     sys.exit((said.stderr + said.stdout).strip().splitlines()[-1])
-print(
-    json.dumps(
-        {
-            w.lower(): int(re.search(rf"{w} operators = (\d+)", said.stdout)[1])
-            for w in ("CPU", "NPU")
-        }
-    )
-)
+print(json.dumps({kind.lower(): int(count) for kind, count in counts.items()}))
