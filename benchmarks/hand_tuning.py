@@ -73,7 +73,7 @@ def shuffle_net(weights: Path) -> Start:
     """Torchvision's ShuffleNetV2 1.0x, from a checkpoint of this program."""
 
     def make(classes: int, pretrained: bool) -> nn.Module:
-        model = shufflenet_v2_x1_0(num_classes=classes)
+        model: nn.Module = shufflenet_v2_x1_0(num_classes=classes)
         if pretrained:
             state = torch.load(weights, map_location="cpu", weights_only=True)["model"]  # noqa: TID251
             kept = {name: value for name, value in state.items() if not name.startswith("fc.")}

@@ -172,7 +172,7 @@ def timm(folder: Path) -> Epoch:
 
 def fastai(folder: Path) -> Epoch:
     """The loaders of fastai for an image folder."""
-    from fastai.vision import all as vision  # type: ignore[import-not-found]
+    from fastai.vision import all as vision
 
     loaders = vision.ImageDataLoaders.from_folder(
         folder,
