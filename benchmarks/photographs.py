@@ -2,8 +2,8 @@ r"""Own photographs: a search from pretrained weights beside fine-tuning one net
 
 Claim: a front of fine-tuned networks costs no more than five fine-tunings of one network by hand, and
 holds a network that is better than that one at half its multiply-adds. Measured on three sets, every
-method with the same seeds. Networks are chosen by validation images alone. Each chosen network is trained in
-full, and reads the test images once.
+method with the same seeds. Networks are chosen by validation images alone. Each chosen network is
+trained in full, and reads the test images once.
 
 - `stamps` (benchmarks/stamps.py): 1,100 pictures of 96 pixels; objects of the test images are in no
   training image, and those of the validation images neither.
