@@ -100,8 +100,8 @@ def _split(given: dict[str, Any]) -> tuple[Tensor, ...]:
     x, axis = _tensor(given["x"]), int(given["axis"])
     sizes = given.get("split_sizes")
     if sizes is None:
-        return x.chunk(int(given["num_splits"]), axis)
-    return x.split([int(size) for size in sizes], axis)
+        return tuple(x.chunk(int(given["num_splits"]), axis))
+    return tuple(x.split([int(size) for size in sizes], axis))
 
 
 def _sliced(given: dict[str, Any]) -> Tensor:

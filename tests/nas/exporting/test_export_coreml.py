@@ -31,7 +31,7 @@ def ready(model: nn.Module, channels: int) -> tuple[nn.Module, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("model", "channels"), [(network(**THREE), 1), (mobile_network(), 3)])
-@pytest.mark.parametrize(("write", "tolerance"), [(write_coreml, 1e-4), (write_coreml_fp16, 2e-2)])
+@pytest.mark.parametrize(("write", "tolerance"), [(write_coreml, 1e-4), (write_coreml_fp16, 5e-2)])
 def test_program_computes_what_the_network_does(
     model: nn.Module, channels: int, write: object, tolerance: float, tmp_path: Path
 ) -> None:
