@@ -27,7 +27,7 @@ MANIFEST, GRAPH, WEIGHTS = (
 INPUT, SCORES = "image", "scores"
 DATE = "com.github.apple.coremltools.conversion_date"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""A fixed date: the same network gives the same file."""
+"""The date of every part: a file does not tell when it was made."""
 
 
 class _Scores(nn.Module):
