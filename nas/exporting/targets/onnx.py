@@ -42,9 +42,9 @@ def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
 
 
 def _keep_gates(model: onnx.ModelProto) -> None:
-    """Put an Identity behind each HardSigmoid; ONNX Runtime removes it when it loads the file.
+    """Put an Identity behind each HardSigmoid; ONNX Runtime removes it again.
 
-    OpenCV (4.10, 5.0) takes every product with a HardSigmoid for an h-swish, also that of an SE unit, and
+    OpenCV (4.10, 5.0) takes every product with a HardSigmoid for an h-swish, also an SE unit's, and
     answers wrongly without an error.
     """
     nodes = []
