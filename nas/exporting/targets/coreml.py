@@ -6,7 +6,6 @@ import io
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ MANIFEST, GRAPH, WEIGHTS = (
 INPUT, SCORES = "image", "scores"
 DATE = "com.github.apple.coremltools.conversion_date"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""A fixed date: the same network gives the same file."""
+"""The date of every part: a file does not tell when it was made."""
 
 
 class _Scores(nn.Module):
@@ -94,30 +93,28 @@ def describe(file: Path, what: Description) -> None:
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(f"{PACKAGE}/{name}") for name in (MANIFEST, GRAPH, WEIGHTS)}
     model = _read(parts[GRAPH])
-    for values in _labels(model):
-        values[:] = list(what.class_names)
+    for label, name in zip(_labels(model), what.class_names, strict=True):
+        label[:] = [name]
     parts[GRAPH] = model.SerializeToString(deterministic=True)
     _pack(parts, file)
 
 
-def class_names(file: Path) -> Sequence[str]:
+def class_names(file: Path) -> list[str]:
     """The names of the classes that a file gives."""
     with zipfile.ZipFile(file) as archive:
-        (names,) = _labels(_read(archive.read(f"{PACKAGE}/{GRAPH}")))
-    return list(names)
+        model = _read(archive.read(f"{PACKAGE}/{GRAPH}"))
+    return [str(label[0]) for label in _labels(model)]
 
 
 def _labels(model: Any) -> list[Any]:
-    """The texts in the graph of a classifier: the names of its classes, in one constant."""
+    """The names of the classes in the graph of a classifier, each a list of one text."""
     return [
-        value.immediateValue.tensor.strings.values
+        one.immediateValue.tensor.strings.values
         for function in model.mlProgram.functions.values()
         for block in function.block_specializations.values()
         for operation in block.operations
-        if operation.type == "const"
-        for value in [operation.attributes["val"]]
-        if len(value.type.tensorType.dimensions) == 1
-        and value.immediateValue.tensor.HasField("strings")
+        if operation.type == "classify"
+        for one in operation.inputs["classes"].arguments[0].value.immediateValue.list.values
     ]
 
 

@@ -37,7 +37,28 @@ def write_onnx(model: nn.Module, example: Tensor, folder: Path) -> Written:
             uses[path] += 1
             # ONNX Runtime needs unique names; a module may run twice, or hold two products.
             node.name = path if uses[path] == 1 else f"{path}{AGAIN}{uses[path]}"
+    _keep_gates(graph)
     return _save(graph, folder / FP32)
+
+
+def _keep_gates(model: onnx.ModelProto) -> None:
+    """Put an Identity behind each HardSigmoid; ONNX Runtime removes it again.
+
+    OpenCV (4.10, 5.0) takes every product with a HardSigmoid for an h-swish, also an SE unit's, and
+    answers wrongly without an error.
+    """
+    nodes = []
+    for node in model.graph.node:
+        nodes.append(node)
+        if node.op_type == "HardSigmoid":
+            (gate,) = node.output
+            node.output[0] = f"{gate}_gate"
+            nodes.append(
+                onnx.helper.make_node("Identity", [f"{gate}_gate"], [gate], f"{gate}_keep")
+            )
+    whole = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    model.graph.ClearField("node")
+    model.graph.node.extend(whole)
 
 
 def quantize_onnx(model: nn.Module, how: Quantization, folder: Path) -> Written:
