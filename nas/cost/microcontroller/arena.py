@@ -64,7 +64,7 @@ PARAMETERS = {
     MAX_POOL: 40,
 }
 """What is read from the file for each operator, with its alignment."""
-INTERPRETER = 752
+INTERPRETER = 784
 """The interpreter's own objects, and the tensors of the image and the scores."""
 SCRATCH_HANDLE = 8
 SCRATCH_REQUEST, FREE_REQUESTS = 16, 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.errors import InvalidInput
 from nas.cost.microcontroller.graph import (
@@ -200,10 +200,21 @@ class _Lowering:
         value = self.input(call)
         tensor = value.tensor
         if self.producer(value) == MEAN and self.readers[call.inputs[0]] == 1:
-            self.graph.shapes[tensor] = value.stored  # the mean itself drops the dimensions
+            self._drop_dimensions(value)
         tensor = self.read(value, (0, 1))
         inputs, outputs = call.arguments[2]
         return self.written(LINEAR, [tensor], call, (0, 1), Weights(inputs * outputs, outputs, 2))
+
+    def _drop_dimensions(self, value: _Value) -> None:
+        """The mean before a linear layer gives a vector itself, and has axes of its own."""
+        number = next(
+            number
+            for number, one in enumerate(self.graph.operators)
+            if one.output == value.tensor
+        )
+        axes = (("axes of a vector", 1, 2),)
+        self.graph.operators[number] = replace(self.graph.operators[number], constants=axes)
+        self.graph.shapes[value.tensor] = value.stored
 
     def relu(self, call: Call) -> _Value:
         value = self.input(call)
