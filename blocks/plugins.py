@@ -32,6 +32,8 @@ PREFIX = "sknas_plugin_"
 _problem: str | None = None
 _files: list[str] = []
 """Those that were run in this process."""
+_cut: set[str] = set()
+"""Names of modules whose file was run only up to a call that begins work."""
 _loading = threading.local()
 
 
@@ -113,7 +115,7 @@ def load_file(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
-        raise FileNotFoundError(2, os.strerror(2), str(path))
+        raise FileNotFoundError(2, os.strerror(2))  # the caller names the path
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
@@ -126,11 +128,16 @@ def load_file(path: Path) -> ModuleType:
         with loading():
             spec.loader.exec_module(module)
     except LoadEnds:
-        pass  # what the file defines before its search is there
+        _cut.add(name)  # what the file defines before its search is there
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def is_cut(module: ModuleType) -> bool:
+    """Whether a file was run only up to a call that begins work, as the running program is."""
+    return module.__name__ in _cut or module.__name__ == "__main__"
 
 
 @contextmanager
@@ -191,7 +198,10 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def reason_of(error: BaseException) -> str:
-    """The error in words, without its place."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return f"{type(error).__name__}: {error}"
+    """The error in words, without its place and without a full stop."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.strerror}: {error.filename}"
+    said = str(error).strip().rstrip(".")
+    if isinstance(error, InvalidInput):
+        return said  # one line that says what was wrong
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from typing import Any
 
@@ -24,9 +25,15 @@ def plural(count: int, thing: str) -> str:
 
 
 def kind_of(value: object) -> str:
-    """The type of a value with its article: ``a list``, ``an int``."""
+    """The type of a value with its article: ``a list``, ``an int``, ``an ndarray``."""
     name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    spoken = name.lower().startswith((*"aeiou", "nd"))
+    return f"{'an' if spoken else 'a'} {name}"
+
+
+def number(value: float) -> str:
+    """A figure in at most six digits: ``0.25``, ``NaN``, ``-inf``."""
+    return "NaN" if math.isnan(value) else f"{value:g}"
 
 
 def check_type(name: str, value: Any, kinds: type | tuple[type, ...], allowed: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -68,6 +69,42 @@ def given_folder(name: str, folder: str | Path) -> Path:
         InvalidInput: It is no path, or a file is in its place.
     """
     return _not_a_file(name, given_path(name, folder))
+
+
+def make_folder(folder: Path, name: str) -> None:
+    """Make a folder and those above it, which a person has chosen.
+
+    Args:
+        folder: That may be there already.
+        name: Of the argument or environment variable that decided where it lies.
+
+    Raises:
+        InvalidInput: It cannot be made there.
+        OSError: The disk takes no more.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        raise InvalidInput(
+            f"{name}: {folder}: cannot be made ({error.strerror}); allowed: a folder that can be "
+            "written to"
+        ) from None
+
+
+def source_of_runs_dir(folder: Path) -> str:
+    """What decided where ``folder`` lies, which is in one of runs: argument, variable or default."""
+    if runs_dir() not in folder.parents:
+        return option("runs_dir")
+    return RUNS if os.environ.get(RUNS) else "runs/"
+
+
+def source_of_logs_dir(folder: Path) -> str:
+    """What decided that logs lie in ``folder``."""
+    if folder != logs_dir():
+        return option("logs_dir")
+    return LOGS if os.environ.get(LOGS) else "lightning_logs/"
 
 
 def given_path(name: str, path: str | Path) -> Path:

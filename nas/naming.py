@@ -37,9 +37,29 @@ def option(name: str, value: object = None) -> str:
     return name if value is None else f"{name}={value!r}"
 
 
-def call(function: str, **arguments: object) -> str:
-    """A call of the API, or the command of the same name: ``nas search --resume first``."""
+def limit_option(objective: str, limit: float) -> str:
+    """A limit of any objective, as its caller wrote it: ``--max depth=3``, or ``max_depth=3``."""
+    if _on_command_line.get():
+        return f"{SPELLINGS['limits']} {objective}={limit:g}"
+    return f"max_{objective}={limit:g}"
+
+
+def call(function: str, *subjects: object, **arguments: object) -> str:
+    """A call of the API, or the command of the same name: ``nas search --resume first``.
+
+    Args:
+        function: Of both.
+        subjects: What has no name on the command line, such as a checkpoint.
+        arguments: By name.
+    """
     given = [option(name, value) for name, value in arguments.items()]
     if _on_command_line.get():
-        return " ".join(["nas", function, *given])
-    return f"nas.{function}({', '.join(given)})"
+        return " ".join(["nas", function, *map(str, subjects), *given])
+    return f"nas.{function}({', '.join([*(repr(str(one)) for one in subjects), *given])})"
+
+
+def trial_call(function: str, run: str, trial: int) -> str:
+    """What is done with a trial of a run: ``nas train first --trial 3``, or the method."""
+    if _on_command_line.get():
+        return f"nas {function} {run} --trial {trial}"
+    return f"nas.open_run({run!r}).{function}({trial})"

@@ -52,6 +52,10 @@ class SearchSpace:
         self._base = base_values(self._variables, definition.fixed, dict(data or {}))
         check_buildable(self._variables, self._base)
 
+    def __repr__(self) -> str:
+        fields = ", ".join(one.path for one in self._variables)
+        return f"SearchSpace({self.definition.name!r}, varies {fields or 'nothing'})"
+
     def bind(self, *, num_classes: int, in_channels: int, input_size: int) -> SearchSpace:
         """The same space for the images of a data set.
 

@@ -81,7 +81,8 @@ class PaddedMaxPool(nn.Module):
 
     def __init__(self, pool: nn.MaxPool2d) -> None:
         super().__init__()
-        self.margin = int(pool.padding)
+        assert isinstance(pool.padding, int)
+        self.margin = pool.padding
         self.pool = nn.MaxPool2d(pool.kernel_size, pool.stride)
 
     def forward(self, x: Tensor) -> Tensor:

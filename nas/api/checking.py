@@ -15,7 +15,7 @@ from nas.data.checking.result import DataCheck
 from nas.data.config import PHOTOGRAPHS, DataConfig
 from nas.data.layouts.listing import ALLOWED
 from nas.data.places import expanded
-from nas.folders import cache_dir, given_path, runs_dir
+from nas.folders import cache_dir, given_path, make_folder, runs_dir
 from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import check_folders_above
@@ -82,6 +82,7 @@ def check_data(
         checked = _with_suspects(checked, checkpoint, config)
     commands = _next(checked.result, config, with_network=checkpoint is not None)
     result = replace(checked.result, commands=commands, path=folder)
+    make_folder(folder, option("out"))
     write_data_check(replace(checked, result=result), folder)
     return result
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
-from nas.naming import option
+from nas.naming import limit_option, option, trial_call
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -32,12 +32,18 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     if budgets.is_empty:
         return pick_knee(front)
     if pick is not None:
-        raise InvalidInput(f"{option('how')} and a budget both choose; allowed: one of them")
+        raise InvalidInput(f"give either {option('how')} or a budget, not both")
     config = read_config(run)
     if budgets.max_latency_ms is not None and config.device is None:
         raise InvalidInput(
             f"{option('max_latency_ms')}: {run.name} was searched without {option('device')}"
         )
+    for name, limit in budgets.limits.items():
+        if name not in config.costs:
+            raise InvalidInput(
+                f"{limit_option(name, limit)}: unknown objective {name!r}; allowed: "
+                f"{', '.join(config.costs)}, and those of your own by import path"
+            )
     return pick_within(front, budgets, config.costs)
 
 
@@ -52,7 +58,8 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
     if trial is None:
         return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
-        raise InvalidInput("--trial and --pick or a budget both choose; allowed: one of them")
+        other = f"{option('how')} or a budget"
+        raise InvalidInput(f"give either {option('trial')} or {other}, not both")
     if trial >= 0 and run.trial(trial).checkpoint.is_file():
         return trial
     have = {int(path.parent.name) for path in run.path.glob("trials/*/checkpoint.pt")}
@@ -78,8 +85,8 @@ def best_checkpoint(run: RunFolder, trial: int) -> Path:
         evaluator = read_config(run).evaluator
         why = "" if evaluator is None else f": the evaluator of the run, {evaluator}, wrote none"
         raise InvalidInput(
-            f"{run.path}: trial {trial} has no checkpoint{why}; train it first: nas train {run.name} "
-            f"--trial {trial}; then the checkpoint of the full training is taken"
+            f"{run.path}: trial {trial} has no checkpoint{why}; train it first: "
+            f"{trial_call('train', run.name, trial)}; then the checkpoint of the full training is taken"
         )
     return checkpoint
 
@@ -123,7 +130,8 @@ def names_file(text: str, trial: int | None, pick: str | None) -> bool:
     """
     is_file = Path(text).suffix in MODELS or Path(text).is_file()
     if is_file and (trial is not None or pick is not None):
-        raise InvalidInput(f"--trial and --pick choose from a run; {text} is a file")
+        chosen = f"{option('trial')} and {option('how')}"
+        raise InvalidInput(f"{chosen} choose from a run; {text} is a file")
     return is_file
 
 

@@ -11,7 +11,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import check_type
 from nas.api.choosing import made_from
 from nas.api.references import named
-from nas.folders import given_folder, given_path
+from nas.folders import given_folder, given_path, make_folder
 from nas.naming import option
 from nas.plugins import end_load
 from nas.runs import check_folders_above
@@ -105,13 +105,15 @@ def evaluate(
     if bundled:
         subject, images = bundle_subject(source, artifact, name, place)
     elif artifact is not None:
-        raise InvalidInput(f"--artifact {artifact}: {source} is no bundle; allowed with a bundle")
+        said = option("artifact", artifact)
+        raise InvalidInput(f"{said}: {source} is no bundle; allowed with a bundle")
     else:
         subject, images = checkpoint_subject(source, name, place)
     if matrix is not None:
         matrix.of(subject.class_names)  # before the images are read
         subject = replace(subject, costs=matrix)
     done = evaluate_network(subject, images, default_splits(subject, images, split))
+    make_folder(folder, option("out"))
     return write(done, folder)
 
 

@@ -282,14 +282,13 @@ def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
     """
     changes: dict[str, Any] = {}
     for name, value in given.items():
-        if name in PLUGGED and (places := _moved(name, _stored(name, value, given), run)):
-            changes |= places
+        if name in PLUGGED:
+            changes |= _moved(name, _stored(name, value, given), run)
             continue
         if name not in CHANGEABLE:
-            allowed, moved = (", ".join(map(option, names)) for names in (CHANGEABLE, PLUGGED))
             raise InvalidInput(
-                f"{option(name)} cannot change when a search is resumed; allowed: {allowed}; and "
-                f"{moved} with the new place of a plug-in of the same NAME"
+                f"{option(name)} cannot change when a search is resumed; allowed: "
+                f"{', '.join(map(option, CHANGEABLE))}"
             )
         if isinstance(value, int) and not isinstance(value, bool) and value < 1:
             raise InvalidInput(f"{option(name, value)}: allowed: 1 or more")
@@ -300,7 +299,11 @@ def resume_changes(given: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
 
 
 def _moved(argument: str, value: Any, run: RunFolder) -> dict[str, Any]:
-    """Changes that give plug-ins of a run their new places; empty when ``value`` names none of them."""
+    """Changes that give plug-ins of a run their new places.
+
+    Raises:
+        InvalidInput: ``value`` names none of them.
+    """
     from blocks.yaml_files import read_yaml
     from nas.plugins import Reference
 
@@ -318,11 +321,29 @@ def _moved(argument: str, value: Any, run: RunFolder) -> dict[str, Any]:
         new = [one for one in value if is_reference(one)]
         for one in own:
             one["reference"] = next((n for n in new if same(n, one["reference"])), one["reference"])
-        return {"own_objectives": own} if own != fields.get("own_objectives", []) else {}
-    if argument == "data":
-        data = fields.get("data")
-        return {"data": {**data, "name": value}} if data and same(value, data["name"]) else {}
-    return {argument: value} if same(value, fields.get(argument)) else {}
+        if own != fields.get("own_objectives", []):
+            return {"own_objectives": own}
+        known = [one["reference"] for one in own]
+        if new and set(new) <= set(known):
+            return {}  # as they are
+        raise _unmoved(argument, known)
+    data = fields.get("data")
+    old = (data or {}).get("name") if argument == "data" else fields.get(argument)
+    if not same(value, old):
+        raise _unmoved(argument, [] if old is None else [str(old)])
+    return {"data": {**data, "name": value}} if argument == "data" else {argument: value}
+
+
+def _unmoved(argument: str, known: Sequence[str]) -> InvalidInput:
+    """What is wrong when a resumed search is given another plug-in than it has."""
+    names = [one.rpartition(":")[2] for one in known if is_reference(one)]
+    names = [] if known and known[0].startswith("imagefolder:") else names
+    has = f"; this one has {', '.join(known)}" if known else ""
+    places = " or ".join(f"FILE.py:{one}" for one in names)
+    allowed = f"the same plug-in in its new place, {places}" if names else "leave it out"
+    return InvalidInput(
+        f"{option(argument)} cannot change when a search is resumed{has}; allowed: {allowed}"
+    )
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -10,6 +10,13 @@ from blocks.wording import short
 from nas.naming import option
 from nas.plugins import reference_to
 
+ALLOWED = {
+    "data": "a name, a callable, or its import path",
+    "sampler": "a name, a class, a function of a seed, or the import path of one",
+    "objectives": "a name, a function decorated with nas.objective, or its import path",
+    "module": "a LightningModule class, or its import path",
+}
+
 
 def named(value: Any, kind: str) -> str | None:
     """The name of ``value``: itself, or ``module:NAME`` of an object that every process can import.
@@ -26,8 +33,6 @@ def named(value: Any, kind: str) -> str | None:
     if isinstance(value, Path):
         return f"imagefolder:{value}" if kind == "data" else str(value)
     if not (callable(value) or hasattr(value, "__wrapped__")):
-        name = "a name, " if kind in ("data", "sampler", "objectives") else ""
-        raise InvalidInput(
-            f"{option(kind)}: {short(value)}; allowed: {name}a callable, or its import path"
-        )
+        allowed = ALLOWED.get(kind, "a callable, or its import path")
+        raise InvalidInput(f"{option(kind)}: {short(value)}; allowed: {allowed}")
     return reference_to(value, kind)

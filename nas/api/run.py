@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from blocks.errors import InvalidInput
-from blocks.wording import check_type
+from blocks.wording import check_type, short
 from nas.api.choosing import best_checkpoint, choose, chosen_trial
 from nas.folders import given_folder
 from nas.front import Front, FrontPoint
@@ -15,10 +15,11 @@ from nas.runs import ERROR, RunFolder, TrialRecord
 from nas.searching import SearchConfig, read_config, read_front, read_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import optuna
     import pandas
+    from rich.console import Console
     from torch import nn
 
     from nas.api.evaluating import Evaluated
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from nas.api.training import FullTraining
     from nas.evaluation import Rate
     from nas.searching.uncertainty import Uncertainty
+    from nas.training import EpochMetrics
+
+Trial: TypeAlias = "int | FrontPoint | TrialRecord"
+"""A trial by its number, as ``pick`` gives it, or as ``trials`` does."""
 
 
 def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
@@ -53,8 +58,8 @@ def open_run(name: str, runs_dir: str | Path | None = None) -> Run:
 class Run:
     """A run. Its properties read the files anew each time, so they follow a search that is running.
 
-    ``nas.search`` and ``nas.open_run`` give one. Methods that take a trial accept its number, or a point
-    of the front as ``pick`` gives it.
+    ``nas.search`` and ``nas.open_run`` give one. Methods that take a trial accept its number, a point of
+    the front as ``pick`` gives it, or one of ``trials``.
 
     Args:
         folder: Of the run.
@@ -153,7 +158,7 @@ class Run:
         config, records = read_run(self.folder)
         return to_dataframe(records, config.objectives, {one.trial for one in self.front.points})
 
-    def load(self, trial: int | FrontPoint) -> nn.Module:
+    def load(self, trial: Trial) -> nn.Module:
         """The trained network of a trial, in eval mode, from images (B, C, H, W) to logits.
 
         The weights are those of the full training when there is one, else those of the search.
@@ -171,7 +176,7 @@ class Run:
 
         return load_checkpoint(self.checkpoint(trial)).model
 
-    def checkpoint(self, trial: int | FrontPoint) -> Path:
+    def checkpoint(self, trial: Trial) -> Path:
         """The checkpoint of a trial: of its full training when there is one, else the search's own.
 
         Raises:
@@ -179,40 +184,74 @@ class Run:
         """
         return best_checkpoint(self.folder, self._number(trial))
 
-    def train(self, trial: int | FrontPoint, **options: Any) -> FullTraining:
+    def train(
+        self,
+        trial: Trial,
+        *,
+        data: str | Path | Callable[..., Any] | None = None,
+        data_dir: str | Path | None = None,
+        input_size: int | None = None,
+        cache_gb: float | None = None,
+        group_by: str | None = None,
+        splits: str | Path | None = None,
+        on_bad_image: Literal["stop", "skip"] | None = None,
+        recipe: str | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        metric: str | None = None,
+        costs: str | Path | None = None,
+        balance: str | None = None,
+        augment: Literal["standard", "trivial"] | None = None,
+        seed: int = 0,
+        devices: int = 1,
+        threads: int | None = None,
+        module: str | type | None = None,
+        pretrained: str | Path | None = None,
+        start: Literal["fresh", "plain"] | None = None,
+        patience: int | None = None,
+        keep: Literal["last", "best"] | None = None,
+        teacher: str | Path | None = None,
+        again: bool = False,
+        logs_dir: str | Path | None = None,
+        on_epoch: Callable[[EpochMetrics], None] | None = None,
+        progress: bool | Console = False,
+    ) -> FullTraining:
         """Train the network of a trial in full, and read the test set once.
 
-        Args:
-            trial: Of a trained network.
-            **options: As for ``nas.train``: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``,
-                ``costs``, ``balance``, ``augment``, ``seed``, ``devices``, ``threads``, ``data``,
-                ``data_dir``, ``input_size``, ``group_by``, ``splits``, ``on_bad_image``, ``cache_gb``,
-                ``module``, ``pretrained``, ``start``, ``patience``, ``keep``, ``teacher``, ``again``,
-                ``logs_dir``, ``on_epoch``. Data, metric, costs, balance, module and pretrained weights
-                default to those of the search.
+        Data, metric, costs, balance, augmentation, module and pretrained weights are those of the search
+        by default; ``pretrained="none"`` starts from random weights. See ``nas.train`` for the other
+        arguments.
 
         Raises:
-            InvalidInput: The trial was not trained, or an option is wrong.
+            InvalidInput: The trial was not trained, or an argument is wrong.
             WorkFailed: The training failed.
         """
+        options = {key: value for key, value in locals().items() if key not in ("self", "trial")}
         from nas.api.training import train_trial
 
         return train_trial(self.folder, self._number(trial), **options)
 
-    def evaluate(self, trial: int | FrontPoint, **options: Any) -> Evaluated:
-        """Evaluate the network of a trial, and write a page about its mistakes; see ``nas.evaluate``.
-
-        Args:
-            trial: Of a trained network.
-            **options: As for ``nas.evaluate``: ``data``, ``data_dir``, ``split``, ``costs``, ``out``.
-        """
+    def evaluate(
+        self,
+        trial: Trial,
+        *,
+        data: str | Path | Callable[..., Any] | None = None,
+        data_dir: str | Path | None = None,
+        split: str | None = None,
+        costs: str | Path | None = None,
+        out: str | Path | None = None,
+    ) -> Evaluated:
+        """Evaluate the network of a trial, and write a page about its mistakes; see ``nas.evaluate``."""
         from nas.api.evaluating import evaluate
 
-        return evaluate(self.checkpoint(trial), **options)
+        return evaluate(
+            self.checkpoint(trial), data=data, data_dir=data_dir, split=split, costs=costs, out=out
+        )
 
     def export(
         self,
-        trial: int | FrontPoint,
+        trial: Trial,
         *,
         targets: str | Sequence[str] = ("onnx",),
         int8: bool = False,
@@ -242,12 +281,18 @@ class Run:
 
         return write_report(self.folder)
 
-    def _number(self, trial: int | FrontPoint) -> int:
+    def _number(self, trial: Trial) -> int:
         from nas.api.limits import budgets_of
 
-        number = trial.trial if isinstance(trial, FrontPoint) else trial
+        number: Any = trial
+        if isinstance(trial, FrontPoint):
+            number = trial.trial
+        elif isinstance(trial, TrialRecord):
+            number = trial.number
         if isinstance(number, bool) or not hasattr(number, "__index__"):
-            raise InvalidInput(f"trial {number!r}: allowed: a number, or a point of the front")
+            raise InvalidInput(
+                f"trial {short(number)}: allowed: a number, a point of the front, or one of trials"
+            )
         number = int(number)
         return chosen_trial(self.folder, number, None, budgets_of({}))
 

@@ -80,9 +80,9 @@ def search(
 ) -> Run:
     """Search a space for networks of low error and low cost.
 
-    It takes what the command ``nas search`` takes, by the same names. None leaves an argument to
-    ``config``, or to its default. Each training runs in a process of its own. An interrupt leaves a run
-    that ``nas.search(resume=NAME)`` continues from its last checkpoints.
+    It takes what the command ``nas search`` takes, by the same names; only ``--max`` is ``limits``. None
+    leaves an argument to ``config``, or to its default. Each training runs in a process of its own. An
+    interrupt leaves a run that ``nas.search(resume=NAME)`` continues from its last checkpoints.
 
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.

@@ -11,7 +11,7 @@ from blocks.yaml_files import parse
 from nas.api.references import named
 from nas.data import DataConfig, load_data
 from nas.data.splits_file import splits_of
-from nas.folders import given_path
+from nas.folders import given_path, make_folder, source_of_runs_dir
 from nas.naming import option
 from nas.plugins import is_reference
 from nas.runs import TrialFolder, write_text
@@ -72,6 +72,6 @@ def with_record(images: DataConfig, folder: TrialFolder) -> DataConfig:
     if not folder.splits.is_file() or not folder.checkpoint.is_file():
         splits = splits_of(load_data(images))
         assert splits is not None
-        folder.path.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.path, source_of_runs_dir(folder.path))
         write_text(folder.splits, splits)
     return images.model_copy(update={"record": os.path.abspath(folder.splits)})

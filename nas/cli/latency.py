@@ -16,7 +16,7 @@ from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.group import GroupedCommand
 from nas.data.registry import DATASETS
 from nas.errors import WorkFailed
-from nas.exporting.targets import TARGETS
+from nas.exporting.targets import OF_NETWORKS
 from nas.folders import devices_dir, runs_dir
 from nas.runs.folder import NAME
 
@@ -47,7 +47,7 @@ def suite(
     input_size: Annotated[
         int | None, typer.Option(help="Side of an image in pixels; imagefolder only, default 224.")
     ] = None,
-    target: Annotated[str, typer.Option(help=f"One of: {', '.join(TARGETS)}.")] = "onnx",
+    target: Annotated[str, typer.Option(help=f"One of: {', '.join(OF_NETWORKS)}.")] = "onnx",
     int8: Annotated[bool, typer.Option("--int8", help="Quantize to 8-bit integers.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder; default runs/latency/SPACE-DATA-TARGET.")

@@ -260,5 +260,9 @@ def search(
     if front.knee is not None:
         knee = front.knee.trial
         say(f"next:   nas train {run.name} --trial {knee}    (the knee, in full, with test error)")
-        after = "" if has_checkpoint(run.folder, knee) else "    (after that: it has no checkpoint)"
+        after = (
+            ""
+            if has_checkpoint(run.folder, knee)
+            else "    (after the training: there are no weights yet)"
+        )
         say(f"        nas export {run.name} --trial {knee} --targets onnx{after}")

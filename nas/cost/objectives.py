@@ -13,8 +13,15 @@ from pydantic import BaseModel, ConfigDict
 from blocks.errors import InvalidInput
 from blocks.plugins import reason_of
 from blocks.spec import ArchSpec
-from blocks.wording import check_type, kind_of, short
-from nas.plugins import Expected, calling, is_reference, named_by_a_run, place_of, resolve
+from blocks.wording import check_type, kind_of, number, short
+from nas.plugins import (
+    Expected,
+    calling,
+    is_reference,
+    named_at,
+    named_by_a_run,
+    resolve,
+)
 
 Cost: TypeAlias = Callable[[ArchSpec], float]
 """Figure of a network that needs no training; lower is better."""
@@ -45,8 +52,9 @@ class Objective:
 
 
 EXPECTED = Expected(
-    'a function that @objective("NAME", unit="...") decorates',
+    'a function decorated with @nas.objective("NAME", unit="...")',
     lambda thing: isinstance(thing, Objective),
+    lacking="not decorated with @nas.objective",
 )
 
 
@@ -73,9 +81,11 @@ def objective(name: str, unit: str = "", *, negative: bool = False) -> Callable[
         3423
     """
     if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
+        from nas.cost.measures import COSTS  # here: they are made with this function
+
         raise InvalidInput(
             f"objective {name!r}: allowed: lower-case letters, digits and underscores, at most 40, a "
-            f"letter first, and none of {', '.join(RESERVED)}"
+            f"letter first, and none of {', '.join((*RESERVED, *COSTS))}"
         )
     check_type("unit", unit, str, "a text")
 
@@ -118,7 +128,7 @@ class OwnObjective(BaseModel):
         one = _resolve(reference)
         if one.name in taken:
             raise InvalidInput(
-                f"objective {reference}: {place_of(one)}: the program has a {one.name!r} of its own; "
+                f"{named_at('objective', reference, one)}: the program has a {one.name!r} of its own; "
                 "expected another name"
             )
         return cls(name=one.name, reference=reference, unit=one.unit)
@@ -133,7 +143,7 @@ class OwnObjective(BaseModel):
             one = _resolve(self.reference)
         if one.name != self.name:
             raise InvalidInput(
-                f"objective {self.reference}: {place_of(one)}: its name is {one.name!r}; this search "
+                f"{named_at('objective', self.reference, one)}: its name is {one.name!r}; this search "
                 f"knows it as {self.name!r}; expected that"
             )
         least = "" if one.negative else " from 0"
@@ -147,13 +157,24 @@ class OwnObjective(BaseModel):
         except (TypeError, ValueError, RuntimeError) as error:
             raise self._wrong(one, f"{value!r:.60} ({reason_of(error)})", expected, spec) from None
         if not math.isfinite(figure) or (figure < 0 and not one.negative):
-            raise self._wrong(one, f"{figure}", expected, spec)
+            raise self._wrong(one, number(figure), expected, spec)
         return figure
 
+    def check_steady(self, spec: ArchSpec) -> None:
+        """Make sure that the figure of ``spec`` is the same at every call.
+
+        Raises:
+            InvalidInput: It is not, so what is stored of a trial would be chance.
+        """
+        first, second = self(spec), self(spec)
+        if first != second:
+            got = f"{first!r}, then {second!r}"
+            raise self._wrong(_resolve(self.reference), got, "the same number at every call", spec)
+
     def _wrong(self, one: Objective, got: str, expected: str, spec: ArchSpec) -> InvalidInput:
+        at = named_at("objective", self.reference, one)
         return InvalidInput(
-            f"objective {self.reference}: {place_of(one)}: gives {got} for {spec.backbone} "
-            f"({spec.label}); expected {expected}"
+            f"{at}: gives {got} for {spec.backbone} ({spec.label}); expected {expected}"
         )
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from blocks.errors import InvalidInput
 from blocks.plugins import frame_to_blame, reason_of
-from blocks.wording import kind_of, plural
+from blocks.wording import kind_of, number, plural
 from nas.data.image_files import crop
 from nas.data.photo import PhotoError, upright_rgb
 from nas.data.trivial_augment import trivial_augment_tensor
@@ -177,7 +177,7 @@ def _checked(image: Tensor, form: Form) -> Tensor:
     low, high = float(image.min()), float(image.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # also where one of them is NaN
         raise _Wrong(
-            f"values from {low:g} to {high:g}; expected [0, 1] (normalising is done later)"
+            f"values from {number(low)} to {number(high)}; expected [0, 1] (normalising is done later)"
         )
     return image.detach().float().clamp(0, 1)
 

@@ -12,7 +12,7 @@ from nas.doctor.machine import Machine, this_machine
 from nas.doctor.packages import Package, declared_packages
 from nas.doctor.runtimes import Runtime, try_runtime
 from nas.doctor.sweep import Estimate, Middle, estimate
-from nas.exporting import TARGETS
+from nas.exporting.targets import OF_NETWORKS
 from nas.searching import SearchConfig
 
 Part: TypeAlias = tuple[Package, ...] | Machine | Runtime | Disk | Estimate
@@ -82,7 +82,7 @@ def diagnose(
     tell(machine)
     tell(disk)
     runtimes = []
-    for name in TARGETS:
+    for name in OF_NETWORKS:
         runtimes.append(try_runtime(name))
         tell(runtimes[-1])
     sweep = estimate(config, networks, machine.cores, starting)

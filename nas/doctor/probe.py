@@ -46,6 +46,7 @@ def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
     model.eval()
     image = torch.randn(1, 1, 16, 16)
     with tempfile.TemporaryDirectory(prefix="nas-") as folder, torch.inference_mode(False):
+        assert target.write is not None
         written = target.write(fuse(model, target.form), image, Path(folder))
         run = load(name, written.files[0])
         began = time.perf_counter()

@@ -48,6 +48,8 @@ from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST, Loaded
 from nas.exporting.targets import TARGETS, Target, Wishes
+from nas.folders import make_folder
+from nas.naming import option
 from nas.plugins import named_by_a_run
 from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
@@ -193,7 +195,9 @@ def _artifact(
             max_abs_difference=outcome.difference,
             top1_agreement=outcome.agreeing / outcome.images,
         ),
-        accuracy=outcome and accuracy.model_copy(update={"top1": outcome.accuracy}),
+        accuracy=None
+        if outcome is None
+        else accuracy.model_copy(update={"top1": outcome.accuracy}),
         latency=None,
         float_layers=made.float_layers,
         undelegated=written.undelegated,
@@ -332,7 +336,8 @@ def _appearing_whole(folder: Path) -> Iterator[Path]:
     # Named before it is made, so that an interrupt at any later point finds the folder to remove.
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     try:
-        temporary.mkdir(parents=True)
+        make_folder(folder.parent, option("out"))
+        temporary.mkdir()
         yield temporary
         if folder.exists():
             retired = temporary.with_name(f"{temporary.name}.old")

@@ -48,6 +48,7 @@ def quantize(
         labels: Of the images, (N,).
         folder: The folder where ``target.write`` has written the same model.
     """
+    assert target.quantize is not None
     images, ranked = how.images, list[str]()
     how = replace(how, images=images[:CALIBRATION])
     best: tuple[float, tuple[str, ...]] | None = None

@@ -29,7 +29,7 @@ from nas.cost.latency import Block, blocks_of, plain_of
 from nas.errors import WorkFailed
 from nas.exporting.places import BENCH, SHIPPED, UNFINISHED
 from nas.exporting.shipped.runtime import OLD_SUITE, SUITE, SUITE_FORMAT
-from nas.exporting.targets import TARGETS, Precision, Quantization
+from nas.exporting.targets import OF_NETWORKS, TARGETS, Precision, Quantization
 from nas.plugins import without_main
 from nas.runs import check_folders_above, write_text
 from nas.training.begin import end_with_parent
@@ -124,6 +124,9 @@ def write_suite(
             package of it is missing.
         WorkFailed: A benchmark could not be exported.
     """
+    TARGETS.check(target)
+    if target not in OF_NETWORKS:
+        raise InvalidInput(f"target {target}: has no suite; allowed: {', '.join(OF_NETWORKS)}")
     TARGETS[target].check_installed(target)
     _check_free(folder, benchmarks)
     folder.mkdir(parents=True, exist_ok=True)
@@ -224,6 +227,8 @@ def _begin_worker() -> None:
 def export_benchmark(folder: Path, benchmark: Benchmark, target: str, precision: Precision) -> None:
     """Write one benchmark into its folder; the folder appears complete or not at all."""
     chosen = TARGETS[target]
+    assert chosen.write is not None
+    assert chosen.quantize is not None
     module = fuse(build(benchmark.spec), chosen.form)
     if benchmark.path:
         module = block_in(module, benchmark.path)

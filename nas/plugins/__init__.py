@@ -10,7 +10,15 @@ from blocks.plugins import end_load
 from nas.plugins.faults import PluginFault, PluginRaised
 from nas.plugins.main_module import without_main
 from nas.plugins.reference import Reference, identity, is_reference, reference_to
-from nas.plugins.resolve import Expected, Missing, calling, named_by_a_run, place_of, resolve
+from nas.plugins.resolve import (
+    Expected,
+    Missing,
+    calling,
+    named_at,
+    named_by_a_run,
+    place_of,
+    resolve,
+)
 
 __all__ = [
     "Expected",
@@ -22,6 +30,7 @@ __all__ = [
     "end_load",
     "identity",
     "is_reference",
+    "named_at",
     "named_by_a_run",
     "place_of",
     "reference_to",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from blocks.errors import InvalidInput
 from blocks.plugins import (
     LoadEnds,
     frame_to_blame,
+    is_cut,
     load_file,
     loading,
     note_file,
@@ -69,10 +71,12 @@ class Expected:
     Attributes:
         words: It in words, for messages.
         fits: Whether an object is one.
+        lacking: What is wrong with a function that is none. Default: that it is a function.
     """
 
     words: str
     fits: Callable[[object], bool]
+    lacking: str = ""
 
 
 def resolve(reference: str, kind: str, expects: Expected) -> object:
@@ -98,17 +102,33 @@ def resolve(reference: str, kind: str, expects: Expected) -> object:
         try:
             found = getattr(found, part)
         except AttributeError:
-            where = parsed.file or module.__file__ or parsed.source
+            where = parsed.file or getattr(module, "__file__", None) or parsed.source
+            cut = " before it starts a search" if is_cut(module) else ""
             raise PluginFault(
-                f"{what}: {where} has no {parsed.name}, or only after a call that starts a search; "
-                f"expected {expects.words}"
+                f"{what}: {where} defines no {parsed.name!r}{cut}; expected {expects.words}"
             ) from None
     if not expects.fits(found):
-        raise PluginFault(
-            f"{what}: {place_of(found) or parsed.source}: {kind_of(found)}; "
-            f"expected {expects.words}"
-        )
+        got = "a class" if inspect.isclass(found) else kind_of(found)
+        if inspect.isfunction(found):
+            got = expects.lacking or got
+        place = _place_in_module(found, module, parsed.name)
+        at = what if place is None else f"{what}: {place}"
+        raise PluginFault(f"{at}: {got}; expected {expects.words}")
     return found
+
+
+def _place_in_module(found: object, module: ModuleType, name: str) -> str | None:
+    """Where an object of the wrong kind comes from: a value has no place but that of its name."""
+    if inspect.isroutine(found) or inspect.isclass(found):
+        return place_of(found)
+    file = getattr(module, "__file__", None)
+    try:
+        lines = inspect.getsource(module).splitlines()
+    except (OSError, TypeError):
+        return file
+    gives = re.compile(rf"{re.escape(name)}\s*(:[^=]+)?=(?!=)")
+    at = [number for number, line in enumerate(lines, 1) if gives.match(line)]
+    return f"{file}, line {at[-1]}" if at else file
 
 
 @contextmanager
@@ -127,11 +147,17 @@ def calling(kind: str, reference: str, expected: str, called: object) -> Iterato
     try:
         yield
     except (Exception, SystemExit) as error:
-        own = place_of(called) if frame_to_blame(error) is None else None
-        raise PluginRaised(
-            f"{kind} {reference}: {own or _place_of_error(error)}: {reason_of(error)}; expected "
-            f"{expected}"
-        ) from error
+        frame = frame_to_blame(error)
+        at = named_at(kind, reference, called)
+        if frame is not None:
+            at = f"{kind} {reference}: {frame.filename}, line {frame.lineno}"
+        raise PluginRaised(f"{at}: {reason_of(error)}; expected {expected}") from error
+
+
+def named_at(kind: str, reference: str, thing: object) -> str:
+    """A plug-in by its reference and, unless it is not written in Python, where it is defined."""
+    place = place_of(thing)
+    return f"{kind} {reference}" if place is None else f"{kind} {reference}: {place}"
 
 
 def place_of(thing: object) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from nas.errors import WorkFailed
+from nas.naming import call
 from nas.plugins import PluginRaised
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching.config import SearchConfig
@@ -50,7 +51,7 @@ class Failures:
         if finished.no_disk:
             raise WorkFailed(
                 f"trial {finished.number}: {finished.reason}; its checkpoint is whole: when there is "
-                f"room, continue with: nas search --resume {self.config.name}"
+                f"room, continue with: {call('search', resume=self.config.name)}"
             )
 
     def check_plugin(self, finished: Finished, records: Sequence[TrialRecord]) -> None:
@@ -97,6 +98,6 @@ class Failures:
         what = "the first training has" if count == 1 else f"the first {count} trainings have all"
         raise WorkFailed(
             f"{what} failed; trial {first.number}: {first.note} (see "
-            f"{self.run.trial(first.number).error}); when that is fixed, others are trained by: nas "
-            f"search --resume {self.config.name} --trials {self.config.trials + count}"
+            f"{self.run.trial(first.number).error}); when that is fixed, others are trained by: "
+            f"{call('search', resume=self.config.name, trials=self.config.trials + count)}"
         )

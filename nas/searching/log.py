@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -55,10 +56,16 @@ class TrialLog:
 
     Args:
         writer: Of the study; used by this log alone.
+        asking: Entered around whatever calls a sampler, which may be the user's.
     """
 
-    def __init__(self, writer: StudyWriter) -> None:
+    def __init__(
+        self,
+        writer: StudyWriter,
+        asking: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._writer = writer
+        self._asking = asking
         self._trials: dict[int, FrozenTrial] = {}
         self._records: dict[int, TrialRecord] = {}
         for trial in writer.trials():
@@ -102,7 +109,8 @@ class TrialLog:
         self, sampler: BaseSampler, space: SearchSpace, params: dict[str, Any] | None
     ) -> TrialRecord:
         """Have a sampler propose that remembers things in the study; see `StudyWriter.ask`."""
-        trial = self._writer.ask(sampler, space.distributions(), params)
+        with self._asking():
+            trial = self._writer.ask(sampler, space.distributions(), params)
         self._writer.propose(trial.number, space.from_params(trial.params))
         return self._keep(self._writer.read(trial.number))
 
@@ -137,7 +145,8 @@ class TrialLog:
         if note is not None:
             self._writer.note(number, *note)
         if end is not None:
-            self._writer.close(number, end, values)
+            with self._asking():  # samplers are told
+                self._writer.close(number, end, values)
         return self._keep(self._writer.read(number))
 
     def reopen(self) -> None:

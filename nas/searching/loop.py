@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -24,6 +25,7 @@ from nas.searching.jobs import training_job
 from nas.searching.log import TrialLog
 from nas.searching.proposer import Proposer
 from nas.searching.reporting import Reporter
+from nas.searching.samplers import asking
 from nas.searching.schedule import Schedule
 from nas.searching.strategy import make_strategy
 from nas.searching.view import View
@@ -132,6 +134,7 @@ class Search:
             return
         self.failures.check_disk(finished)
         self.failures.check_plugin(finished, self.log.records)
+        self.reporter.warned(finished.warnings)
         if error is None:
             reason = finished.reason or "the training ended without figures"
             changes.fail(self.log, number, reason)
@@ -165,7 +168,8 @@ def make_search(
         view: Shows the search.
     """
     strategy = make_strategy(config, candidates)
-    log, epochs = TrialLog(StudyWriter(study)), EpochAccount(config, candidates)
+    log = TrialLog(StudyWriter(study), partial(asking, config.sampler))
+    epochs = EpochAccount(config, candidates)
     proposer = Proposer(log, config, space, candidates, strategy.searcher)
     return Search(
         config=config,

@@ -95,8 +95,7 @@ class Proposer:
                 return None
         # Seeded by the number of proposals, not of trials: one that was cut off does not count.
         seed = derive_seed(self.config.seed, "proposal", len(self.log.records))
-        with quiet():
-            sampler = make_sampler(self.config.sampler, seed)
+        sampler = make_sampler(self.config.sampler, seed)
         if self.config.sampler not in TAKE_PAUSED:
             # The genetic ones keep their generations in the study.
             return self.log.ask(sampler, self.space, params)
@@ -106,6 +105,7 @@ class Proposer:
 
     def _sampled(self, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
         """What a sampler proposes that learns from the trials alone."""
+        # Of Optuna's own alone: one of the user's is asked in the study.
         with quiet():
             shown = shown_to_sampler(self.log.pairs, len(self.config.objectives), self._last_values)
             shown.sampler = sampler

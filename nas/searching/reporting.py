@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from blocks.wording import plural
@@ -32,6 +33,7 @@ class Reporter:
     epochs: EpochAccount
     view: View
     _seconds: list[float] = field(default_factory=list)
+    _warned: set[str] = field(default_factory=set)
 
     @property
     def front(self) -> Front:
@@ -47,6 +49,13 @@ class Reporter:
         done = len(finished.epochs)
         at = f"after epoch {done}, from where it continues" if done else "and begins again"
         self.view.event(f"trial {finished.number:4d}  {finished.reason} {at}")
+
+    def warned(self, warnings: Iterable[str]) -> None:
+        """Pass on the warnings of a training, each once in a search."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.view.event(warning)
 
     def failed(self, number: int, reason: str) -> None:
         """Say that a training failed."""

@@ -13,7 +13,7 @@ from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import DataInfo, load_data
 from nas.data.splits_file import splits_of
-from nas.folders import logs_dir
+from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.front import Front
 from nas.naming import call, option
 from nas.plugins import PluginFault, named_by_a_run
@@ -78,7 +78,10 @@ def _begin(
     view: View,
     splits: str | None,
 ) -> Front:
-    run.path.mkdir(parents=True, exist_ok=True)
+    if config.evaluator is None:
+        logs = config.execution.logs_dir or logs_dir()
+        make_folder(logs, source_of_logs_dir(logs))
+    make_folder(run.path, source_of_runs_dir(run.path))
     with _only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.
         _check_free(run)
@@ -112,7 +115,7 @@ def _only_if_plugins_work(config: SearchConfig, run: RunFolder) -> Iterator[None
         if new and not elsewhere and holds_nothing(run):
             with suppress(InvalidInput, OSError):  # another process has taken it up
                 remove_run(run, logs=new_logs)
-        kept = f"when that is fixed, go on with: nas search --resume {run.name}"
+        kept = f"when that is fixed, go on with: {call('search', resume=run.name)}"
         gone = f"nothing was trained, and {run.path} was removed"
         raise type(fault)(f"{fault}; {kept if run.config.exists() else gone}") from fault
 
@@ -174,7 +177,10 @@ def _bound(config: SearchConfig, info: DataInfo) -> SearchSpace:
 
 def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:
     seed = derive_seed(config.seed, "candidates")
-    return find_candidates(space, config.budgets, seed, config.costs)
+    found = find_candidates(space, config.budgets, seed, config.costs)
+    for one in config.own_objectives:
+        one.check_steady(next(iter(found.specs.values())))
+    return found
 
 
 def _search(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from blocks.errors import InvalidInput
 from blocks.registry import Registry
 from blocks.wording import kind_of
-from nas.plugins import Expected, calling, is_reference, place_of, resolve
+from nas.plugins import Expected, PluginFault, calling, is_reference, named_at, resolve
 
 if TYPE_CHECKING:  # the names are known without Optuna
     from optuna.samplers import BaseSampler
@@ -35,7 +35,9 @@ def _optuna(sampler: str, **options: Any) -> MakeSampler:
     return make
 
 
-SAMPLERS: Registry[MakeSampler] = Registry("sampler")
+SAMPLERS: Registry[MakeSampler] = Registry(
+    "sampler", hint=lambda: ", or one of your own: package.module:NAME or FILE.py:NAME"
+)
 SAMPLERS.register("tpe", _optuna("TPESampler"))
 SAMPLERS.register("nsga2", _optuna("NSGAIISampler", population_size=20))
 SAMPLERS.register("nsga3", _optuna("NSGAIIISampler", population_size=20))
@@ -51,6 +53,8 @@ TAKE_PAUSED = ("tpe", "gp", "random", *SEARCHERS)
 
 OWN = Expected("a class of optuna.samplers.BaseSampler, or a function from a seed to one", callable)
 """What a sampler of one's own is."""
+SUGGESTS = "a sampler for several objectives that suggests one of the choices of every parameter"
+"""What it does when it is asked."""
 
 
 def make_sampler(sampler: str, seed: int) -> BaseSampler:
@@ -66,20 +70,51 @@ def make_sampler(sampler: str, seed: int) -> BaseSampler:
     Raises:
         InvalidInput: There is no such sampler, or it raises or gives no sampler.
     """
+    from nas.study import quiet
+
     if not is_reference(sampler):
-        return SAMPLERS[sampler](seed)
-    make = cast("Callable[..., object]", resolve(sampler, "sampler", OWN))
-    with calling("sampler", sampler, OWN.words, make):
+        with quiet():
+            return SAMPLERS[sampler](seed)
+    make = _resolved(sampler)
+    with quiet(), calling("sampler", sampler, OWN.words, make):
         takes_seed = not inspect.isclass(make) or "seed" in inspect.signature(make).parameters
         named = {"seed": seed} if takes_seed and inspect.isclass(make) else {}
         made = make(**named) if inspect.isclass(make) else make(seed)
     from optuna.samplers import BaseSampler
 
     if not isinstance(made, BaseSampler):
-        raise InvalidInput(
-            f"sampler {sampler}: {place_of(make)}: gives {kind_of(made)}; expected {OWN.words}"
-        )
+        at = named_at("sampler", sampler, make)
+        raise PluginFault(f"{at}: gives {kind_of(made)}; expected {OWN.words}")
     return made
+
+
+@contextmanager
+def asking(sampler: str) -> Iterator[None]:
+    """Make one line of what a sampler of one's own raises, or Optuna because of what it suggests.
+
+    Args:
+        sampler: As for ``make_sampler``. Of Optuna's own by name every error passes.
+
+    Raises:
+        PluginRaised: Names the sampler, the file and the line.
+    """
+    if not is_reference(sampler):
+        yield
+        return
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError):
+        raise  # of the study, which samplers read
+    except (Exception, SystemExit) as error:
+        with calling("sampler", sampler, SUGGESTS, _resolved(sampler)):
+            raise error
+
+
+def _resolved(sampler: str) -> Callable[..., object]:
+    return cast("Callable[..., object]", resolve(sampler, "sampler", OWN))
 
 
 def derive_seed(*parts: int | str) -> int:

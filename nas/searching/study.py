@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from blocks.errors import InvalidInput
 from blocks.wording import plural
+from nas.naming import call
 from nas.runs import RunFolder
 from nas.searching.config import SearchConfig
 from nas.searching.database import (
@@ -127,4 +128,4 @@ def _what_is_left(run: RunFolder) -> str:
     checkpoints = sorted(run.path.glob("trials/*/checkpoint.pt"))
     if not checkpoints:
         return ""
-    return f"; {plural(len(checkpoints), 'checkpoint')} left: nas export {checkpoints[0]}"
+    return f"; {plural(len(checkpoints), 'checkpoint')} left: {call('export', checkpoints[0])}"

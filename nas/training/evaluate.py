@@ -10,11 +10,11 @@ from filelock import FileLock, Timeout
 
 from blocks.errors import InvalidInput
 from blocks.plugins import reason_of
-from blocks.wording import kind_of
+from blocks.wording import kind_of, number
 from nas.errors import WorkFailed
-from nas.plugins import Expected, PluginFault, PluginRaised, calling, place_of, resolve
+from nas.plugins import Expected, PluginFault, PluginRaised, calling, named_at, resolve
 from nas.runs import TrialFolder, write_text
-from nas.training.genuine import is_genuine
+from nas.training.genuine import cannot_write, is_genuine
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import read_metrics, write_metrics
 from nas.training.owner import note_owner
@@ -73,7 +73,7 @@ def _evaluate(
             note_owner(folder)
             write_text(folder.arch, job.spec.to_yaml())
             known = {one.epoch: one for one in read_metrics(folder)}
-            where = f"evaluator {job.evaluator}: {place_of(evaluator)}"
+            where = named_at("evaluator", job.evaluator, evaluator)
 
             def keep(metrics: EpochMetrics) -> None:
                 _check_told(metrics, where, job.recipe.worst)
@@ -84,9 +84,11 @@ def _evaluate(
 
             try:
                 returned: object = evaluator(job, keep)
-            except (InvalidInput, WorkFailed, OSError):
-                raise  # they say in one line what was wrong, or that the disk takes no more
+            except (PluginFault, WorkFailed):
+                raise  # they say in one line what was wrong
             except (Exception, SystemExit) as error:
+                if cannot_write(error):
+                    raise
                 if is_genuine(error):
                     raise WorkFailed(f"{where}: {reason_of(error)}") from error
                 try:
@@ -129,7 +131,8 @@ def _check_told(metrics: object, where: str, worst: float) -> None:
     """Check what an evaluator tells of an epoch.
 
     Raises:
-        PluginFault: It is no EpochMetrics, or its error is not from 0 to ``worst``.
+        PluginFault: It is no EpochMetrics, its error is not from 0 to ``worst``, or its loss is not
+            finite.
     """
     if not isinstance(metrics, EpochMetrics):
         raise PluginFault(f"{where}: tells on_epoch {kind_of(metrics)}; expected EpochMetrics")
@@ -137,6 +140,8 @@ def _check_told(metrics: object, where: str, worst: float) -> None:
     # It may have been rounded to 32 bits.
     if error is not None and not 0 <= error <= worst * (1 + 1e-6):
         kind = PluginRaised if math.isnan(error) else PluginFault
-        raise kind(
-            f"{where}: val_error {error} after epoch {metrics.epoch}; expected 0 to {worst:g}"
-        )
+        said = f"val_error {number(error)} after epoch {metrics.epoch}"
+        raise kind(f"{where}: {said}; expected 0 to {worst:g}")
+    if not math.isfinite(metrics.train_loss):
+        said = f"train_loss {number(metrics.train_loss)} after epoch {metrics.epoch}"
+        raise PluginRaised(f"{where}: {said}; expected a finite number")

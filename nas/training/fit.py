@@ -18,7 +18,7 @@ from blocks import build
 from blocks.backbones import Normalisation
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataInfo, load_data
-from nas.folders import logs_dir
+from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.naming import option
 from nas.plugins import identity
 from nas.runs import TrialFolder, write_text
@@ -92,7 +92,9 @@ def fit(
     check_augment(job.recipe, data.info)
     check_devices(job, data)
     folder = TrialFolder(job.folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.path, source_of_runs_dir(folder.path))
+    logs = job.logs or logs_dir()
+    make_folder(logs, source_of_logs_dir(logs))
     try:
         with FileLock(folder.lock, timeout=lock_seconds):
             note_owner(folder)
@@ -125,7 +127,9 @@ def _train_share(
 ) -> tuple[EpochMetrics, ...]:
     """The work of each of several processes."""
     quieten()
-    return _train(job, load_data(job.data), past, on_epoch, rank_info)
+    data = load_data(job.data)
+    with blaming(job):  # the lines of its code are not known in the parent process
+        return _train(job, data, past, on_epoch, rank_info)
 
 
 def _train(
@@ -324,7 +328,7 @@ def _test(
     batches = data.test_batches(EVALUATION_BATCH, tester.strategy.root_device)
     batches = batches.share(rank_info.rank, rank_info.processes)
     tester.test(module, batches, ckpt_path=str(folder.kept), weights_only=True, verbose=False)
-    error = logged_error(tester, module, "test_error")
+    error = logged_error(tester, module, "test_error", job.module)
     found = {name: float(value) for name, value in tester.callback_metrics.items()}
     if rank_info.rank > 0:
         return

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 MEMORY: Final = ("out of memory", "can't allocate memory")
 """What torch says in a plain RuntimeError when a GPU, or the machine, has no memory left."""
+
+UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def cannot_write(error: BaseException) -> bool:
+    """Whether the disk takes no more: any other training would fail there too."""
+    return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def is_genuine(error: BaseException) -> bool:

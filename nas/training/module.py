@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from blocks.wording import number
 from nas.training.balance import (
     AdjustedCrossEntropy,
     WeightedCrossEntropy,
@@ -119,7 +120,7 @@ class Classifier(pl.LightningModule):
         self.log("train_loss", loss)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"the training loss is {loss.item()} in epoch {self.current_epoch + 1}"
+                f"the training loss is {number(loss.item())} in epoch {self.current_epoch + 1}"
             )
 
     def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:

@@ -16,7 +16,7 @@ from nas.data import DataInfo
 from nas.errors import WorkFailed
 from nas.plugins import Expected, PluginFault, PluginRaised, calling, place_of, resolve
 from nas.runs import TrialFolder
-from nas.training.genuine import is_genuine
+from nas.training.genuine import cannot_write, is_genuine
 from nas.training.job import TrainJob
 from nas.training.metrics import read_metrics
 from nas.training.module import Classifier
@@ -93,11 +93,16 @@ def blaming(job: TrainJob) -> Iterator[None]:
     """
     try:
         yield
-    except (InvalidInput, WorkFailed, OSError):
+    except (PluginFault, WorkFailed):
         raise
     except Exception as error:
         frame = frame_to_blame(error)
-        if job.module is None or frame is None:
+        if job.module is None or cannot_write(error):
+            raise
+        if frame is None:
+            if isinstance(error, FloatingPointError):
+                place = place_of(module_class(job.module))
+                raise WorkFailed(f"module {job.module}: {place}: {error}") from error
             raise
         trained = read_metrics(TrialFolder(job.folder))
         kind = WorkFailed if trained or is_genuine(error) else PluginRaised

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 
+from blocks.wording import number
 from nas.data import DataInfo
 from nas.errors import WorkFailed
 from nas.plugins import PluginFault, PluginRaised, place_of
@@ -19,12 +20,24 @@ from nas.training.best_epoch import is_exhausted, keep_best
 from nas.training.checkpoint import CheckpointInfo, describe
 from nas.training.job import EpochMetrics, TrainJob
 from nas.training.metrics import write_metrics
+from nas.training.warn import warn
 
 
 def logged_error(
-    trainer: pl.Trainer, module: pl.LightningModule, name: str, worst: float = 1
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    name: str,
+    reference: str | None,
+    worst: float = 1,
 ) -> float:
     """The error that a module has logged, a share from 0 to 1 or another metric of the recipe.
+
+    Args:
+        trainer: Of the module.
+        module: That logs.
+        name: Under which it logs: ``val_error`` or ``test_error``.
+        reference: Of the module; None: it is the program's.
+        worst: Largest value of the recipe's metric.
 
     Raises:
         PluginFault: It has logged none, or one that is not from 0 to ``worst``.
@@ -32,14 +45,13 @@ def logged_error(
     value = _logged(trainer, name)
     # In 32 bits the largest cost may be a little larger.
     if value is None or not 0 <= value <= worst * (1 + 1e-6):
-        kind = type(module)
         step = "test_step" if name == "test_error" else "validation_step"
-        got = "logs none" if value is None else f"logs {value:g}"
+        got = "logs none" if value is None else f"logs {number(value)}"
         got += " in the batch that is validated before training" if trainer.sanity_checking else ""
         wrong = PluginRaised if value is not None and math.isnan(value) else PluginFault
         wanted = "the share of misclassified images" if worst == 1 else "the recipe's metric"
         raise wrong(
-            f"module {kind.__name__}: {place_of(kind)}: {name}: {got}; expected {wanted}, "
+            f"{_named(module, reference)}: {name}: {got}; expected {wanted}, "
             f"0 to {worst:g}, by self.log({name!r}, ...) in {step} or at the epoch's end"
         )
     return value
@@ -58,18 +70,28 @@ def _logged(trainer: pl.Trainer, name: str) -> float | None:
     return None if value is None else float(value)
 
 
+def _named(module: pl.LightningModule, reference: str | None) -> str:
+    kind = type(module)
+    return f"module {reference or kind.__name__}: {place_of(kind)}"
+
+
 class _Mean:
-    """Of the losses of an epoch's steps."""
+    """Of the losses of an epoch's steps; read at its end, for a GPU waits whenever a value is read."""
 
     def __init__(self) -> None:
-        self._sum, self._count = 0.0, 0
+        self._sum, self._count = torch.zeros(()), 0
 
-    def add(self, value: float) -> None:
-        self._sum, self._count = self._sum + value, self._count + 1
+    def add(self, value: torch.Tensor) -> None:
+        self._sum, self._count = self._sum.to(value.device) + value.detach().mean(), self._count + 1
 
     @property
     def mean(self) -> float:
-        return self._sum / max(self._count, 1)
+        return float(self._sum) / max(self._count, 1)
+
+
+def _is_finite(net: Any) -> bool:
+    weights = [one.detach() for one in net.parameters()]
+    return not weights or bool(torch.stack([torch.isfinite(one).all() for one in weights]).all())
 
 
 class EpochCloser(Checkpoint):
@@ -110,7 +132,7 @@ class EpochCloser(Checkpoint):
     ) -> None:
         # Of one batch, an average over classes may be NaN.
         if not math.isnan(_logged(trainer, "val_error") or 0.0):
-            logged_error(trainer, pl_module, "val_error", self.job.recipe.worst)
+            logged_error(trainer, pl_module, "val_error", self.job.module, self.job.recipe.worst)
 
     def on_train_epoch_start(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -126,13 +148,15 @@ class EpochCloser(Checkpoint):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        # Ours logs its loss; to read it at every step would have a GPU wait.
-        if not self.job.validates and self.job.module is not None and isinstance(outputs, dict):
-            self._steps.add(float(outputs.get("loss", 0.0)))
+        # Ours keeps its loss itself.
+        loss = outputs.get("loss") if isinstance(outputs, dict) else None
+        if self.job.module is not None and isinstance(loss, torch.Tensor):
+            self._steps.add(loss)
 
     def on_train_epoch_end(  # noqa: D102
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
+        self._check_finite(trainer, pl_module)
         val_error, val_loss, interval, metric = None, None, None, None
         if self.job.validates:
             if self.job.recipe.metric != "error":
@@ -167,9 +191,30 @@ class EpochCloser(Checkpoint):
         if self._on_epoch is not None:
             self._on_epoch(metrics)
 
+    def _check_finite(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Make sure that an epoch that has diverged is not kept, whatever the module logs.
+
+        Raises:
+            FloatingPointError: The weights are not finite, of the program's module.
+            WorkFailed: The loss or the weights are not finite, of one's own.
+        """
+        losses = (self._steps.mean, _logged(trainer, "train_loss"))
+        loss = next((one for one in losses if one is not None and not math.isfinite(one)), None)
+        if loss is None and _is_finite(module.net):
+            return
+        said = (
+            "the weights are not finite" if loss is None else f"the training loss is {number(loss)}"
+        )
+        said += f" in epoch {trainer.current_epoch + 1}"
+        if self.job.module is None:
+            raise FloatingPointError(said)
+        raise WorkFailed(f"{_named(module, self.job.module)}: {said}")
+
     def _val_error(self, trainer: pl.Trainer, module: pl.LightningModule) -> float:
         try:
-            return logged_error(trainer, module, "val_error", self.job.recipe.worst)
+            return logged_error(
+                trainer, module, "val_error", self.job.module, self.job.recipe.worst
+            )
         except PluginRaised as error:
             if self.history:  # it was right before, so it is this training that failed
                 raise WorkFailed(str(error)) from None
@@ -219,3 +264,16 @@ class EpochCloser(Checkpoint):
         # Last of all restores, right before the first batch: dropout continues where it stopped.
         if self.history:
             torch.set_rng_state(self._rng)
+        if self.job.module is not None and pl_module.automatic_optimization:
+            self._warn_if_idle(trainer, pl_module)
+
+    def _warn_if_idle(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Warn of a module whose optimizers know no weight of the network."""
+        net: Any = module.net
+        weights = {id(one) for one in net.parameters()}
+        groups = [group for one in trainer.optimizers for group in one.param_groups]
+        if not any(id(one) in weights for group in groups for one in group["params"]):
+            warn(
+                f"{_named(module, self.job.module)}: configure_optimizers gives no optimizer of the "
+                "weights of net, so the network stays untrained"
+            )

@@ -7,7 +7,6 @@ that no orphan trains while a resumed search trains the same trial.
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -21,13 +20,13 @@ from nas.plugins import PluginFault, PluginRaised
 from nas.runs import TrialFolder, write_text
 from nas.training.begin import begin_process
 from nas.training.evaluate import evaluate
+from nas.training.genuine import cannot_write
 from nas.training.job import EpochMetrics, TrainJob
 
 NO_DISK = 74
 """Exit code of a training that could not write (sysexits.h): other trainings could not either."""
 FAULTS: Mapping[int, type[PluginFault]] = {78: PluginFault, 70: PluginRaised}
 """Exit codes of a training whose plug-in is at fault, and what it raised."""
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LOCK_SECONDS = 30
 """Seconds that an earlier process of the same trial, left by a killed parent, may take to end."""
 
@@ -49,7 +48,7 @@ def main(job_file: Path, on_epoch: Callable[[EpochMetrics], None] | None = None)
     except BaseException as error:
         # KeyboardInterrupt and SystemExit too: the file records any reason for the end.
         _leave(folder, traceback.format_exc())
-        return NO_DISK if isinstance(error, OSError) and error.errno in UNWRITABLE else 1
+        return NO_DISK if cannot_write(error) else 1
     return 0
 
 

@@ -16,7 +16,7 @@ from torchvision.models.shufflenetv2 import InvertedResidual
 from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
 from blocks.deploy import Form, FusedSelectiveKernel, MergedSelectiveKernel, fuse
 from blocks.deploy.padding import padded_width
-from blocks.deploy.shuffle_net import shuffle_two
+from blocks.deploy.shuffle_net import SHUFFLES
 
 FORMS = get_args(Form)
 
@@ -163,7 +163,9 @@ def test_another_activation_in_the_branches_is_kept_in_training_and_deployed() -
 
 
 def test_an_unknown_form_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="form: 'onnx'; allowed: pytorch, graph, ncnn"):
+    with pytest.raises(
+        InvalidInput, match="form: 'onnx'; allowed: pytorch, graph, channels_last, ncnn"
+    ):
         fuse(SelectiveKernel(4), "onnx")  # type: ignore[arg-type]
 
 
@@ -199,11 +201,12 @@ def test_a_batch_norm_whose_input_others_read_stays() -> None:
 
 @given(st.integers(1, 3), st.integers(1, 8), st.integers(1, 5), st.integers(1, 5))
 @settings(max_examples=30, deadline=None)
-def test_the_flat_shuffle_interleaves_the_halves(batch: int, half: int, h: int, w: int) -> None:
+def test_every_shuffle_interleaves_the_halves(batch: int, half: int, h: int, w: int) -> None:
     x = torch.randn(batch, 2 * half, h, w)
-    shuffled = shuffle_two(x)
-    assert torch.equal(shuffled[:, ::2], x[:, :half])
-    assert torch.equal(shuffled[:, 1::2], x[:, half:])
+    for shuffle in SHUFFLES.values():
+        shuffled = shuffle(x)
+        assert torch.equal(shuffled[:, ::2], x[:, :half])
+        assert torch.equal(shuffled[:, 1::2], x[:, half:])
 
 
 @pytest.mark.parametrize(

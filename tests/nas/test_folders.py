@@ -10,7 +10,7 @@ import pytest
 
 from blocks.errors import InvalidInput
 from nas.data.places import expanded, search_roots
-from nas.folders import cache_dir
+from nas.folders import cache_dir, make_folder, source_of_runs_dir
 
 
 def test_the_cache_is_where_the_variable_says(
@@ -55,3 +55,16 @@ def test_a_home_folder_that_is_closed_is_not_used(tmp_path: Path) -> None:
 def test_a_tilde_without_a_home_folder_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidInput, match=r"~nobody-of-that-name/x: there is no home folder"):
         expanded("~nobody-of-that-name/x")
+
+
+def test_a_folder_of_runs_that_cannot_be_made_names_what_decided_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SKNAS_RUNS_DIR", raising=False)
+    above = tmp_path / "runs"
+    above.write_text("a file")
+    run = above / "first"
+    for folder, said in ((tmp_path, "SKNAS_RUNS_DIR"), (tmp_path / "other", "runs_dir")):
+        monkeypatch.setenv("SKNAS_RUNS_DIR", str(folder))
+        with pytest.raises(InvalidInput, match=rf"^{said}: .*runs/first: cannot be made \(Not a"):
+            make_folder(run, source_of_runs_dir(run))

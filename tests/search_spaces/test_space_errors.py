@@ -236,6 +236,7 @@ def test_a_width_that_one_backbone_lacks_needs_a_condition() -> None:
     with pytest.raises(InvalidInput, match=r"^vary\.width: 0\.35 does not exist"):
         SearchSpace(define(either))
     assert SearchSpace(define(fitting)).size() == 3
+    assert repr(SearchSpace(define(fitting))) == "SearchSpace('x', varies backbone, width)"
 
 
 @pytest.mark.parametrize(

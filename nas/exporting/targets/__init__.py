@@ -18,6 +18,7 @@ from nas.exporting.targets.target import (
 )
 
 __all__ = [
+    "OF_NETWORKS",
     "TARGETS",
     "Description",
     "IoType",
@@ -37,5 +38,7 @@ def _later(name: str) -> Callable[[], Target]:
 
 
 TARGETS: Registry[Target] = Registry("export target")
-for _name in ("onnx", "executorch", "litert", "ncnn", "tflm", "ethos_u"):
+OF_NETWORKS = ("onnx", "executorch", "litert", "ncnn")
+"""Targets that are made of the network itself; the others are made of the int8 file of one of them."""
+for _name in (*OF_NETWORKS, "tflm", "ethos_u"):
     TARGETS.register_later(_name, _later(_name))

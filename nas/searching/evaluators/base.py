@@ -21,6 +21,7 @@ class Finished:
         killed: Whether it was ended from outside; it can continue from its checkpoint.
         no_disk: Whether it could not write. That is no fault of its own: the next one could not either.
         fault: What it raised, if a plug-in is at fault.
+        warnings: Lines for a person, which say nothing against its result.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Finished:
     killed: bool = False
     no_disk: bool = False
     fault: type[PluginFault] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def error(self) -> float | None:

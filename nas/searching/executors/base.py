@@ -8,6 +8,7 @@ from dataclasses import replace
 from nas.runs import TrialFolder, write_text
 from nas.searching.evaluators import Finished
 from nas.training import TrainJob, read_metrics
+from nas.training.warn import warnings_in
 from nas.training.worker import FAULTS, NO_DISK
 
 OUTPUT_TAIL = 10_000
@@ -29,7 +30,7 @@ def hand_over(job: TrainJob, threads: int) -> TrialFolder:
 def ended(number: int, folder: TrialFolder, code: int) -> Finished:
     """What a training process that came to its end has come to, by its exit code."""
     if code == 0:
-        return Finished(number, tuple(read_metrics(folder)))
+        return Finished(number, tuple(read_metrics(folder)), warnings=warnings_in(folder.output))
     finished = ended_badly(number, folder, f"ended with exit code {code}")
     return replace(finished, no_disk=code == NO_DISK, fault=FAULTS.get(code))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import subprocess
 import sys
 import textwrap
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -16,6 +19,7 @@ import pytest
 import torch
 
 import nas
+from nas.api.training import train_trial
 from search_spaces import SpaceDefinition
 
 pytestmark = pytest.mark.integration
@@ -80,6 +84,24 @@ def test_functions_stay_what_they_are_when_their_packages_are_imported() -> None
     assert callable(nas.train)
 
 
+@pytest.mark.parametrize("method", ["train", "evaluate", "export"])
+def test_methods_of_a_run_show_their_arguments(method: str) -> None:
+    functions: dict[str, Callable[..., Any]] = {
+        "train": train_trial,
+        "evaluate": nas.evaluate,
+        "export": nas.export,
+    }
+    its = dict(inspect.signature(functions[method]).parameters)
+    shown = dict(inspect.signature(getattr(nas.Run, method)).parameters)
+    for subject in ("run", "trial", "self", "network", "checkpoint", "artifact"):  # of a bundle
+        its.pop(subject, None)
+        shown.pop(subject, None)
+    assert shown == its
+    wrong: Any = {"foo": 1}
+    with pytest.raises(TypeError, match=rf"^Run\.{method}\(\) got an unexpected keyword .*'foo'"):
+        getattr(nas.Run, method)(None, 0, **wrong)
+
+
 def test_a_run_knows_its_front_and_its_trials(run: nas.Run) -> None:
     assert run.front.objectives == ("error", "mflops")
     assert run.pick().trial == run.pick("knee").trial
@@ -108,6 +130,11 @@ def test_a_trained_network_is_loaded_trained_in_full_and_exported(
     knee = run.pick("knee")
     network = run.load(knee)
     assert not network.training
+    record = next(one for one in run.trials if one.number == knee.trial)
+    assert run.checkpoint(record) == run.checkpoint(knee.trial) == run.checkpoint(knee)
+    wrong: Any = record.spec
+    with pytest.raises(nas.InvalidInput, match=r"^trial .{1,80}: allowed: a number, a point of"):
+        run.load(wrong)
     images = torch.rand(2, 1, 16, 16)
     assert network(images).shape == (2, 10)
 
@@ -137,7 +164,7 @@ def test_a_trained_network_is_loaded_trained_in_full_and_exported(
 
 @pytest.mark.parametrize("trial", [None, "1", 1.5, True])
 def test_a_trial_is_a_number_or_a_point(run: nas.Run, trial: object) -> None:
-    with pytest.raises(nas.InvalidInput, match=r"trial .*: allowed: a number, or a point"):
+    with pytest.raises(nas.InvalidInput, match=r"trial .*: allowed: a number, a point"):
         run.load(trial)  # type: ignore[arg-type]
 
 

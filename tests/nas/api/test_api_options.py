@@ -193,12 +193,21 @@ def test_a_plugin_that_was_moved_is_given_again_when_the_search_is_resumed(
     ],
 )
 def test_another_plugin_is_another_search(option: str, value: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match=f"^{option} cannot change .* of the same NAME$"):
+    with pytest.raises(InvalidInput, match=f"^{option} cannot change when a search is ") as caught:
         resume_changes({option: value}, run_with(tmp_path, STORED))
+    has, allowed = str(caught.value).split("; this one has ")[1].split("; allowed: ")
+    names = [one.rpartition(":")[2] for one in has.split(", ")]
+    places = " or ".join(f"FILE.py:{name}" for name in names)
+    assert allowed == f"the same plug-in in its new place, {places}"
+
+
+def test_objectives_of_a_run_may_be_given_again(tmp_path: Path) -> None:
+    again = {"objectives": "error,here/own.py:depth"}
+    assert resume_changes(again, run_with(tmp_path, STORED)) == {}
 
 
 def test_a_search_without_plugins_takes_none_when_it_is_resumed(tmp_path: Path) -> None:
     run = run_with(tmp_path, "data: {name: digits}\nsampler: tpe\n")
     for option in ("data", "sampler", "module", "evaluator", "objectives"):
-        with pytest.raises(InvalidInput, match="cannot change"):
+        with pytest.raises(InvalidInput, match=r"cannot change .*; allowed: leave it out$"):
             resume_changes({option: "own.py:tpe"}, run)

@@ -102,6 +102,19 @@ def test_a_wrong_argument_is_one_line(
             "limits: 3; allowed: a mapping",
         ),
         (lambda: api.search("quickstart", data="digits", objectives=7), "objectives: 7; allowed: "),
+        (
+            lambda: api.search("quickstart", data="digits", sampler=object()),
+            "sampler: .*; allowed: a name, a class, a function of a seed, or the import path of one$",
+        ),
+        (
+            lambda: api.search("quickstart", data="digits", sampler="none"),
+            "sampler: unknown sampler 'none'; allowed: tpe, .*forecast, or one of your own: package",
+        ),
+        (
+            lambda: api.search("quickstart", data="digits", evaluator=3),
+            "evaluator: 3; allowed: a callable, or its import path$",
+        ),
+        (lambda: api.objective("error"), "objective 'error': .*latency_ms, mflops, params, activ"),
         (lambda: api.search({"name": "a"}, data=3), "data: 3; allowed: a name, a callable"),
         (lambda: api.search("quickstart", data="digits", trials=True), "trials: .* got True"),
         (

@@ -218,6 +218,10 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         "the study of this run is gone; 2 checkpoints left: nas export runs/first/trials/0000",
     ),
     "pareto with an unknown pick": (nothing, ["pareto", "first", "--pick", "best"], 2, "knee"),
+    "pareto within an unknown limit": (
+        nothing, ["pareto", "first", "--max", "foo=1"], 2,
+        "nas: --max foo=1: unknown objective 'foo'; allowed: mflops",
+    ),
     "pareto within too little": (
         nothing, ["pareto", "first", "--max-mflops", "0.01"], 2, "the nearest has",
     ),
@@ -294,7 +298,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     ),
     "export here": (nothing, ["export", "first", "--trial", "0", "--out", "."], 2, "allowed"),
     "export of a trial and a pick": (
-        nothing, ["export", "first", "--trial", "0", "--pick", "knee"], 2, "allowed: one of them",
+        nothing, ["export", "first", "--trial", "0", "--pick", "knee"], 2,
+        "give either --trial or --pick or a budget, not both",
     ),
     "train on no device": (
         arch(), ["train", "a.yaml", "--data", "digits", "--devices", "0"], 2, "--devices 0: allowed:",
@@ -304,7 +309,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         "a batch has 32 images; allowed: 1 to 32",
     ),
     "train of a pick and a budget": (
-        nothing, ["train", "first", "--pick", "knee", "--max-mflops", "9"], 2, "one of them",
+        nothing, ["train", "first", "--pick", "knee", "--max-mflops", "9"], 2,
+        "give either --pick or a budget, not both",
     ),
     "search on a single image": (nothing, [*SEARCH, "--limit", "1"], 2, "at least 2 are needed"),
     "report of no run": (nothing, ["report", "second"], 2, "runs there are: first"),

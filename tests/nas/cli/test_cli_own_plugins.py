@@ -68,7 +68,7 @@ WRONG = {
         "--data gone.py:images",
         "gone.py: no such file\n",
     ),
-    "no name": ("--data own.py:gone", "own.py has no gone, "),
+    "no name": ("--data own.py:gone", "own.py defines no 'gone'"),
     "no package": ("--data nowhere.part:images", "no module 'nowhere' in this Python; install"),
     "raises when imported": ("--data broken.py:images", "broken.py, line 2: ZeroDivisionError"),
     "data raise": ("--data own.py:raises", f"own.py, line {line_of('lost')}: KeyError: 'lost'"),
@@ -87,7 +87,7 @@ WRONG = {
     ),
     "NaN objective": (
         f"{DIGITS} --objectives error,own.py:nan",
-        "gives nan for shufflenet_v2",
+        "gives NaN for shufflenet_v2",
     ),
     "NaN objective in a budget": (
         f"{DIGITS} --max own.py:nan=3",
@@ -99,7 +99,7 @@ WRONG = {
     ),
     "no objective": (
         f"{DIGITS} --objectives error,own.py:plain",
-        f"own.py, line {line_of('def plain')}: a function; expected a function that @objective",
+        f"own.py, line {line_of('def plain')}: not decorated with @nas.objective; expected a",
     ),
     "no limit": (f"{DIGITS} --max own.py:plain", "allowed: NAME=VALUE"),
     "unknown limit": (f"{DIGITS} --max plain=3", "unknown objective 'plain'"),
@@ -108,7 +108,7 @@ WRONG = {
         f"own.py, line {line_of('def plain')}: a function; expected a LightningModule",
     ),
     "a module by a plain name": (f"{DIGITS} --module focal", "'focal': not an import path"),
-    "no evaluator": (f"{DIGITS} --evaluator own.py:LINES", "own.py has no LINES"),
+    "no evaluator": (f"{DIGITS} --evaluator own.py:LINES", "own.py defines no 'LINES'"),
     "no sampler": (f"{DIGITS} --sampler own.py:no_sampler", f"line {line_of('def no_sampler')}"),
     "sampler raises": (f"{DIGITS} --sampler own.py:bad_sampler", "ValueError: no luck"),
 }

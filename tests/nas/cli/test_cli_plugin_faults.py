@@ -41,6 +41,18 @@ def judge(job, on_epoch):
 def percent(job, on_epoch):
     on_epoch(EpochMetrics(epoch=1, train_loss=1, val_error=55, seconds=0))
 
+def theirs(job, on_epoch): EpochMetrics(foo=3)
+
+def lost(job, on_epoch): open("nowhere.csv")
+
+def endless(job, on_epoch):
+    on_epoch(EpochMetrics(epoch=1, train_loss=float("inf"), val_error=0.5, seconds=0))
+
+class Cma:
+    def __new__(self, seed):
+        from optuna.samplers import CmaEsSampler
+        return CmaEsSampler(seed=seed)
+
 def notes(job, on_epoch):
     Path(job.folder, "notes.txt").write_text("an hour's work")
     return judge(job, on_epoch) if Path("fixed").exists() else None
@@ -74,15 +86,27 @@ def line_of(text: str) -> int:
         ),
         (
             "--evaluator own.py:percent",
-            f"line {line_of('def percent')}: val_error 55.0 after epoch 1",
+            f"line {line_of('def percent')}: val_error 55 after epoch 1",
         ),
+        ("--evaluator own.py:theirs", f"line {line_of('def theirs')}: EpochMetrics: epoch: Field"),
+        (
+            "--evaluator own.py:lost",
+            f"line {line_of('def lost')}: No such file or directory: nowhere.csv; expected",
+        ),
+        (
+            "--evaluator own.py:endless",
+            f"line {line_of('def endless')}: train_loss inf after epoch 1",
+        ),
+        ("--sampler own.py:Cma", f"line {line_of('class Cma')}: ValueError: If the study"),
     ],
 )
 def test_a_fault_found_in_the_first_training_is_one_line_and_leaves_nothing(
     options: str, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SEARCH, "--trials", "5", *options.split()]) == 2
+    own = [*SEARCH, "--trials", "5", *options.split()]
+    assert main(own) == 2
     error = capfd.readouterr().err
+    assert error.startswith(f"nas: {options.removeprefix('--')}: ")
     assert error.count("\n") == 1, error
     assert f"own.py, {said}" in error
     assert "expected" in error

@@ -86,9 +86,9 @@ def test_what_is_no_limit(text: str) -> None:
     [
         (
             "float('nan')",
-            "gives nan for shufflenet_v2 .*; expected a finite number from 0 for every",
+            "gives NaN for shufflenet_v2 .*; expected a finite number from 0 for every",
         ),
-        ("-1", "gives -1.0 for"),
+        ("-1", "gives -1 for"),
         ("'7'", "gives '7' "),
         ("None", "gives None "),
         ("1 / 0", r"own\.py, line 7: ZeroDivisionError: division by zero; expected a finite"),
@@ -106,9 +106,17 @@ def test_wrong_figures_are_one_line(value: str, said: str) -> None:
     ("name", "said"),
     [
         ("taken", "the program has a 'mflops' of its own"),
-        ("plain", "expected a function that @obj"),
+        ("plain", r"line 15: not decorated with @nas\.objective; expected a function decorated"),
     ],
 )
 def test_wrong_objectives(name: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         own_objectives([f"own.py:{name}"], COSTS)
+
+
+def test_a_figure_that_changes_is_refused() -> None:
+    OwnObjective(name="depth", reference="own.py:depth").check_steady(SPEC)
+    Path("other.py").write_text(OWN.format(value="next(calls)") + "calls = iter([1, 2])")
+    one = OwnObjective(name="depth", reference="other.py:depth")
+    with pytest.raises(InvalidInput, match=r"gives 1\.0, then 2\.0 for .*; expected the same num"):
+        one.check_steady(SPEC)

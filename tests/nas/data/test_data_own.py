@@ -138,7 +138,7 @@ class Items(Dataset):
         item = torch.full((3, 8, 8), 0.5), row % 2
         return self.change(item) if self.change and row == 5 else item
 
-def fail(item): raise KeyError("lost")
+def fail(item): raise (KeyError("lost") if item[1] else OSError("disk gone."))
 class Named(Items): classes = ["a", "c"]
 good, names = Items(), ["a", "b"]
 
@@ -157,6 +157,8 @@ def triple(): return Datasets(good, good, Items(lambda i: (*i, 3)), names)
 def kind(): return Datasets(good, good, Items(lambda i: ([1], 3)), names)
 def lost(): return Datasets(good, Items(fail), good, names)
 def needs(a, b): pass
+def array(): return Datasets(good, good, Items(lambda i: (i[0].numpy(), 1)), names)
+def gone(): return Datasets(good, Items(lambda i: fail((0, 0))), good, names)
 thing = 3
 """
 
@@ -176,11 +178,13 @@ thing = 3
         ("label", r"broken\.py, line 23: val\[5\]: label 2; expected an integer from 0 to 1"),
         ("fraction", r"val\[5\]: label 0.5; expected"),
         ("shape", r"train\[5\]: a tensor of shape \(3, 7, 8\); expected \(3, 8, 8\)"),
-        ("nan", r"train\[5\]: values from nan to nan; expected \[0, 1\]"),
+        ("nan", r"train\[5\]: values from NaN to NaN; expected \[0, 1\]"),
         ("range_", r"train\[5\]: values from 255 to 255; expected \[0, 1\]"),
         ("triple", r"test\[5\] is 3 values; expected a pair"),
         ("kind", r"test\[5\]: a list; expected a tensor, as train\[0\] is one"),
         ("lost", r"broken\.py, line 13: val\[5\] raises KeyError: 'lost'; expected a pair"),
+        ("gone", r"val\[5\] raises OSError: disk gone; expected a pair"),
+        ("array", r"test\[5\]: an ndarray; expected a tensor"),
         ("needs", "it needs 2 arguments"),
         ("thing", "an int; expected a callable that returns nas.Datasets"),
     ],

@@ -17,7 +17,7 @@ from nas.doctor.machine import cgroup_limits, this_machine
 from nas.doctor.packages import declared_packages
 from nas.doctor.probing import ProbeFailed, probe
 from nas.doctor.runtimes import try_runtime
-from nas.exporting import TARGETS
+from nas.exporting.targets import OF_NETWORKS
 
 pytestmark = pytest.mark.integration
 
@@ -117,7 +117,7 @@ def test_a_folder_is_tried_out_and_left_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.long  # test_json_says_what_was_found_and_what_a_search_costs tries them all, too
-@pytest.mark.parametrize("name", list(TARGETS))
+@pytest.mark.parametrize("name", OF_NETWORKS)
 def test_every_runtime_that_is_installed_works(name: str) -> None:
     pytest.importorskip({"litert": "ai_edge_litert", "onnx": "onnxruntime"}.get(name, name))
     found = try_runtime(name)

@@ -11,7 +11,8 @@ from torch import Tensor
 from nas.exporting.evaluate import evaluate, load
 from nas.exporting.int8 import most_harmful_layers, quantize
 from nas.exporting.targets import TARGETS, Quantization, Written
-from tests.nas.exporting.export_helpers import Spoiled
+from tests.nas.exporting.export_helpers import Spoiled, write
+from tests.nas.exporting.export_helpers import quantize as whole
 
 pytestmark = pytest.mark.integration
 
@@ -40,11 +41,11 @@ def sure_images(model: Spoiled) -> tuple[Tensor, Tensor]:
 def test_layers_whose_rounding_costs_accuracy_stay_in_float32(name: str, tmp_path: Path) -> None:
     model = Spoiled().eval()
     images, labels = sure_images(model)
-    TARGETS[name].write(model, images[:1], tmp_path)
-    done = quantize(name, TARGETS[name], model, images, labels, tmp_path)
+    write(name, model, images[:1], tmp_path)
+    done = quantize(name, TARGETS[name], model, Quantization(images), labels, tmp_path)
     assert set(done.float_layers) >= {"loud", "deaf"}
     kept = accuracy(name, done.written, model, images, labels)
-    everything = TARGETS[name].quantize(model, Quantization(images), tmp_path)
+    everything = whole(name, model, Quantization(images), tmp_path)
     assert kept > accuracy(name, everything, model, images, labels) + 0.4
     assert kept > (0.7 if name == "litert" else 0.99)  # LiteRT also rounds what lies between layers
 
@@ -58,5 +59,10 @@ def accuracy(name: str, written: Written, model: Spoiled, images: Tensor, labels
 def test_no_layer_stays_in_float32_without_need(tmp_path: Path) -> None:
     model = Spoiled(factor=1).eval()
     images, labels = sure_images(model)
-    TARGETS["onnx"].write(model, images[:1], tmp_path)
-    assert quantize("onnx", TARGETS["onnx"], model, images, labels, tmp_path).float_layers == ()
+    write("onnx", model, images[:1], tmp_path)
+    assert (
+        quantize(
+            "onnx", TARGETS["onnx"], model, Quantization(images), labels, tmp_path
+        ).float_layers
+        == ()
+    )

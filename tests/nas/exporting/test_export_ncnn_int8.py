@@ -14,11 +14,9 @@ from blocks.deploy import fuse
 from nas.exporting.evaluate import load
 from nas.exporting.targets import TARGETS, Quantization
 from nas.exporting.targets.ncnn_int8 import quantize_files
-from tests.nas.exporting.export_helpers import THREE, TWO, network
+from tests.nas.exporting.export_helpers import THREE, TWO, network, quantize, write
 
 pytestmark = pytest.mark.integration
-
-NCNN = TARGETS["ncnn"]
 
 
 class Grouped(nn.Module):
@@ -42,8 +40,8 @@ class Grouped(nn.Module):
 def test_every_kind_of_layer_computes_in_integers(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, images = Grouped().eval().requires_grad_(False), torch.randn(32, 2, 9, 9)
-    fp32 = NCNN.write(model, images[:1], tmp_path)
-    int8 = NCNN.quantize(model, Quantization(images), tmp_path)
+    fp32 = write("ncnn", model, images[:1], tmp_path)
+    int8 = quantize("ncnn", model, Quantization(images), tmp_path)
     graph = int8.files[0].read_text().splitlines()
     scaled = [line.split()[0] for line in graph if line.split()[-1].startswith("8=")]
     grouped = ["ConvolutionDepthWise"] * 2
@@ -62,8 +60,8 @@ def test_groups_of_any_width_are_computed_as_they_should(width: int, tmp_path: P
         nn.AdaptiveAvgPool2d(1), nn.Flatten(1),
     ).eval().requires_grad_(False)  # fmt: skip
     images = torch.randn(16, 2, 9, 9)
-    NCNN.write(model, images[:1], tmp_path)
-    written = NCNN.quantize(model, Quantization(images), tmp_path)
+    write("ncnn", model, images[:1], tmp_path)
+    written = quantize("ncnn", model, Quantization(images), tmp_path)
     run, wanted = load("ncnn", written.files[0]), model(images).numpy()
     got = np.concatenate([run(image[None].numpy()) for image in images])
     assert 0 < np.abs(got - wanted).mean() < 0.05 * wanted.std()
@@ -81,8 +79,8 @@ def test_a_network_of_units_loses_what_it_loses_elsewhere(
         model = fuse(network(**unit), target.form)
         torch.manual_seed(1)
         images = torch.randn(24, 1, 32, 32)
-        target.write(model, images[:1], tmp_path)
-        run = load(name, target.quantize(model, Quantization(images), tmp_path).files[0])
+        write(name, model, images[:1], tmp_path)
+        run = load(name, quantize(name, model, Quantization(images), tmp_path).files[0])
         got = np.concatenate([run(image[None].numpy()) for image in images])
         lost[name] = float(np.abs(got - model(images).numpy()).mean())
     assert 0 < lost["ncnn"] < 1.5 * lost["onnx"]
@@ -90,8 +88,8 @@ def test_a_network_of_units_loses_what_it_loses_elsewhere(
 
 def test_what_is_no_graph_in_float32_is_refused(tmp_path: Path) -> None:
     model, images = Grouped().eval().requires_grad_(False), torch.randn(2, 2, 9, 9)
-    graph, weights = NCNN.write(model, images[:1], tmp_path).files
-    int8 = NCNN.quantize(model, Quantization(images), tmp_path).files
+    graph, weights = write("ncnn", model, images[:1], tmp_path).files
+    int8 = quantize("ncnn", model, Quantization(images), tmp_path).files
     out = tmp_path / "out.param", tmp_path / "out.bin"
     with pytest.raises(InvalidInput, match="weights with the tag 0xd4b38"):
         quantize_files(model, images, True, frozenset(), (graph, int8[1]), out)

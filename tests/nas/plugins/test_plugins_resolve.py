@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blocks.errors import InvalidInput
-from nas.plugins import Expected, identity, is_reference, reference_to, resolve
+from nas.naming import call, command_line, trial_call
+from nas.plugins import Expected, calling, identity, is_reference, reference_to, resolve
 
 FUNCTION = Expected("a function", callable)
 
@@ -53,8 +55,8 @@ def test_modules_are_imported() -> None:
             "my.py:x",
             "data my.py:x: /.*my.py: no such file$",
         ),
-        ("x = 1", "my.py:x", "an int; expected a function"),
-        ("x = 1", "my.py:y", "my.py has no y, .*expected a function"),
+        ("\nx: int = 1", "my.py:x", r"/my\.py, line 2: an int; expected a function"),
+        ("x = 1", "my.py:y", r"my\.py defines no 'y'; expected a function"),
         ("\n1 / 0", "my.py:x", "my.py, line 2: ZeroDivisionError: division by zero"),
         ("x = (", "my.py:x", "my.py, line 1: SyntaxError"),
         (
@@ -74,6 +76,39 @@ def test_refusals_are_one_line(text: str | None, reference: str, said: str) -> N
         resolve(reference, "data", FUNCTION)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("data ")
+
+
+def test_what_is_not_written_in_python_has_no_place() -> None:
+    wrong: Any = len
+    said = r"^evaluator builtins:len: TypeError: len\(\) takes .*; expected words$"
+    with (
+        pytest.raises(InvalidInput, match=said),
+        calling("evaluator", "builtins:len", "words", len),
+    ):
+        wrong(1, 2)
+
+
+def test_a_script_that_is_cut_short_defines_less() -> None:
+    Path("my.py").write_text("import nas\nnas.search('quickstart')\ndef one(): return 1\n")
+    with pytest.raises(InvalidInput, match="defines no 'one' before it starts a search; expected"):
+        resolve("my.py:one", "data", FUNCTION)
+
+
+def test_messages_name_calls_as_their_reader_makes_them() -> None:
+    def calls() -> list[str]:
+        return [
+            call("search", resume="a", trials=3),
+            call("export", "a.pt"),
+            trial_call("train", "a", 2),
+        ]
+
+    assert calls() == [
+        "nas.search(resume='a', trials=3)", "nas.export('a.pt')", "nas.open_run('a').train(2)"
+    ]  # fmt: skip
+    with command_line():
+        assert calls() == [
+            "nas search --resume a --trials 3", "nas export a.pt", "nas train a --trial 2"
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

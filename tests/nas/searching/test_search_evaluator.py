@@ -81,12 +81,12 @@ def test_an_evaluator_takes_the_place_of_training_and_goes_on(tmp_path: Path) ->
             "short",
             r"own\.py, line 16: returns epochs \[\]; expected the EpochMetrics of epochs 1 to 1",
         ),
-        ("not_a_number", r"line 19: val_error nan after epoch 1; expected 0 to 1"),
+        ("not_a_number", r"line 19: val_error NaN after epoch 1; expected 0 to 1"),
         ("nothing", r"own\.py, line 22: returns a NoneType; expected the EpochMetrics of epochs"),
         ("too_few", r"own\.py, line 26: TypeError: .*; expected a function of \(job, on_epoch\)"),
         ("numbers", r"own\.py, line 24: returns a list with a float; expected the EpochMetrics"),
         ("not_callable", r"expected a function of \(job, on_epoch\)"),
-        ("missing", r"has no missing"),
+        ("missing", r"defines no .missing.;"),
     ],
 )
 def test_a_wrong_evaluator_is_one_line(tmp_path: Path, name: str, message: str) -> None:

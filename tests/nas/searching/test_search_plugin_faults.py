@@ -12,6 +12,7 @@ from nas.searching.evaluators import Finished, Simulation
 from nas.searching.study import open_study
 from nas.study import read_records
 from nas.training import TrainJob
+from nas.training.warn import warnings_in
 from tests.nas.searching.search_helpers import (
     FormulaEvaluator,
     SilentView,
@@ -73,3 +74,17 @@ def test_an_epoch_of_a_training_that_runs_counts(tmp_path: Path) -> None:
     write_text(RunFolder(folder).trial(1).metrics, EPOCH)
     _, records = formula_search(folder, config, simulation, SilentView())
     assert [one.state for one in records].count(TrialState.FAILED) == 1
+
+
+def test_a_warning_of_trainings_is_shown_once(tmp_path: Path) -> None:
+    output = tmp_path / "output.txt"
+    assert warnings_in(output) == ()
+    write_text(output, "GPU: no\nwarning: own.py, line 3: idle\nwarning: own.py, line 3: idle\n")
+    warnings = warnings_in(output)
+
+    def fate(number: int, job: TrainJob, times: int) -> Finished:
+        return Finished(number, tuple(formula_curve(job)), warnings=warnings)
+
+    view = SilentView()
+    formula_search(tmp_path / "run", CONFIG, Simulation(formula_curve, 1, fate), view)
+    assert view.events.count("warning: own.py, line 3: idle") == 1

@@ -224,7 +224,7 @@ def test_an_interrupt_ends_the_processes() -> None:
 
 def test_an_error_of_a_process_is_the_error_of_the_training() -> None:
     recipe = RECIPE.model_copy(update={"lr": 100.0, "weight_decay": 1.0, "epochs": 4})
-    with pytest.raises(FloatingPointError, match=r"training loss is (nan|inf) in epoch"):
+    with pytest.raises(FloatingPointError, match=r"training loss is (NaN|inf) in epoch"):
         fit(make_job("a", recipe=recipe, devices=2))
 
 

@@ -163,7 +163,7 @@ def test_full_training_takes_the_held_out_images_and_reads_the_test_set_once() -
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
     recipe = RECIPE.model_copy(update={"lr": 100.0, "weight_decay": 1.0, "epochs": 4})
-    with pytest.raises(FloatingPointError, match=r"training loss is (nan|inf) in epoch"):
+    with pytest.raises(FloatingPointError, match=r"training loss is (NaN|inf) in epoch"):
         fit(make_job("a", recipe=recipe))
 
 

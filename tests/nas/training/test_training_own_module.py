@@ -21,6 +21,7 @@ OWN = """
 import pytorch_lightning as pl
 import torch
 from torch.nn import functional
+from blocks import InvalidInput
 from nas.training.module import Classifier
 
 class Focal(Classifier):
@@ -56,6 +57,12 @@ class Percent(Own):
 class Raises(Own):
     def training_step(self, batch, index): return self.nothing
 
+class Theirs(Own):
+    def training_step(self, batch, index): raise InvalidInput("a complaint")
+
+class Idle(Own):
+    def configure_optimizers(self): return None
+
 class RaisesLater(Own):
     def training_step(self, batch, index):
         return super().training_step(batch, index) if self.current_epoch == 0 else self.nothing
@@ -69,6 +76,18 @@ class NanAtFirst(Own):
 class Diverges(Focal):
     def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
     def on_train_epoch_end(self): raise FloatingPointError("the loss is nan")
+
+class NanLoss(Own):
+    def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
+
+class NanFocal(Focal):
+    def training_step(self, batch, index): return super().training_step(batch, index) * float("nan")
+
+class NanWeights(Own):
+    def on_train_epoch_end(self): next(self.net.parameters()).data.fill_(float("nan"))
+
+class NanLogged(Own):
+    def on_train_epoch_end(self): self.log("train_loss", float("nan"))
 
 class Large(Own):
     def training_step(self, batch, index): raise RuntimeError("CUDA out of memory. Tried to allocate")
@@ -139,13 +158,14 @@ def test_ones_own_module_trains_resumes_and_is_tested() -> None:
             "Raises",
             r"line \d+, in training_step: AttributeError: .*; expected steps that take batches",
         ),
+        ("Theirs", r"line \d+, in training_step: a complaint; expected steps that take batches"),
         (
             "Elsewhere",
             "its attribute net is not the network that it was given; expected self.net = net",
         ),
         ("Short", "TypeError: .*; expected a LightningModule made as NAME"),
         ("no_module", "an int; expected a LightningModule made as"),
-        ("absent", r"has no absent, .*expected a LightningModule"),
+        ("absent", r"own\.py defines no 'absent'; expected a LightningModule"),
     ],
 )
 def test_wrong_modules_are_one_line(name: str, said: str) -> None:
@@ -160,7 +180,14 @@ def test_wrong_modules_are_one_line(name: str, said: str) -> None:
     ("name", "said"),
     [
         ("RaisesLater", r"own\.py, line \d+, in training_step: AttributeError: "),
-        ("NanLater", r"own\.py, line \d+: val_error: logs nan; expected the share"),
+        (
+            "NanLater",
+            r"module own\.py:NanLater: .*line \d+: val_error: logs NaN; expected the share",
+        ),
+        ("NanLoss", r"^module own\.py:NanLoss: .*line \d+: the training loss is NaN in epoch 1$"),
+        ("NanFocal", r"^module own\.py:NanFocal: .*line \d+: the training loss is NaN in epoch 1$"),
+        ("NanWeights", r"line \d+: the weights are not finite in epoch 1$"),
+        ("NanLogged", r"line \d+: the training loss is NaN in epoch 1$"),
         ("Diverges", r"line \d+, in on_train_epoch_end: FloatingPointError: the loss is nan"),
         ("Large", r"line \d+, in training_step: RuntimeError: CUDA out of memory"),
     ],
@@ -171,11 +198,19 @@ def test_what_fails_later_or_in_one_network_is_a_failure_of_the_training(
     recipe = RECIPE.model_copy(update={"epochs": 2})
     with pytest.raises(WorkFailed, match=said):
         fit(make_job(name, module=f"own.py:{name}", recipe=recipe))
+    assert Path(name, "checkpoint.pt").exists() == name.endswith("Later"), "of a whole epoch only"
 
 
 def test_an_error_that_needs_more_than_one_batch_is_trained() -> None:
     (epoch,) = fit(make_job("nan", module="own.py:NanAtFirst", stop_epoch=1))
     assert epoch.val_error == 0.5
+
+
+def test_a_module_that_trains_nothing_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    fit(make_job("idle", module="own.py:Idle", stop_epoch=1))
+    (said,) = [one.getMessage() for one in caplog.records if one.name == "nas"]
+    assert said.startswith("warning: module own.py:Idle: ")
+    assert said.endswith("so the network stays untrained")
 
 
 def test_several_processes_need_a_subclass() -> None:
