@@ -68,8 +68,9 @@ def search(
     objectives: Annotated[
         str | None,
         _option(
-            WHAT, "error and any of mflops, params, activations, latency_ms, sram_kb, flash_kb, or some of "
-            "your own."
+            WHAT,
+            "error and any of mflops, params, activations, latency_ms, sram_kb, flash_kb, or some of "
+            "your own.",
         ),
     ] = None,
     name: Annotated[str | None, _option(WHAT, "Name of the run; its folder is runs/NAME.")] = None,

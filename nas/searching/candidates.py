@@ -87,10 +87,7 @@ def _nothing_fits(
     complete: bool,
     costs: Mapping[str, Cost],
 ) -> str:
-    least = {
-        name: min(costs[name](spec) for spec in specs)
-        for name in budgets.limits
-    }
+    least = {name: min(costs[name](spec) for spec in specs) for name in budgets.limits}
     ratios = {name: value / budgets.limits[name] for name, value in least.items()}
     tightest = max(ratios, key=lambda name: ratios[name])
     limit = budgets.limits[tightest]

@@ -141,9 +141,7 @@ def buffers_of(graph: Graph) -> list[Buffer]:
     changed = {one.output for one in graph.operators if one.kind == QUANTIZE}
     # The quantizer adds its tensors behind those of the converter.
     order = sorted(range(len(graph.shapes)), key=lambda tensor: (tensor in changed, tensor))
-    found = [
-        Buffer(_aligned(math.prod(graph.shapes[one])), first[one], last[one]) for one in order
-    ]
+    found = [Buffer(_aligned(math.prod(graph.shapes[one])), first[one], last[one]) for one in order]
     for number, one in enumerate(graph.operators, 1):
         if one.kind == MEAN:
             accumulators = 4 * math.prod(graph.shapes[one.output])

@@ -94,6 +94,10 @@ class _Lowering:
         self.values = {0: first}
         self.requantize = requantize
         self.readers = Counter(number for call in calls for number in call.inputs)
+        self.flattened = {
+            number for call in calls if len(call.shape) == 2 for number in call.inputs
+        }
+        self.padded: dict[tuple[int, Shape], int] = {}
         self.reshaped: dict[tuple[int, Shape], int] = {}
         self.activated: set[int] = set()
 
@@ -101,8 +105,8 @@ class _Lowering:
         operation = OPERATIONS.get(call.name)
         if operation is None:
             raise InvalidInput(
-                f"the operation {call.name} of this network: its memory is not known before it is "
-                "exported; allowed: networks of convolutions, pooling, SE and SK units"
+                f"the operation {call.name} of this network: its memory on a microcontroller is not "
+                "known before it is exported; sram_kb and flash_kb allow convolutions, means and sums"
             )
         self.values[call.output] = operation(self, call)
 
@@ -166,9 +170,7 @@ class _Lowering:
         count = math.prod(weight)
         return self.written(kind, [tensor], call, CHANNELS_LAST, Weights(count, outputs, 4))
 
-    def absorbed(
-        self, tensor: int, kernel: Shape, stride: Shape, dilation: Shape
-    ) -> int:
+    def absorbed(self, tensor: int, kernel: Shape, stride: Shape, dilation: Shape) -> int:
         """The tensor before the padding that a convolution does itself ("same"), if there is one."""
         last = self.graph.operators[-1] if self.graph.operators else None
         if last is None or last.kind != PAD or last.output != tensor:
@@ -181,14 +183,19 @@ class _Lowering:
             return tensor
         self.graph.operators.pop()
         self.graph.shapes.pop()
+        del self.padded[bare, margins]
         return bare
 
     def pad(self, tensor: int, margins: tuple[int, ...]) -> int:
-        """Zeros around maps; ``margins``: top, left, bottom, right."""
+        """Zeros around maps, once for all who read them; ``margins``: top, left, bottom, right."""
+        if (tensor, margins) in self.padded:
+            return self.padded[tensor, margins]
         top, left, bottom, right = margins
         batch, height, width, channels = self.graph.shapes[tensor]
         shape = (batch, height + top + bottom, width + left + right, channels)
-        return self.graph.add(PAD, (tensor,), shape, constants=(("margins", *margins),))
+        padded = self.graph.add(PAD, (tensor,), shape, constants=(("margins", *margins),))
+        self.padded[tensor, margins] = padded
+        return padded
 
     def constant_pad_nd(self, call: Call) -> _Value:
         left, right, top, bottom = call.arguments[1]
@@ -208,9 +215,7 @@ class _Lowering:
     def _drop_dimensions(self, value: _Value) -> None:
         """The mean before a linear layer gives a vector itself, and has axes of its own."""
         number = next(
-            number
-            for number, one in enumerate(self.graph.operators)
-            if one.output == value.tensor
+            number for number, one in enumerate(self.graph.operators) if one.output == value.tensor
         )
         axes = (("axes of a vector", 1, 2),)
         self.graph.operators[number] = replace(self.graph.operators[number], constants=axes)
@@ -250,7 +255,10 @@ class _Lowering:
         return self.written(kind, tensors, call, order, constants=constants)
 
     def mean(self, call: Call) -> _Value:
-        tensor = self.read(self.input(call), CHANNELS_LAST)
+        value = self.input(call)
+        if value.shape == call.shape and call.output not in self.flattened:
+            return value  # of a single pixel
+        tensor = self.read(value, CHANNELS_LAST)
         return self.written(MEAN, [tensor], call, CHANNELS_LAST, constants=(("axes", 1, 2),))
 
     def max_pool(self, call: Call) -> _Value:

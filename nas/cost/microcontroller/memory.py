@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from blocks import ArchSpec
+from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import fuse_dim, kernel_shape
 from nas.cost.microcontroller.arena import arena_of
 from nas.cost.microcontroller.expand import Branches, expanded, traced_unit
@@ -16,6 +17,11 @@ from nas.cost.microcontroller.lowering import lower
 from nas.cost.microcontroller.trace import Call
 
 TRACES = 256
+BACKBONES = (
+    "shufflenet_v2", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_lite0",
+)  # fmt: skip
+UNITS = ("none", "se", "sk")
+"""What was compared with exported files."""
 KEPT = 100_000
 """Networks whose memory is remembered, of 16 digits and two numbers each."""
 _known: dict[str, Memory] = {}
@@ -45,9 +51,10 @@ def memory_of(spec: ArchSpec) -> Memory:
         spec: The network.
 
     Raises:
-        InvalidInput: It has operations whose memory is not known here.
+        InvalidInput: The memory of such networks is not known here.
     """
     if spec.key not in _known:
+        _check(spec)
         if len(_known) >= KEPT:
             _known.clear()
         _known[spec.key] = _memory(spec)
@@ -75,6 +82,21 @@ def _traced(_key: str, spec: ArchSpec) -> Sequence[Call]:
     from nas.cost.microcontroller.trace import trace
 
     return trace(*deployed_on_meta(spec))
+
+
+def _check(spec: ArchSpec) -> None:
+    """Raise InvalidInput for networks whose operators were never compared with a file's."""
+    unit = spec.unit
+    kinds = {unit.kind, *(one.kind for _, one in unit.stages if one.kind is not None)}
+    for what, found, known in (
+        ("backbone", {spec.backbone}, BACKBONES),
+        ("unit.kind", kinds, UNITS),
+    ):
+        if found - set(known):
+            raise InvalidInput(
+                f"{what} {min(found - set(known))}: its memory on a microcontroller is not known before "
+                f"it is exported; sram_kb and flash_kb allow: {', '.join(known)}"
+            )
 
 
 def _memory(spec: ArchSpec) -> Memory:
