@@ -36,13 +36,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from machine import write_machine
 from rows import read_rows, write_rows
 from torch import nn
 
-from blocks import ArchSpec, build
+from blocks import ArchSpec, UnitSpec, build
 from blocks.deploy import fuse
 from nas.cost import count
 from nas.cost.microcontroller import memory_of
@@ -105,7 +106,7 @@ def drawn() -> Iterator[ArchSpec]:
     number = 0
     while True:
         backbone = TURNS[number % len(TURNS)]
-        unit: dict[str, object] = {"kind": ("sk", "none", "se")[number % 3]}
+        unit: dict[str, Any] = {"kind": ("sk", "none", "se")[number % 3]}
         if unit["kind"] != "none":
             unit["reduction"] = rng.choice((4, 16))
         if unit["kind"] == "sk":
@@ -121,7 +122,7 @@ def drawn() -> Iterator[ArchSpec]:
             in_channels=rng.choice((1, 3)),
             num_classes=rng.choice((2, 5, 10, 37)),
             stem_stride=rng.choice((1, 2)) if size <= 32 else 2,
-            unit=unit,
+            unit=UnitSpec.model_validate(unit),
         )
         number += 1
 
@@ -165,7 +166,7 @@ def measure(spec: ArchSpec, seed: int) -> Row:
     )
 
 
-def predictions(spec: ArchSpec) -> dict[str, int]:
+def predictions(spec: ArchSpec) -> dict[str, Any]:
     """What is known without the export."""
     predicted, graph = memory_of(spec), graph_of(spec)
     ends = ((*one.inputs, one.output) for one in graph.operators)

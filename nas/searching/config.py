@@ -76,7 +76,7 @@ class SearchConfig(CheckedModel):
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
-        device_class: Microcontrollers whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm``, those that
+        device_class: Whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm``, microcontrollers that
             run TensorFlow Lite Micro.
     """
 

@@ -1,4 +1,4 @@
-"""The operations of SK units, written into the trace of a network whose units have one plain branch each.
+"""Writes SK units into the trace of a network whose units have one plain branch each.
 
 A trace takes a quarter of a second, and a search asks for thousands of networks. Those that differ in
 their SK units alone share one trace.
@@ -6,7 +6,7 @@ their SK units alone share one trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from blocks.unit_spec import UnitOverride, UnitSpec
 from nas.cost.microcontroller.graph import Shape
 from nas.cost.microcontroller.trace import Call
 
-TRACED: Mapping[str, Any] = {
+TRACED: dict[str, Any] = {
     "dilations": (2,),  # never the plain convolution
     "kernel": "dilated",
     "branch_act": False,

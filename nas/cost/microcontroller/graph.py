@@ -38,8 +38,8 @@ class Operator:
         inputs: Numbers of the tensors of activations that it reads.
         output: Number of the tensor that it writes.
         weights: Of convolutions and linear layers.
-        constants: Constant integers that it reads, such as the sizes of a slice: each a name of what they
-            are, and their values. Operators share equal ones.
+        constants: Constants that it reads, such as the size of a slice: what they are, and their values.
+            Operators share equal ones.
     """
 
     kind: str

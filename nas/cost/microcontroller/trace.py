@@ -56,7 +56,7 @@ class _Recorder(TorchDispatchMode):
     """Numbers every value that depends on the image; weights have no number."""
 
     def __init__(self, image: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self.unit: int | None = None
         self.numbers = {id(image): 0}
@@ -66,7 +66,7 @@ class _Recorder(TorchDispatchMode):
         """What follows belongs to an SK unit, or to none."""
         self.unit = unit
 
-    def __torch_dispatch__(  # noqa: D105
+    def __torch_dispatch__(
         self,
         function: Callable[..., Any],
         _types: Sequence[type],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +28,6 @@ from nas.exporting.targets.litert import quantize_litert, write_litert
 from nas.exporting.targets.tflite_file import operators, read_tflite
 from nas.exporting.targets.tflm import write_tflm
 
-SMALL = {"width": 0.25, "num_classes": 10, "in_channels": 1, "input_size": 32}
 BUFFERS = st.lists(
     st.tuples(st.integers(1, 40), st.integers(0, 20), st.integers(0, 5)).map(
         lambda one: Buffer(16 * one[0], one[1], one[1] + one[2])
@@ -36,8 +37,13 @@ BUFFERS = st.lists(
 )
 
 
-def shuffle_net(**unit: object) -> ArchSpec:
-    return ArchSpec(backbone="shufflenet_v2", unit=unit, **SMALL)
+def network(backbone: str, unit: Mapping[str, Any], **changes: Any) -> ArchSpec:
+    fields = {"width": 0.25, "num_classes": 10, "in_channels": 1, "input_size": 32}
+    return ArchSpec.model_validate({"backbone": backbone, "unit": unit, **fields, **changes})
+
+
+def shuffle_net(**unit: Any) -> ArchSpec:
+    return network("shufflenet_v2", unit)
 
 
 @given(BUFFERS)
@@ -88,9 +94,9 @@ def test_a_mean_takes_scratch_memory_for_its_sums() -> None:
     [("shufflenet_v2", 0.5), ("mobilenet_v2", 0.35), ("efficientnet_lite0", 0.5)],
 )
 def test_networks_that_share_a_trace_have_the_operators_of_their_own(
-    unit: dict[str, object], backbone: str, width: float
+    unit: dict[str, Any], backbone: str, width: float
 ) -> None:
-    spec = ArchSpec(backbone=backbone, unit=unit, **{**SMALL, "width": width, "input_size": 40})
+    spec = network(backbone, unit, width=width, input_size=40)
     model, image = deployed_on_meta(spec)
     own = lower(trace(model, image), tuple(image.shape), requantize=True)
     assert graph_of(spec) == own
@@ -105,17 +111,14 @@ def test_the_arena_grows_with_branches_and_images() -> None:
 
 
 def test_the_planner_needs_more_than_the_activations_of_small_images() -> None:
-    arena = arena_of(graph_of(ArchSpec(backbone="shufflenet_v2", **{**SMALL, "input_size": 16})))
+    arena = arena_of(graph_of(network("shufflenet_v2", {}, input_size=16)))
     assert arena.activations < arena.planning
     assert arena.bytes > arena.bookkeeping + arena.activations
 
 
 def test_weights_of_all_layers_are_in_the_file() -> None:
     narrow, wide = (
-        ArchSpec(
-            backbone="mobilenet_v2", unit={"kind": "none"}, **{**SMALL, "num_classes": classes}
-        )
-        for classes in (10, 11)
+        network("mobilenet_v2", {"kind": "none"}, num_classes=classes) for classes in (10, 11)
     )
     assert file_bytes(graph_of(wide)) - file_bytes(graph_of(narrow)) == 1280 + 4 + 2 * 12
 
@@ -124,7 +127,7 @@ def test_weights_of_all_layers_are_in_the_file() -> None:
     ("spec", "reason"),
     [
         (shuffle_net(kind="bam"), "unit.kind bam: .*: none, se, sk$"),
-        (ArchSpec(backbone="resnet26", unit={"kind": "none"}), "backbone resnet26: .*mobilenet_v2"),
+        (network("resnet26", {"kind": "none"}, width=1.0), "backbone resnet26: .*mobilenet_v2"),
         (shuffle_net(kind="se", pool="max"), "the operation amax of this network: .*"),
     ],
 )
@@ -148,20 +151,20 @@ def test_memory_is_a_budget() -> None:
     ("spec", "size"),
     [
         (shuffle_net(kind="sk", reduction=4, min_dim=8), 16),
-        (ArchSpec(backbone="mobilenet_v2", unit={"kind": "se"}, **SMALL), 32),
-        (ArchSpec(backbone="mobilenet_v3_small", unit={"kind": "sk"}, **SMALL), 48),
+        (network("mobilenet_v2", {"kind": "se"}), 32),
+        (network("mobilenet_v3_small", {"kind": "sk"}), 48),
     ],
 )
 def test_a_file_keeps_what_was_predicted(spec: ArchSpec, size: int, tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     spec = spec.model_copy(update={"input_size": size})
     torch.manual_seed(0)
-    network = build(spec)
+    trained = build(spec)
     with torch.no_grad():
-        for parameter in network.parameters():
+        for parameter in trained.parameters():
             if parameter.ndim == 1:  # a training leaves no bias at 0
                 parameter.add_(0.1 * torch.randn_like(parameter))
-    model = from_pixels(fuse(network, "channels_last"), [0.5], [0.25], 1)
+    model = from_pixels(fuse(trained, "channels_last"), [0.5], [0.25], 1)
     images = torch.rand(2, 1, size, size)
     write_litert(model, images[:1], tmp_path)
     how = Quantization(images, io="int8", input_range=(0, 1))
