@@ -144,6 +144,8 @@ class Budgets(CheckedModel):
         max_params: Parameters.
         max_activations: Numbers that convolutions and linear layers write for one image.
         max_latency_ms: Milliseconds of one image on a device that was measured.
+        max_sram_kb: KiB of SRAM of the int8 network on a microcontroller.
+        max_flash_kb: KiB of flash memory there.
 
     Raises:
         InvalidInput: A limit that is not a positive finite number, or a field that is no
@@ -163,6 +165,8 @@ class Budgets(CheckedModel):
     max_params: Limit | None = None
     max_activations: Limit | None = None
     max_latency_ms: Limit | None = None
+    max_sram_kb: Limit | None = None
+    max_flash_kb: Limit | None = None
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Budgets:
