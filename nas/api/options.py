@@ -65,6 +65,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "max_activations": ("budgets", "max_activations"),
     "max_latency_ms": ("budgets", "max_latency_ms"),
     "device": ("device",),
+    "device_class": ("device_class",),
     "early_stopping": ("early_stopping",),
     "total_epochs": ("total_epochs",),
     "patience": ("patience",),

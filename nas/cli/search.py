@@ -68,7 +68,9 @@ def search(
     objectives: Annotated[
         str | None,
         _option(
-            WHAT, "error and any of mflops, params, activations, latency_ms, or some of your own."
+            WHAT,
+            "error and any of mflops, params, activations, latency_ms, sram_kb, flash_kb, or some of "
+            "your own.",
         ),
     ] = None,
     name: Annotated[str | None, _option(WHAT, "Name of the run; its folder is runs/NAME.")] = None,
@@ -86,6 +88,14 @@ def search(
             BUDGETS,
             "Device whose latency counts: one of nas latency import.",
             autocompletion=complete_devices,
+        ),
+    ] = None,
+    device_class: Annotated[
+        str | None,
+        _option(
+            BUDGETS,
+            "Microcontrollers whose memory sram_kb and flash_kb are. Default tflm: those that run "
+            "TensorFlow Lite Micro.",
         ),
     ] = None,
     trials: Annotated[

@@ -23,6 +23,7 @@ from nas.naming import option
 COSTS: dict[str, Cost] = {}
 """Those that need no device."""
 LATENCY = "latency_ms"
+KIB = 1024
 LIMIT = re.compile(rf"max_{NAME.pattern}")
 
 
@@ -52,6 +53,24 @@ def params(spec: ArchSpec) -> float:
 def activations(spec: ArchSpec) -> float:
     """Numbers that convolutions and linear layers write for one image."""
     return count(spec).activations
+
+
+@_registered
+@objective("sram_kb", unit="KiB")
+def sram_kb(spec: ArchSpec) -> float:
+    """SRAM of the int8 network on a microcontroller of the device class tflm, in KiB."""
+    from nas.cost.microcontroller import memory_of  # here: it needs torch
+
+    return memory_of(spec).arena / KIB
+
+
+@_registered
+@objective("flash_kb", unit="KiB")
+def flash_kb(spec: ArchSpec) -> float:
+    """Flash memory of the same, in KiB: the .tflite file without labels."""
+    from nas.cost.microcontroller import memory_of
+
+    return memory_of(spec).file / KIB
 
 
 def costs_on(device: LatencyTable | None, own: Iterable[OwnObjective] = ()) -> Mapping[str, Cost]:
@@ -125,6 +144,8 @@ class Budgets(CheckedModel):
         max_params: Parameters.
         max_activations: Numbers that convolutions and linear layers write for one image.
         max_latency_ms: Milliseconds of one image on a device that was measured.
+        max_sram_kb: KiB of SRAM of the int8 network on a microcontroller.
+        max_flash_kb: KiB of flash memory there.
 
     Raises:
         InvalidInput: A limit that is not a positive finite number, or a field that is no
@@ -144,6 +165,8 @@ class Budgets(CheckedModel):
     max_params: Limit | None = None
     max_activations: Limit | None = None
     max_latency_ms: Limit | None = None
+    max_sram_kb: Limit | None = None
+    max_flash_kb: Limit | None = None
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Budgets:

@@ -304,7 +304,12 @@ def _save(manifest: Manifest, folder: Path) -> None:
 
 
 def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
-    """Latencies that the bundle's own program measures in a separate process."""
+    """Latencies that the bundle's own program measures in a separate process.
+
+    It measures none of files for microcontrollers: their speed here says nothing of the chip.
+    """
+    if all(one.arena is not None or one.npu is not None for one in manifest.artifacts):
+        return manifest
     answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
     found = {
         one.pop("network"): Latency.model_validate(

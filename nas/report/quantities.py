@@ -10,6 +10,8 @@ _LABELS = {
     "params": "parameters",
     "activations": "activations",
     "latency_ms": "latency (ms)",
+    "sram_kb": "SRAM (KiB)",
+    "flash_kb": "flash memory (KiB)",
 }
 
 

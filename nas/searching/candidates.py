@@ -87,14 +87,10 @@ def _nothing_fits(
     complete: bool,
     costs: Mapping[str, Cost],
 ) -> str:
-    least = {
-        name: min(costs[name](spec) for spec in specs)
-        for name in costs
-        if getattr(budgets, f"max_{name}") is not None
-    }
-    ratios = {name: value / getattr(budgets, f"max_{name}") for name, value in least.items()}
+    least = {name: min(costs[name](spec) for spec in specs) for name in budgets.limits}
+    ratios = {name: value / budgets.limits[name] for name, value in least.items()}
     tightest = max(ratios, key=lambda name: ratios[name])
-    limit = getattr(budgets, f"max_{tightest}")
+    limit = budgets.limits[tightest]
     looked = plural(len(specs), "network" if complete else "sampled network")
     why = (
         f"the smallest has {least[tightest]:.6g}"

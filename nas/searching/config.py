@@ -76,6 +76,8 @@ class SearchConfig(CheckedModel):
         reference: The worst corner of the box that hypervolumes are measured in, one figure per
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
+        device_class: Whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm``, microcontrollers that
+            run TensorFlow Lite Micro.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,6 +105,7 @@ class SearchConfig(CheckedModel):
     execution: Execution = Execution()
     reference: tuple[FiniteFloat, ...] | None = None
     device: NamedDevice | None = None
+    device_class: Literal["tflm"] = "tflm"
 
     @property
     def reference_point(self) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from tests.search_spaces.space_helpers import MIXED, SMALL, define
 def test_the_shipped_spaces() -> None:
     assert SPACES == (
         "efficientnet_lite0_sk",
+        "mcu_sk",
         "mobilenet_v2_sk",
         "mobilenet_v3_sk",
         "quickstart",

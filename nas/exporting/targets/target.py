@@ -57,10 +57,10 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Arena:
-    """The memory of a network in TensorFlow Lite Micro, as its own recorder says (64-bit build).
+    """The least memory that TensorFlow Lite Micro runs a network in, on a 64-bit computer.
 
     Attributes:
-        head: Bytes of activations.
+        head: Bytes of activations, or of their planner where that needs more.
         tail: Bytes of the interpreter's bookkeeping; about half of it on a 32-bit processor.
         flash: Bytes of the file.
         operators: Kinds of operators that the application has to register.

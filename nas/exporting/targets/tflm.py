@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from bisect import bisect_left
 from pathlib import Path
 
 from nas.errors import WorkFailed
@@ -18,13 +19,15 @@ import sys
 import numpy
 from tflite_micro import runtime
 
-interpreter = runtime.Interpreter.from_file(sys.argv[1])
+size = int(sys.argv[2]) if sys.argv[2:] else None
+interpreter = runtime.Interpreter.from_file(sys.argv[1], arena_size=size)
 given = interpreter.get_input_details(0)
 interpreter.set_input(numpy.zeros(given["shape"], given["dtype"]), 0)
 interpreter.invoke()
 interpreter.print_allocations()
 """
 TIMEOUT = 300
+ALIGNMENT = 16
 BYTES_A_LINE = 16
 
 
@@ -45,17 +48,15 @@ def write_tflm(int8: Path, folder: Path, wishes: Wishes) -> Written:
 
 
 def measured_arena(file: Path) -> tuple[int, int]:
-    """Bytes of activations and of bookkeeping, by TensorFlow Lite Micro's own recorder.
+    """Bytes of activations and of bookkeeping: the least arena that TensorFlow Lite Micro runs in.
 
-    In a process of its own: the interpreter ends the process when it cannot run a file.
+    Its recorder tells them after the planning of the memory. For small images the planner itself needs
+    more than the activations, and the arena is what it needs.
 
     Raises:
         WorkFailed: It cannot run the file.
     """
-    answer = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(file)],
-        capture_output=True, text=True, check=False, timeout=TIMEOUT,
-    )  # fmt: skip
+    answer = _run(file)
     said = answer.stdout + answer.stderr
     head, tail = (
         re.search(rf"Arena allocation {part} (\d+) bytes", said) for part in ("head", "tail")
@@ -63,7 +64,28 @@ def measured_arena(file: Path) -> tuple[int, int]:
     if answer.returncode or head is None or tail is None:
         last = said.strip().splitlines()[-1:] or [f"exit code {answer.returncode}"]
         raise WorkFailed(f"TensorFlow Lite Micro cannot run the file: {last[0][:300]}")
-    return int(head[1]), int(tail[1])
+    recorded, bookkeeping = int(head[1]), int(tail[1])
+    return _least(file, recorded + bookkeeping) - bookkeeping, bookkeeping
+
+
+def _least(file: Path, recorded: int) -> int:
+    """The least arena that a file runs in: what was recorded, or up to four times that."""
+    if _run(file, recorded).returncode == 0:
+        return recorded
+    sizes = range(recorded, 4 * recorded, ALIGNMENT)
+    first = bisect_left(sizes, True, key=lambda size: _run(file, size).returncode == 0)
+    if first == len(sizes):
+        raise WorkFailed(f"TensorFlow Lite Micro cannot run the file in {4 * recorded} bytes")
+    return sizes[first]
+
+
+def _run(file: Path, arena: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a file on a black image, in a process of its own: the interpreter may end the process."""
+    size = [] if arena is None else [str(arena)]
+    return subprocess.run(
+        [sys.executable, "-c", MEASURE, str(file), *size],
+        capture_output=True, text=True, check=False, timeout=TIMEOUT,
+    )  # fmt: skip
 
 
 def _header(size: int) -> str:

@@ -199,7 +199,7 @@ def test_equal_keys_cost_the_same() -> None:
 def test_costs_by_name() -> None:
     spec = ArchSpec(backbone="mobilenet_v3_small")
     counts = count(spec)
-    values = {name: COSTS[name](spec) for name in COSTS}
+    values = {name: COSTS[name](spec) for name in ("mflops", "params", "activations")}
     assert values == {
         "mflops": counts.macs / 1e6,
         "params": counts.params,
