@@ -64,8 +64,9 @@ PARAMETERS = {
     MAX_POOL: 40,
 }
 """What is read from the file for each operator, with its alignment."""
-INTERPRETER = 784
-"""The interpreter's own objects, and the tensors of the image and the scores."""
+INTERPRETER = 784 + 96
+"""The interpreter's own objects, and the tensors of the image and the scores; 96 bytes are a margin for
+constants that operators turn out not to share."""
 SCRATCH_HANDLE = 8
 SCRATCH_REQUEST, FREE_REQUESTS = 16, 12
 PLANNED, PLANNER_ENTRY = 32, 40
