@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -121,7 +122,7 @@ class Loaded:
 
 def shortened(error: BaseException) -> str:
     """The message of a runtime in one line; a long one loses its middle, since the reason comes last."""
-    text = " ".join(str(error).split())
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
     if len(text) <= MOST_OF_A_MESSAGE:
         return text
     half = MOST_OF_A_MESSAGE // 2

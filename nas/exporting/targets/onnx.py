@@ -129,14 +129,23 @@ class _Images:
 
 
 def _graph(model: nn.Module, example: Tensor) -> onnx.ModelProto:
+    """The graph for any number of images; for one, if the network computes with their number."""
+    try:
+        # Of two images: torch.export takes a size of 1 for a constant.
+        return _exported(model, torch.cat((example, example)), {0: torch.export.Dim("batch")})
+    except torch.onnx.errors.OnnxExporterError:
+        return _exported(model, example, None)
+
+
+def _exported(model: nn.Module, images: Tensor, dynamic: dict[int, Any] | None) -> onnx.ModelProto:
     with quiet():
         program = torch.onnx.export(
             model,
-            (example,),
+            (images,),
             dynamo=True,
             external_data=False,
             opset_version=OPSET,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=None if dynamic is None else (dynamic,),
             input_names=[INPUT],
             output_names=[OUTPUT],
             verbose=False,
