@@ -169,8 +169,8 @@ def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
     (bundle / "old.txt").write_text("from an earlier export")
     assert main(export) == 0
     assert sorted(p.name for p in bundle.iterdir()) == [
-        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "manifest.json", "model.onnx",
-        "photo.py", "predict.py", "runtime.py", "suite.py",
+        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "examples", "manifest.json",
+        "model.onnx", "photo.py", "predict.py", "runtime.py", "suite.py",
     ]  # fmt: skip
     assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
 
