@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,13 @@ from nas.exporting.examples import write_examples
 from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
-    ArenaUse,
     Artifact,
     ClassAccuracy,
     File,
-    FilePort,
     Latency,
     Manifest,
     Missing,
-    NpuEstimate,
     Parity,
-    PixelsIn,
     Preprocessing,
     Split,
 )
@@ -185,8 +180,7 @@ def _is_close(outcome: Outcome, precision: Precision) -> bool:
 def _artifact(
     made: Made, outcome: Outcome | None, accuracy: Accuracy, run: Loaded | None
 ) -> Artifact:
-    written, ports = made.written, (run.input, run.output) if run else (None, None)
-    given, taken = (FilePort.model_validate(asdict(one)) if one else None for one in ports)
+    written = made.written
     return Artifact(
         target=made.target,
         precision=made.precision,
@@ -204,11 +198,11 @@ def _artifact(
         latency=None,
         float_layers=made.float_layers,
         undelegated=written.undelegated,
-        input=given,
-        output=taken,
-        pixels=PixelsIn.model_validate(asdict(made.pixels)) if made.pixels else None,
-        arena=ArenaUse.model_validate(asdict(written.arena)) if written.arena else None,
-        npu=NpuEstimate.model_validate(asdict(written.npu)) if written.npu else None,
+        input=run.input if run else None,
+        output=run.output if run else None,
+        pixels=made.pixels,
+        arena=written.arena,
+        npu=written.npu,
     )
 
 

@@ -54,12 +54,12 @@ class Outcome:
         self.correct += int((named == labels).sum())
         self.agreeing += int((named == expected.argmax(1)).sum())
         # Python's own maximum ignores a NaN.
-        change = np.abs(_below_largest(logits) - _below_largest(expected)).max()
+        change = np.abs(below_largest(logits) - below_largest(expected)).max()
         self.difference = float(np.max([self.difference, change]))
         self.largest = max(self.largest, float(np.abs(expected).max()))
 
 
-def _below_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def below_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits (B, K) less the largest of each image; below LEAST_LOGIT a score is 0 in float32."""
     less: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
     return np.maximum(less, np.float32(LEAST_LOGIT))

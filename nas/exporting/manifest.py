@@ -10,8 +10,8 @@ from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.data.config import stored_data
 from nas.evaluation import Rate, Temperature, wilson
-from nas.exporting.shipped.runtime import FORMAT
-from nas.exporting.targets import Precision
+from nas.exporting.shipped.runtime import FORMAT, Pixels, Port
+from nas.exporting.targets import Arena, Npu, Precision
 from nas.training.pretrained import WeightsOrigin
 
 Split: TypeAlias = Literal["val", "test"]
@@ -123,76 +123,6 @@ class File(Part):
     sha256: str
 
 
-class FilePort(Part):
-    """An input or output of a file.
-
-    Attributes:
-        name: In the file.
-        order: Of an input: NCHW or NHWC.
-        type: float32, int8 or uint8.
-        scale: Of integers: value = scale * (integer - zero); None for floats.
-        zero: See scale.
-    """
-
-    name: str
-    order: str
-    type: str
-    scale: float | None = None
-    zero: int = 0
-
-
-class PixelsIn(Part):
-    """The normalisation that a file does itself: it takes pixels / 255.
-
-    Attributes:
-        mean: Mean per channel that it subtracts.
-        std: Standard deviation per channel that it divides by.
-        channels: That it takes: 3 for grey networks that take red, green, blue.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    channels: int
-
-
-class ArenaUse(Part):
-    """The memory of a network in TensorFlow Lite Micro, as its own recorder says in a 64-bit build.
-
-    Attributes:
-        head: Bytes of activations.
-        tail: Bytes of the interpreter's bookkeeping; about half of it on a 32-bit processor.
-        flash: Bytes of the file.
-        operators: Kinds of operators that the application has to register.
-    """
-
-    head: int
-    tail: int
-    flash: int
-    operators: tuple[str, ...]
-
-
-class NpuEstimate(Part):
-    """What Vela estimates for an Ethos-U; nothing of it was measured on a chip.
-
-    Attributes:
-        accelerator: Such as ethos-u55-128.
-        sram: Bytes of SRAM.
-        flash: Bytes of flash.
-        cycles: Of one image.
-        milliseconds: Of one image.
-        on_npu: Operators that run on it.
-        on_cpu: Operators that do not.
-    """
-
-    accelerator: str
-    sram: int
-    flash: int
-    cycles: int
-    milliseconds: float
-    on_npu: int
-    on_cpu: int
-
-
 class Missing(Part):
     """A target that was asked for and failed.
 
@@ -233,11 +163,11 @@ class Artifact(Part):
     latency: Latency | None
     float_layers: tuple[str, ...] = ()
     undelegated: tuple[str, ...] | None = None
-    input: FilePort | None = None
-    output: FilePort | None = None
-    pixels: PixelsIn | None = None
-    arena: ArenaUse | None = None
-    npu: NpuEstimate | None = None
+    input: Port | None = None
+    output: Port | None = None
+    pixels: Pixels | None = None
+    arena: Arena | None = None
+    npu: Npu | None = None
 
     @property
     def name(self) -> str:

@@ -8,8 +8,10 @@ from typing import cast
 
 from blocks.registry import Registry
 from nas.exporting.targets.target import (
+    Arena,
     Description,
     IoType,
+    Npu,
     Precision,
     Quantization,
     Target,
@@ -20,8 +22,10 @@ from nas.exporting.targets.target import (
 __all__ = [
     "ON_THIS_MACHINE",
     "TARGETS",
+    "Arena",
     "Description",
     "IoType",
+    "Npu",
     "Precision",
     "Quantization",
     "Target",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from blocks import ArchSpec, SelectiveKernel, UnitSpec, build
@@ -26,12 +24,6 @@ def quantize(name: str, model: nn.Module, how: Quantization, folder: Path) -> Wr
     made = TARGETS[name].quantize
     assert made is not None
     return made(model, how, folder)
-
-
-def below_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits (B, K) less the largest of their image: all that files that end in scores tell."""
-    less: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
-    return less
 
 
 PLAIN: dict[str, Any] = {"kind": "none"}

@@ -18,14 +18,13 @@ from blocks import InvalidInput
 from blocks.deploy import fuse
 from nas.exporting import TARGETS
 from nas.exporting.bundle import TOLERANCE
-from nas.exporting.evaluate import load
+from nas.exporting.evaluate import below_largest, load
 from nas.exporting.targets import ON_THIS_MACHINE, Quantization, Written
 from tests.nas.exporting.export_helpers import (
     PLAIN,
     THREE,
     TWO,
     Spoiled,
-    below_largest,
     mobile_network,
     network,
     quantize,
