@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks import ArchSpec
 from nas.searching.early_stopping.snapshot import ETA, TrialSnapshot
 from nas.searching.forecast.acquisition import ExpectedImprovement
-from nas.searching.forecast.features import features_of
+from nas.searching.forecast.features import Network, features_of
 from nas.searching.forecast.model import Forecast, forecast
 
 WORST = 1.0
@@ -44,7 +43,7 @@ class CandidateRanker:
     """Ranks the networks of a search by what an epoch spent on them is expected to bring.
 
     Args:
-        specs: The networks that may be trained, by key.
+        networks: Those that may be trained, by key.
         costs: Exact costs of each, one a cost objective.
         rungs: Epochs at which trainings pause; the last is their end.
         worst: The largest value that an error can have; the forecast is made of parts of it.
@@ -52,16 +51,16 @@ class CandidateRanker:
 
     def __init__(
         self,
-        specs: Mapping[str, ArchSpec],
+        networks: Mapping[str, Network],
         costs: Mapping[str, tuple[float, ...]],
         rungs: tuple[int, ...],
         worst: float = WORST,
     ) -> None:
         self._worst = worst
-        self._keys = sorted(specs)
+        self._keys = sorted(networks)
         self._rows = {key: row for row, key in enumerate(self._keys)}
         raw = [costs[key] for key in self._keys]
-        self._features = features_of([specs[key] for key in self._keys], raw)
+        self._features = features_of([networks[key] for key in self._keys], raw)
         table = np.asarray(raw, dtype=float).reshape(len(raw), len(raw[0]))
         span = np.ptp(table, axis=0)
         self._costs: NDArray[np.float64] = (table - table.min(0)) / np.where(span > 0, span, 1.0)
