@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random as random_module
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def test_budgets_reach_from_end_to_end_in_equal_steps(
     budgets = log_budgets(least, least * factor, count)
     assert (budgets[0], budgets[-1]) == (least, least * factor)
     if len(budgets) > 2:
-        steps = [b / a for a, b in zip(budgets, budgets[1:], strict=False)]
+        steps = [b / a for a, b in pairwise(budgets)]
         assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-6)
 
 
