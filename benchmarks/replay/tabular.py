@@ -20,7 +20,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 
-from nas.front import Found, hypervolume, log_budgets, non_dominated, points_lost
+from nas.front import DOZEN, Found, hypervolume, log_budgets, non_dominated, points_lost
 from nas.searching.acquisition import LINEAR, LOG, Acquisition
 from nas.searching.early_stopping import TrialSnapshot
 from nas.searching.forecast import CandidateRanker
@@ -103,7 +103,7 @@ class Judge:
     @cached_property
     def budgets(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Those of users, and those of the whole front."""
-        whole = log_budgets(self.front[0][0], self.front[-1][0], 13)[1:]
+        whole = log_budgets(self.front[0][0], self.front[-1][0], DOZEN + 1)[1:]
         of_users = self.table.range and log_budgets(*self.table.range)
         return of_users or whole, whole
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from blocks.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nas.front.budgets import DOZEN as DOZEN
     from nas.front.budgets import Found as Found
     from nas.front.budgets import log_budgets as log_budgets
     from nas.front.budgets import points_lost as points_lost
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "nas.front.budgets": ["Found", "log_budgets", "points_lost"],
+        "nas.front.budgets": ["DOZEN", "Found", "log_budgets", "points_lost"],
         "nas.front.dominance": ["non_dominated"],
         "nas.front.front": ["BestWithin", "Front", "FrontPoint", "hypervolume", "make_front"],
         "nas.front.pick": ["pick_knee", "pick_within"],

@@ -268,7 +268,9 @@ def test_a_lucky_error_of_few_images_does_not_end_the_search_at_its_cost(
 def test_costs_without_a_logarithm_are_taken_as_they_are(
     specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
 ) -> None:
-    debts = {key: (costs[key][0], -costs[key][0], 0.0) for key in specs}
+    debts: dict[str, tuple[float, ...]] = {
+        key: (costs[key][0], -costs[key][0], 0.0) for key in specs
+    }
     order = ranked(specs, debts, dict.fromkeys(sorted(specs)[:6], 0.3), Acquisition())
     assert len(order) == len(specs) - 6
 
