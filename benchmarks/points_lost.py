@@ -3,10 +3,11 @@ r"""What a user loses at a budget by trusting a search: ours and others, replaye
 A search sees the errors of one seed of a table; at each of a dozen budgets the best network that it has
 trained is picked by them, and judged by the mean of the other seeds, less the least error there is. A
 network is never trained twice, and what is known costs nothing, for all searches alike. `macro` is
-NAS-Bench-Macro (6,561 networks, three seeds), a file that is no part of this project.
+NAS-Bench-Macro (6,561 networks, three seeds), a file that is no part of this project; `digits` is
+benchmarks/digits (96 networks), once train_digits.py has trained it.
 
     python benchmarks/points_lost.py --table nas_bench_macro.json [--seeds 30] [--searchers forecast,tpe]
-    python benchmarks/points_lost.py --table nas_bench_macro.json --collect   # only the summary
+    python benchmarks/points_lost.py --collect         # only the summary
 
 Run it again after any interruption: what runs.csv holds is not run again. Seeds come in turn, so that
 every searcher has about as many. Writes into docs/results/points_lost/: runs.csv, summary.csv,
@@ -30,6 +31,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from machine import machine
 from over_seeds import half_width, mean
+from replay.digits import digits
 from replay.tabular import REPLAYS, Table, ceiling, nas_bench_macro
 from rows import read_rows, write_rows
 
@@ -151,14 +153,16 @@ def print_ceiling(table: Table) -> None:
 def main() -> int:
     """Search, write; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", type=Path, required=True, help="nas_bench_macro.json")
+    parser.add_argument("--table", type=Path, help="nas_bench_macro.json; without: only digits")
     parser.add_argument("--seeds", type=int, default=30)
     names = ",".join(name for name in REPLAYS if name not in SLOW)
     parser.add_argument("--searchers", default=names, help="separated by commas; %(default)s")
     parser.add_argument("--collect", action="store_true", help="search nothing")
     options = parser.parse_args()
     searchers = options.searchers.split(",")
-    tables = [nas_bench_macro(options.table)]
+    tables = [nas_bench_macro(options.table)] if options.table else []
+    own = digits()
+    tables += [] if own is None else [own]
     if not options.collect:
         search(tables, searchers, options.seeds)
     collect()
