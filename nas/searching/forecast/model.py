@@ -37,6 +37,11 @@ UNKNOWN_FALL = 1.0
 LEAST_SD = 0.02
 """A training repeated with another seed differs by about so much of its error at the least."""
 
+OWN_SHARE = 0.5
+"""Of the binomial variance of an error, what is not common to all networks: they see the same images.
+
+Measured: 0.52 between seeds of the 6,561 networks of NAS-Bench-Macro."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -145,10 +150,10 @@ def _moved_to_the_end(
 
 
 def _sampling_doubt(errors: Vector, images: int) -> Vector:
-    """Standard deviation of the logarithm of an error that is a share of so many images."""
+    """Standard deviation of the logarithm of an error by so many images, beside those of others."""
     # As if half an image more were misclassified, and one more seen: none of them is no certainty.
     smooth = (np.minimum(errors, 1.0) * images + 0.5) / (images + 1)
-    doubt: Vector = np.sqrt((1 - smooth) / (smooth * images))
+    doubt: Vector = np.sqrt(OWN_SHARE * (1 - smooth) / (smooth * images))
     return doubt
 
 
