@@ -14,8 +14,8 @@ second time, or over the limit, costs its epochs like any other.
     python benchmarks/search_efficiency.py --collect       # only the summary, of the runs there are
 
 Run it again after any interruption: what runs.csv holds is not run again. Writes into
-docs/results/search_efficiency/: runs.csv (a row a search), summary.csv, bands.csv, paired.csv,
-machine.json.
+docs/results/search_efficiency/: runs.csv (a row a search), lost.csv (points lost at budgets, of searches
+run since there is that yardstick), summary.csv, bands.csv, paired.csv, machine.json.
 """
 
 from __future__ import annotations
@@ -120,6 +120,19 @@ class Run:
         return Case(self.table, self.searcher, self.workers, self.seed)
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A row of lost.csv: points lost at a dozen budgets after so many epochs, see `nas.front`."""
+
+    table: str
+    searcher: str
+    workers: int
+    seed: int
+    lost_100: float
+    lost_200: float
+    lost_400: float
+
+
 def searchers() -> dict[str, Searcher]:
     """All of them, by name; without Syne Tune's where that is not installed."""
     from replay.optuna_peers import OPTUNA
@@ -142,14 +155,15 @@ def table_of(case: Case) -> CurveTable:
     return replace(table, limit=float(np.median(list(table.mflops.values()))))
 
 
-def run(case: Case) -> Run:
+def run(case: Case) -> tuple[Run, Lost]:
     """Search once."""
     table = table_of(case)
     space = load_space(str(SPACE)).bind(num_classes=10, in_channels=1, input_size=28)
     trace = searchers()[case.searcher](table, space, case.seed, case.workers, case.budget())
     grid = range(EVERY, case.budget() + 1, EVERY)
     spent = len(trace.steps)
-    return Run(
+    lost = (round(trace.lost(table, epochs), 3) for epochs in (100, 200, 400))
+    row = Run(
         **asdict(case),
         budget=case.budget(),
         epochs=spent,
@@ -161,12 +175,15 @@ def run(case: Case) -> Run:
         infeasible=round(trace.infeasible_epochs(table) / max(1, spent), 4),
         shares=" ".join(str(round(1000 * share)) for share in trace.curve(table, list(grid))),
     )
+    return row, Lost(
+        **asdict(case), **dict(zip(("lost_100", "lost_200", "lost_400"), lost, strict=True))
+    )
 
 
 def search(cases: Sequence[Case], workers: int) -> None:
     """Run what was not run."""
-    path = OUT / "runs.csv"
-    rows = read_rows(path, Run)
+    path, of_lost = OUT / "runs.csv", OUT / "lost.csv"
+    rows, lost = read_rows(path, Run), read_rows(of_lost, Lost)
     done = {row.case for row in rows}
     waiting = [case for case in cases if case not in done]
     print(f"{len(waiting)} of {len(cases)} searches to run", flush=True)
@@ -179,7 +196,11 @@ def search(cases: Sequence[Case], workers: int) -> None:
             writer.writeheader()
         with ProcessPoolExecutor(workers, spawn) as pool:
             for number, one in enumerate(as_completed([pool.submit(run, c) for c in waiting]), 1):
-                writer.writerow(asdict(one.result()))
+                row, points = one.result()
+                # First, for a search is not run again once it is in runs.csv.
+                lost.append(points)
+                write_rows(of_lost, lost)
+                writer.writerow(asdict(row))
                 file.flush()
                 if number % 50 == 0:
                     print(f"{number} of {len(waiting)}", flush=True)
@@ -337,13 +358,20 @@ def collect() -> None:
     write_rows(OUT / "bands.csv", bands(rows))
     write_rows(OUT / "paired.csv", paired(rows))
     (OUT / "machine.json").write_text(json.dumps(asdict(machine()), indent=2) + "\n")
+    lost = read_rows(OUT / "lost.csv", Lost)
     for row in sorted(made, key=lambda r: (r.table, r.workers, r.to_95, -r.share_200)):
+        some = [
+            one.lost_200
+            for one in lost
+            if (one.table, one.workers, one.searcher) == (row.table, row.workers, row.searcher)
+        ]
+        points = f"  lost at 200 {mean(some):.2f} +- {half_width(some):.2f}" if some else ""
         print(
             f"{row.table:14s} W={row.workers} {row.searcher:20s} n={row.n:2d}  "
             f"to 90 % {row.to_90:5.0f}  "
             f"95 % {row.to_95:5.0f} [{row.to_95_low:.0f}, {row.to_95_high:.0f}]  99 % {row.to_99:5.0f}  "
             f"at 100 {row.share_100:.3f}  200 {row.share_200:.3f}  400 {row.share_400:.3f}  "
-            f"twice {row.duplicates:.2f}  over {row.infeasible:.2f}"
+            f"twice {row.duplicates:.2f}  over {row.infeasible:.2f}{points}"
         )
 
 

@@ -84,6 +84,7 @@ class CurveTable:
         losses: Key -> (E,) training losses; empty: not known.
         limit: Most multiply-adds that a network may have; costlier ones can be trained, but count for
             nothing.
+        images: By which the errors were measured; None: not by images.
     """
 
     name: str
@@ -93,6 +94,7 @@ class CurveTable:
     seconds: dict[str, float]
     losses: dict[str, np.ndarray] = field(default_factory=dict)
     limit: float = math.inf
+    images: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -165,5 +167,6 @@ def load_table(path: Path = TABLE, networks: Path = NETWORKS, seed: int = 0) -> 
         errors={key: np.array([row.val_error for row in curves[key]]) for key in keys},
         mflops={key: curves[key][0].mflops for key in keys},
         seconds={key: float(np.mean([r.seconds for r in curves[key]])) for key in keys},
+        images=1_500,
         losses={key: np.array([row.train_loss for row in curves[key]]) for key in keys},
     )

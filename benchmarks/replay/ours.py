@@ -69,6 +69,7 @@ def run(
             "trials": len(table.specs),
             "total_epochs": budget,
             "sampler": sampler,
+            "acquisition": {"images": table.images},
             "early_stopping": early_stopping,
             "budgets": Budgets() if table.limit == float("inf") else {"max_mflops": table.limit},
             "seed": seed,

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from curves.table import CurveTable
 
+from nas.front import DOZEN, Found, log_budgets, points_lost
 from search_spaces import SearchSpace
 
 
@@ -83,6 +84,20 @@ class Trace:
         """The hypervolume share after so many simulated seconds, for each entry of the grid."""
         found = self.milestones(table)
         return _step_function([one.time for one in found], found, seconds_grid)
+
+    def lost(self, table: CurveTable, epochs: int) -> float:
+        """Points lost at a dozen budgets by the networks trained in full within so many epochs."""
+        points = {key: (table.mflops[key], float(table.errors[key][-1])) for key in table.feasible}
+        costs = [table.mflops[key] for key in table.front]
+        found = [
+            Found(*points[step.key], points[step.key][1])
+            for step in self.steps
+            if step.epochs <= epochs and step.trained >= table.epochs and step.key in points
+        ]
+        # At the cheapest network alone there is nothing to choose from.
+        budgets = log_budgets(min(costs), max(costs), DOZEN + 1)[1:]
+        nothing = max(error for _, error in points.values())
+        return points_lost(found, list(points.values()), budgets, nothing)
 
     def epochs_to(self, table: CurveTable, share: float) -> float:
         """Epochs spent until the share was reached; ``math.inf`` when it never was."""

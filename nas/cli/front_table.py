@@ -51,6 +51,22 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
         say(uncertainty.sentence)
 
 
+def print_best_within(front: Front, uncertainty: Uncertainty) -> None:
+    """The least error within a dozen budgets, a table for each cost."""
+    found = front.best_within()
+    for cost in dict.fromkeys(one.cost for one in found):
+        table = Table(title=f"Best error within {cost}", title_justify="left")
+        error = f"val. {METRICS[uncertainty.metric]} {metric_unit(uncertainty.metric)}"
+        for heading in (f"{cost} at most", error, "trial"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for one in (one for one in found if one.cost == cost):
+            trial = one.point.trial
+            rate = uncertainty.rates.get(trial)
+            text = error_text(one.error, rate, uncertainty.metric)
+            table.add_row(f"{one.budget:,.6g}", text, str(trial))
+        console.print(table)
+
+
 def _scales(front: Front) -> dict[str, str]:
     """Heading -> field of the network, of what scales all of it."""
     fields = {"input": "input_size", "width": "width"}

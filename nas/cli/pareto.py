@@ -31,6 +31,10 @@ def pareto(
     max_activations: MaxActivations = None,
     max_latency_ms: MaxLatencyMs = None,
     limits: Limits = None,
+    within: Annotated[
+        bool,
+        typer.Option("--within", help="Print the best error within a dozen budgets of each cost."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the front of a run, finished or not, and pick a network from it.
@@ -47,7 +51,7 @@ def pareto(
     folder = RunFolder.existing(run)
     with importing():
         from nas.api.choosing import choose
-        from nas.cli.front_table import print_front
+        from nas.cli.front_table import print_best_within, print_front
         from nas.runs import write_text
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
@@ -66,11 +70,23 @@ def pareto(
             if rate is not None:
                 point["error_interval"] = [rate.low, rate.high]
                 point["val_images"] = uncertainty.images[point["trial"]]
+        if within:
+            document["best_within"] = [
+                {
+                    "cost": one.cost,
+                    "budget": one.budget,
+                    "trial": one.point.trial,
+                    "error": one.error,
+                }
+                for one in front.best_within()
+            ]
         if picked is not None:
             document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
         print_json(document)
         return
     print_front(front, uncertainty)
+    if within:
+        print_best_within(front, uncertainty)
     if picked is not None:
         say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
         say(picked.spec.to_yaml().rstrip())

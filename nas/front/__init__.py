@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from blocks.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nas.front.budgets import DOZEN as DOZEN
+    from nas.front.budgets import Found as Found
+    from nas.front.budgets import log_budgets as log_budgets
+    from nas.front.budgets import points_lost as points_lost
     from nas.front.dominance import non_dominated as non_dominated
+    from nas.front.front import BestWithin as BestWithin
     from nas.front.front import Front as Front
     from nas.front.front import FrontPoint as FrontPoint
     from nas.front.front import hypervolume as hypervolume
@@ -19,8 +24,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "nas.front.budgets": ["DOZEN", "Found", "log_budgets", "points_lost"],
         "nas.front.dominance": ["non_dominated"],
-        "nas.front.front": ["Front", "FrontPoint", "hypervolume", "make_front"],
+        "nas.front.front": ["BestWithin", "Front", "FrontPoint", "hypervolume", "make_front"],
         "nas.front.pick": ["pick_knee", "pick_within"],
         "nas.front.recall": ["recall_hypervolume"],
     },

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from blocks.wording import plural
+from nas.front.budgets import readable_budgets
 from nas.front.dominance import non_dominated
 from nas.runs import ERROR, TrialRecord, TrialState
 
@@ -42,6 +43,23 @@ class FrontPoint:
     def __repr__(self) -> str:
         figures = ", ".join(f"{value:.6g}" for value in self.values)
         return f"FrontPoint(trial={self.trial}, values=({figures}), unit={self.spec.label!r})"
+
+
+@dataclass(frozen=True)
+class BestWithin:
+    """What a budget buys.
+
+    Attributes:
+        cost: Name of the cost that is bounded.
+        budget: The most that a network may cost.
+        point: The point of the front of the least error within it.
+        error: Of that point.
+    """
+
+    cost: str
+    budget: float
+    point: FrontPoint
+    error: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,35 @@ class Front:
             return math.fsum((value - low) / span for value, (low, span) in scaled)
 
         return min(self.points, key=height)
+
+    def best_within(self) -> tuple[BestWithin, ...]:
+        """The least error within each of a dozen budgets of every cost.
+
+        The budgets of a cost reach from the cheapest point of the front to the dearest, in equal steps
+        of the logarithm, rounded up to three digits.
+
+        Returns:
+            Cost by cost, the smallest budget first; nothing where the error is no objective.
+
+        Examples:
+            >>> import nas
+            >>> best = nas.open_run("example").front.best_within()
+            >>> best[-1].point.values[1] <= best[-1].budget
+            True
+        """
+        if ERROR not in self.objectives or not self.points:
+            return ()
+        of_error = self.objectives.index(ERROR)
+        found = []
+        for place, cost in enumerate(self.objectives):
+            if place == of_error:
+                continue
+            costs = [point.values[place] for point in self.points]
+            for budget in readable_budgets(min(costs), max(costs)):
+                within = [one for one in self.points if one.values[place] <= budget]
+                best = min(within, key=lambda one: (one.values[of_error], one.values, one.trial))
+                found.append(BestWithin(cost, budget, best, best.values[of_error]))
+        return tuple(found)
 
     def to_json(self) -> str:
         """The front as pareto.json keeps it."""

@@ -8,7 +8,7 @@ from typing import Any
 from nas.report import assets, details, figures, published, summary, tables
 from nas.report.listing import open_trainings
 from nas.report.material import Material, read_material
-from nas.runs import RunFolder, TrialState, write_text
+from nas.runs import ERROR, RunFolder, TrialState, write_text
 
 
 def write_report(run: RunFolder) -> Path:
@@ -58,6 +58,8 @@ def _results(material: Material) -> dict[str, Any]:
             "columns": (),
             "rows": (),
             "uncertainty": "",
+            "within": (),
+            "error_label": "",
             "published": None,
         }
     networks = details.networks(material)
@@ -70,6 +72,8 @@ def _results(material: Material) -> dict[str, Any]:
         "columns": tables.front_columns(material),
         "rows": tables.front_rows(material),
         "uncertainty": material.uncertainty.sentence,
+        "within": tables.best_within(material),
+        "error_label": material.label(ERROR),
     }
 
 

@@ -84,6 +84,41 @@ def front_rows(material: Material) -> tuple[Row, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Within:
+    """A row of the table of budgets.
+
+    Attributes:
+        budget: The limit, as text.
+        error: The least error within it, as text.
+        trial: Whose it is.
+    """
+
+    budget: str
+    error: str
+    trial: int
+
+
+def best_within(material: Material) -> tuple[tuple[str, tuple[Within, ...]], ...]:
+    """For each cost its heading, and the least error within each of a dozen budgets."""
+    found = material.front.best_within()
+    return tuple(
+        (
+            material.label(cost),
+            tuple(
+                Within(
+                    material.digits(cost, one.budget),
+                    _figure(ERROR, one.error, one.point, material),
+                    one.point.trial,
+                )
+                for one in found
+                if one.cost == cost
+            ),
+        )
+        for cost in dict.fromkeys(one.cost for one in found)
+    )
+
+
 def failures(material: Material) -> tuple[Failure, ...]:
     """The first failed trainings."""
     failed = [one for one in material.records if one.state is TrialState.FAILED]

@@ -12,6 +12,7 @@ from blocks import ArchSpec
 from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, OwnObjective, costs_on
 from nas.runs import ERROR
+from nas.searching.acquisition import LOG, Acquisition
 from nas.searching.checks import check_config
 from nas.searching.defaults import (
     RecipeChoice,
@@ -53,6 +54,7 @@ class SearchConfig(CheckedModel):
         objectives: ``error`` and any costs, all minimised; ``latency_ms`` only with a device.
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
+        acquisition: How a forecast weighs errors and costs.
         seed: Seed of proposals and trainings.
         early_stopping: Which waiting trainings continue: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.searching.early_stopping``. Trainings
@@ -94,6 +96,7 @@ class SearchConfig(CheckedModel):
     budgets: Budgets = Budgets()
     sampler: SamplerName = "forecast"
     seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
+    acquisition: Acquisition = LOG
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
     total_epochs: Annotated[Integer, Field(ge=1)] | None = None
     patience: Annotated[Integer, Field(ge=1)] | None = None

@@ -12,6 +12,7 @@ from nas.data.config import stored_data
 from nas.front import Front, make_front, recall_hypervolume
 from nas.naming import option
 from nas.runs import RunFolder, TrialRecord
+from nas.searching.acquisition import LINEAR
 from nas.searching.config import SearchConfig
 from nas.searching.execution import place_of_field
 from nas.study import read_study, records_of
@@ -33,7 +34,8 @@ def read_config(run: RunFolder, changes: Mapping[str, Any] | None = None) -> Sea
         fields = {**fields, "warm_start": None}  # a run that began by zero-cost scores can be read
     changes = changes or {}
     if isinstance(fields, dict):
-        fields = {**fields, **changes}
+        # A search goes on as it began.
+        fields = {"acquisition": LINEAR.model_dump(), **fields, **changes}
         fields["data"] = stored_data(fields.get("data"))
     typed = {".".join(place_of_field(name)): option(name) for name in changes}
     config = parse(SearchConfig, fields, str(run.config), typed)

@@ -60,6 +60,10 @@ def start_search(config: SearchConfig, view: View, run: RunFolder | None = None)
     config = config.model_copy(
         update={
             "reference": candidates.reference(config.objectives, config.recipe.worst),
+            # An evaluator has images of its own.
+            "acquisition": config.acquisition.model_copy(
+                update={"images": None if config.evaluator else data.info.val_images or None}
+            ),
             "pretrained": config.pretrained
             and find_all(config.pretrained, candidates.specs.values()),
         }

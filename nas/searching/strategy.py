@@ -40,7 +40,9 @@ def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
         candidates: Networks within the budgets.
     """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
-    candidate_ranker = CandidateRanker(candidates.specs, costs, config.rungs, config.recipe.worst)
+    candidate_ranker = CandidateRanker(
+        candidates.specs, costs, config.rungs, config.recipe.worst, config.acquisition
+    )
     return Strategy(
         _searcher(config, costs, candidate_ranker), _rule(config, candidates, candidate_ranker)
     )

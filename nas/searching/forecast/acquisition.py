@@ -29,19 +29,27 @@ class ExpectedImprovement:
     Costs are exact, so only the error of a network is uncertain, and its contribution to the hypervolume
     is the mean over the points of the box that it reaches of how far it lowers the error there. The
     expectation of each term is the expected improvement of a normal variable (Jones et al., 1998), so
-    the whole is the expected hypervolume improvement, for any number of costs.
+    the whole is the expected hypervolume improvement, for any number of costs. Errors and costs may be
+    logarithms.
 
     Attributes:
         points: (LEVELS, C), costs scaled to [0, 1] between the least and the largest.
         least: (LEVELS,), the least error among networks that cost no more than the point.
+        floor: To fall below it is worth nothing.
     """
 
     points: Matrix
     least: Vector
+    floor: float = -math.inf
 
     @classmethod
     def over(
-        cls, costs: Matrix, known: Sequence[int], errors: Vector, worst: float
+        cls,
+        costs: Matrix,
+        known: Sequence[int],
+        errors: Vector,
+        worst: float,
+        floor: float = -math.inf,
     ) -> ExpectedImprovement:
         """The expected_improvement once the networks ``known`` have come to ``errors``.
 
@@ -50,6 +58,7 @@ class ExpectedImprovement:
             known: Rows of the networks whose final errors are known or assumed.
             errors: (len(known),).
             worst: The error where no network is known.
+            floor: The least error that counts.
         """
         count = costs.shape[1]
         if count == 0:
@@ -62,7 +71,7 @@ class ExpectedImprovement:
         for row, error in zip(known, errors, strict=True):
             reaches = (costs[row] <= points).all(1)
             least[reaches] = np.minimum(least[reaches], error)
-        return cls(points, least)
+        return cls(points, np.maximum(least, floor), floor)
 
     def improvement(self, costs: Matrix, predicted: Forecast) -> Vector:
         """Expected growth of the hypervolume by each of the networks, (N,), in units of the error.
@@ -71,19 +80,29 @@ class ExpectedImprovement:
             costs: (N, C), scaled to [0, 1].
             predicted: Their final errors.
         """
+        # The least error is the same at many points: one expectation for each of its values.
+        steps, which = np.unique(self.least, return_inverse=True)
+        share = np.zeros((len(self.points), len(steps)))
+        share[np.arange(len(self.points)), which] = 1 / len(self.points)
         growth = np.empty(len(costs))
         for start in range(0, len(costs), CHUNK):
             part = slice(start, start + CHUNK)
             reaches = (costs[part, None, :] <= self.points[None]).all(2)
-            sd = predicted.sd[part, None]
-            gap = self.least[None] - predicted.mean[part, None]
-            gain = gap * ndtr(gap / sd) + sd * np.exp(-0.5 * (gap / sd) ** 2) / math.sqrt(
-                2 * math.pi
-            )
-            growth[part] = (gain * reaches).mean(1)
+            mean, sd = predicted.mean[part, None], predicted.sd[part, None]
+            gain = _expected_gain(steps[None] - mean, sd)
+            if math.isfinite(self.floor):
+                gain -= _expected_gain(self.floor - mean, sd)
+            growth[part] = (gain * (reaches @ share)).sum(1)
         return growth
 
     @property
     def volume(self) -> float:
         """Mean over the box of the least error."""
         return float(self.least.mean())
+
+
+def _expected_gain(gap: Matrix, sd: Matrix) -> Matrix:
+    """By how much a normal variable is expected to fall below a level that is ``gap`` above its mean."""
+    density = np.exp(-0.5 * (gap / sd) ** 2) / math.sqrt(2 * math.pi)
+    expected: Matrix = gap * ndtr(gap / sd) + sd * density
+    return expected

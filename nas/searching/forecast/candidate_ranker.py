@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from blocks import ArchSpec
+from nas.searching.acquisition import LOG, Acquisition
 from nas.searching.early_stopping.snapshot import ETA, TrialSnapshot
 from nas.searching.forecast.acquisition import ExpectedImprovement
-from nas.searching.forecast.features import features_of
+from nas.searching.forecast.features import Network, features_of
 from nas.searching.forecast.model import Forecast, forecast
 
 WORST = 1.0
@@ -24,7 +24,8 @@ class ScoredCandidate:
 
     Attributes:
         key: Of the network.
-        growth: Expected growth of the hypervolume, as a share of what it leaves undominated.
+        growth: Expected growth of the hypervolume: on logarithms, by how much, in parts of itself, the
+            least error falls in the mean over all budgets; else as a share of what is undominated.
         epochs: That it would still take.
         expected: Epochs that it is expected to take, given that it may be left at the next rung.
     """
@@ -44,25 +45,31 @@ class CandidateRanker:
     """Ranks the networks of a search by what an epoch spent on them is expected to bring.
 
     Args:
-        specs: The networks that may be trained, by key.
+        networks: Those that may be trained, by key.
         costs: Exact costs of each, one a cost objective.
         rungs: Epochs at which trainings pause; the last is their end.
         worst: The largest value that an error can have; the forecast is made of parts of it.
+        acquisition: How errors and costs are weighed.
     """
 
     def __init__(
         self,
-        specs: Mapping[str, ArchSpec],
+        networks: Mapping[str, Network],
         costs: Mapping[str, tuple[float, ...]],
         rungs: tuple[int, ...],
         worst: float = WORST,
+        acquisition: Acquisition = LOG,
     ) -> None:
         self._worst = worst
-        self._keys = sorted(specs)
+        self._acquisition = acquisition
+        self._keys = sorted(networks)
         self._rows = {key: row for row, key in enumerate(self._keys)}
         raw = [costs[key] for key in self._keys]
-        self._features = features_of([specs[key] for key in self._keys], raw)
+        self._features = features_of([networks[key] for key in self._keys], raw)
         table = np.asarray(raw, dtype=float).reshape(len(raw), len(raw[0]))
+        if acquisition.scale == "log":
+            positive = table.min(0) > 0  # others have no logarithm
+            table = np.where(positive, np.log(np.where(positive, table, 1.0)), table)
         span = np.ptp(table, axis=0)
         self._costs: NDArray[np.float64] = (table - table.min(0)) / np.where(span > 0, span, 1.0)
         self._rungs = rungs
@@ -95,12 +102,7 @@ class CandidateRanker:
             for one in snapshots
             if one.key in self._rows and (one.running or len(one.errors) == rungs)
         ]
-        expected_improvement = ExpectedImprovement.over(
-            self._costs, settled, predicted.mean[settled], WORST
-        )
-        growth = expected_improvement.improvement(self._costs, predicted) / max(
-            expected_improvement.volume, 1e-12
-        )
+        growth = self._growth(predicted, settled)
         reached = {one.key: len(one.errors) for one in snapshots}
         taken = {
             *settled,
@@ -114,6 +116,17 @@ class CandidateRanker:
                 expected = self._expected_epochs(predicted, row, at)
                 ranked.append(ScoredCandidate(key, float(growth[row]), left, expected))
         return sorted(ranked, key=lambda one: (-one.value, one.key))
+
+    def _growth(self, predicted: Forecast, settled: list[int]) -> NDArray[np.float64]:
+        """Expected growth of the hypervolume by each network, once ``settled`` are what is predicted."""
+        if self._acquisition.scale == "linear":
+            linear = ExpectedImprovement.over(self._costs, settled, predicted.mean[settled], WORST)
+            return linear.improvement(self._costs, predicted) / max(linear.volume, 1e-12)
+        logs = Forecast(np.log(predicted.mean), predicted.sd / predicted.mean, predicted.doubt)
+        floor = np.log(self._acquisition.floor)
+        return ExpectedImprovement.over(
+            self._costs, settled, logs.mean[settled], np.log(WORST), floor
+        ).improvement(self._costs, logs)
 
     def _expected_epochs(self, predicted: Forecast, row: int, at: int) -> float:
         """Epochs that a network is expected to take which has reached ``at`` rungs.
@@ -131,12 +144,20 @@ class CandidateRanker:
         return epochs
 
     def _predicted(self, snapshots: list[TrialSnapshot]) -> Forecast:
-        """The forecast; what is known in the end is known."""
+        """The forecast of the true errors.
+
+        On logarithms an error that was seen is as uncertain as a repeated training and the validation
+        images make it, and the best of them was partly luck: what counts is what the forecast makes of
+        it. On the linear scale it is taken as it is.
+        """
         if not any(one.errors and one.key in self._rows for one in snapshots):
             count = len(self._keys)
             unknown = np.full(len(self._rungs), np.inf)
             return Forecast(np.full(count, WORST / 2), np.full(count, WORST / 4), unknown)
-        predicted = forecast(self._features, self._rows, snapshots, len(self._rungs))
+        images = self._acquisition.images
+        predicted = forecast(self._features, self._rows, snapshots, len(self._rungs), images)
+        if self._acquisition.scale == "log":
+            return predicted
         for one in snapshots:
             if one.key in self._rows and len(one.errors) == len(self._rungs):
                 predicted.mean[self._rows[one.key]] = min(one.errors[-1], WORST)

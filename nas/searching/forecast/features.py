@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,26 @@ from blocks import ArchSpec
 Matrix = NDArray[np.float64]
 
 
-def features_of(specs: Sequence[ArchSpec], costs: Sequence[tuple[float, ...]]) -> Matrix:
+Network: TypeAlias = "ArchSpec | Mapping[str, object]"
+"""A network, or its fields alone: a table of others' networks has no more."""
+
+
+def features_of(networks: Sequence[Network], costs: Sequence[tuple[float, ...]]) -> Matrix:
     """One row a network, one standardised column a property in which they differ.
 
     Numbers are taken by their logarithm; lists of numbers (dilations) by length, largest and mean;
     names, switches and what is absent by one column a value; costs by their logarithm.
 
     Args:
-        specs: N networks.
+        networks: N of them.
         costs: Of each.
 
     Returns:
         (N, F); F may be 0 when nothing differs.
     """
-    rows = [_flat(spec.model_dump(mode="json")) for spec in specs]
+    rows = [
+        _flat(one.model_dump(mode="json") if isinstance(one, ArchSpec) else one) for one in networks
+    ]
     names = sorted({name for row in rows for name in row})
     columns: list[Matrix] = []
     for name in names:
@@ -34,7 +40,7 @@ def features_of(specs: Sequence[ArchSpec], costs: Sequence[tuple[float, ...]]) -
     columns += [_log(column) for column in zip(*costs, strict=True)]
     varied = [column for column in columns if np.ptp(column) > 0]
     if not varied:
-        return np.zeros((len(specs), 0))
+        return np.zeros((len(networks), 0))
     matrix = np.stack(varied, axis=1)
     standard: Matrix = (matrix - matrix.mean(0)) / matrix.std(0)
     return standard

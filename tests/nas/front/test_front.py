@@ -181,3 +181,29 @@ def test_the_file_names_the_knee() -> None:
     front = front_of([(0.9, 0.1), (0.2, 0.2), (0.1, 0.9)])
     assert json.loads(front.to_json())["knee"] == 1 == pick_knee(front).trial
     assert json.loads(front_of([]).to_json())["knee"] is None
+
+
+@given(points3)
+def test_within_a_budget_nothing_trained_is_better(values: list[tuple[float, ...]]) -> None:
+    front = front_of(values)
+    for one in front.best_within():
+        place = front.objectives.index(one.cost)
+        least = min(value[0] for value in values if value[place] <= one.budget)
+        assert one.error == one.point.values[0] == least
+        assert one.point.values[place] <= one.budget
+
+
+def test_budgets_reach_over_the_whole_front() -> None:
+    best = front_of([(0.5, 1.0), (0.25, 3.0), (0.1, 100.0)]).best_within()
+    assert {one.cost for one in best} == {"mflops"}
+    assert (len(best), best[0].budget, best[-1].budget) == (12, 1.0, 100.0)
+    assert [one.error for one in best] == sorted((one.error for one in best), reverse=True)
+    assert {one.error for one in best} == {0.5, 0.25, 0.1}
+
+
+def test_there_is_no_best_error_of_nothing_and_without_an_error() -> None:
+    assert front_of([]).best_within() == ()
+    (only,) = front_of([(0.5, 2.0)]).best_within()
+    assert (only.budget, only.point.trial) == (2.0, 0)
+    costs = make_front(records([(1.0, 2.0)]), ("mflops", "params"), (9.0, 9.0))
+    assert costs.best_within() == ()

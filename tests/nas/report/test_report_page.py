@@ -15,7 +15,8 @@ from tests.nas.report.page_reader import Page
 from tests.nas.report.report_runs import REFERENCE, FakeSearch
 
 SECTIONS = [
-    "front", "picked", "points", "networks", "hypervolume", "importance", "curves", "failures",
+    "front", "picked", "points", "budgets", "networks", "hypervolume", "importance", "curves",
+    "failures",
 ]  # fmt: skip
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}'
 
@@ -152,6 +153,17 @@ def test_table_has_the_front_row_by_row(full: FakeSearch, page: Page) -> None:
     heads = [one.text for one in page.all("button", "points")]
     assert len(heads) == width + 1
     assert heads[:4] == ["trial", "validation error (%)", "multiply-adds (M)", "stem_stride"]
+
+
+def test_budgets_have_the_best_error_within_them(full: FakeSearch, page: Page) -> None:
+    config, records = read_run(full.run)
+    best = make_front(records, config.objectives, config.reference or ()).best_within()
+    led = [one.text for one in page.all("a", "budgets")]
+    assert led == [str(one.point.trial) for one in best]
+    cells = [one.text for one in page.all("td", "budgets")]
+    assert [float(text.split()[0]) for text in cells[::2]] == pytest.approx(
+        [100 * one.error for one in best], abs=0.006
+    )
 
 
 def test_field_without_effect_is_not_shown_as_a_choice(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import yaml
 
 from nas.cli.main import main
 from nas.runs import RunFolder, TrialState
-from nas.searching import read_run
+from nas.searching import read_config, read_run
+from nas.searching.acquisition import LINEAR, Acquisition
 
 KEPT = Path(__file__).parent / "made_by_0.1.0"
 
@@ -51,6 +52,13 @@ def test_an_earlier_run_goes_on(before: RunFolder) -> None:
     fields = yaml.safe_load(before.config.read_text())
     assert (fields["format"], fields["execution"]["threads"]) == (2, 1)
     assert fields["execution"] == config.execution.model_dump()
+
+
+def test_an_earlier_run_keeps_its_scale(before: RunFolder) -> None:
+    assert read_config(before).acquisition == LINEAR
+    fields = yaml.safe_load(before.config.read_text())
+    before.config.write_text(yaml.safe_dump({**fields, "acquisition": {"images": 30}}))
+    assert read_config(before).acquisition == Acquisition(scale="log", images=30)
 
 
 def test_a_later_run_says_which_version_it_needs(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from blocks import ArchSpec, UnitSpec
 from nas.cost import count
 from nas.front import hypervolume
+from nas.searching.acquisition import LINEAR, Acquisition
 from nas.searching.early_stopping import TrialSnapshot
 from nas.searching.early_stopping.forecast import LEAST_BEGUN, ForecastRule
 from nas.searching.forecast import CandidateRanker
@@ -142,6 +143,21 @@ def test_the_improvement_of_a_certain_network_is_that_of_the_hypervolume(
     assert growth == pytest.approx(after - before, abs=2 / LEVELS * (len(known) + 1))
 
 
+@given(
+    mean=st.floats(-9, 0), sd=st.floats(0.01, 3), least=st.floats(-6, 0), floor=st.floats(-9, -6)
+)
+def test_what_falls_below_the_floor_is_worth_no_more_than_the_floor(
+    mean: float, sd: float, least: float, floor: float
+) -> None:
+    costs = np.zeros((1, 1))
+    uncertain = Forecast(np.array([mean]), np.array([sd]), np.zeros(1))
+    known = np.array([least])
+    bounded = ExpectedImprovement.over(costs, [0], known, 0.0, floor)
+    without = ExpectedImprovement.over(costs, [0], known, 0.0)
+    growth, free = (one.improvement(costs, uncertain)[0] for one in (bounded, without))
+    assert -1e-9 <= growth <= min(free, least - floor) + 1e-9
+
+
 def test_the_improvement_is_an_expectation() -> None:
     rng = np.random.default_rng(0)
     costs = np.array([[0.2, 0.3], [0.6, 0.1], [0.4, 0.4]])
@@ -194,6 +210,69 @@ def test_the_unit_of_the_error_makes_no_difference(
     dear = [replace(one, errors=tuple(64 * error for error in one.errors)) for one in standing]
     plain = CandidateRanker(specs, costs, RUNGS).ranked_candidates(standing)
     assert CandidateRanker(specs, costs, RUNGS, worst=64).ranked_candidates(dear) == plain
+
+
+def ranked(
+    specs: dict[str, ArchSpec],
+    costs: dict[str, tuple[float, ...]],
+    errors: dict[str, float],
+    acquisition: Acquisition,
+) -> dict[str, float]:
+    """What each network is worth, the most valuable first."""
+    standing = [TrialSnapshot(key, costs[key], (error,)) for key, error in errors.items()]
+    ranker = CandidateRanker(specs, costs, (1,), acquisition=acquisition)
+    return {one.key: one.growth for one in ranker.ranked_candidates(standing)}
+
+
+def test_on_logarithms_dear_networks_of_small_errors_count(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    """Errors of 2 to 50 %: on the linear scale the poor and cheap ones have nearly all of the area."""
+    by_cost = sorted(specs, key=lambda key: (costs[key], key))
+    errors = {key: 0.5 * 0.04 ** (rank / 95) for rank, key in enumerate(by_cost)}
+    seen = {key: errors[key] for key in by_cost[::12]}
+    shares = []
+    for acquisition in (Acquisition(), LINEAR):
+        worth = ranked(specs, costs, seen, acquisition)
+        dear = sum(worth.get(key, 0.0) for key in by_cost[48:])
+        shares.append(dear / sum(worth.values()))
+    assert shares[0] > 1.5 * shares[1]
+
+
+def test_errors_of_nothing_can_be_weighed(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    seen = dict.fromkeys(sorted(specs)[:8], 0.0)
+    for acquisition in (Acquisition(), Acquisition(images=200), LINEAR):
+        order = ranked(specs, costs, seen, acquisition)
+        assert sorted(order) == sorted(set(specs) - set(seen))
+
+
+def test_a_lucky_error_of_few_images_does_not_end_the_search_at_its_cost(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    """One misclassified image less of a hundred says little, of ten thousand much."""
+    by_cost = sorted(specs, key=lambda key: (costs[key], key))
+    seen = dict.fromkeys(by_cost[::6], 0.04)
+    seen[by_cost[0]] = 0.01
+    standing = [TrialSnapshot(key, costs[key], (error,)) for key, error in seen.items()]
+    best = {
+        images: CandidateRanker(specs, costs, (1,), acquisition=Acquisition(images=images))
+        .ranked_candidates(standing)[0]
+        .growth
+        for images in (100, 10_000)
+    }
+    assert best[100] > best[10_000]
+
+
+def test_costs_without_a_logarithm_are_taken_as_they_are(
+    specs: dict[str, ArchSpec], costs: dict[str, tuple[float, ...]]
+) -> None:
+    debts: dict[str, tuple[float, ...]] = {
+        key: (costs[key][0], -costs[key][0], 0.0) for key in specs
+    }
+    order = ranked(specs, debts, dict.fromkeys(sorted(specs)[:6], 0.3), Acquisition())
+    assert len(order) == len(specs) - 6
 
 
 def test_the_rule_begins_some_before_any_goes_on_and_then_finishes_what_it_can(

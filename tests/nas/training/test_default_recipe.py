@@ -18,6 +18,7 @@ from nas.api.options import search_config
 from nas.data import DataConfig, DataInfo, load_data
 from nas.runs import RunFolder
 from nas.searching import read_config
+from nas.searching.acquisition import Acquisition
 from nas.searching.defaults import with_chosen_recipe
 from nas.training import RECIPES, read_info
 from nas.training.default_recipe import (
@@ -133,8 +134,10 @@ def test_a_run_says_and_keeps_what_was_chosen(capfd: pytest.CaptureFixture[str])
     assert read_yaml(run.folder.config)["recipe_choice"] == {
         "name": "tiny", "given": ["epochs"], "images": 128,
     }  # fmt: skip
+    assert config.acquisition == Acquisition(images=digits(limit=128).val_images)
     run = nas.search(resume=run, trials=2)
-    assert read_config(run.folder).recipe == config.recipe
+    resumed = read_config(run.folder)
+    assert (resumed.recipe, resumed.acquisition) == (config.recipe, config.acquisition)
     # Its settings for another search: the recipe is that of the run, whatever the images.
     again = search_config({"config": run.folder.config, "name": "b"})
     assert (again.recipe, again.recipe_choice) == (config.recipe, None)
