@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from nas.cost.measures import NPU as NPU
     from nas.cost.measures import ONLY_WITH_NPU as ONLY_WITH_NPU
     from nas.cost.measures import Budgets as Budgets
-    from nas.cost.measures import DeviceClass as DeviceClass
     from nas.cost.measures import Violation as Violation
     from nas.cost.measures import costs_on as costs_on
     from nas.cost.measures import limits_of as limits_of
+    from nas.cost.microcontroller.vela import DeviceClass as DeviceClass
     from nas.cost.objectives import Cost as Cost
     from nas.cost.objectives import Objective as Objective
     from nas.cost.objectives import OwnObjective as OwnObjective
@@ -45,11 +45,11 @@ __getattr__, __dir__, __all__ = lazy_names(
             "NPU",
             "ONLY_WITH_NPU",
             "Budgets",
-            "DeviceClass",
             "Violation",
             "costs_on",
             "limits_of",
         ],
+        "nas.cost.microcontroller.vela": ["DeviceClass"],
         "nas.cost.objectives": ["Cost", "Objective", "OwnObjective", "objective", "own_objectives"],
         "nas.cost.peak_memory": ["peak_activation_bytes"],
     },

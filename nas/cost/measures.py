@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -17,7 +17,7 @@ from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
-from nas.cost.microcontroller.vela import Accelerator
+from nas.cost.microcontroller.vela import TFLM, DeviceClass
 from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
 from nas.naming import option
 
@@ -72,11 +72,6 @@ def flash_kb(spec: ArchSpec) -> float:
     from nas.cost.microcontroller import memory_of
 
     return memory_of(spec).file / KIB
-
-
-TFLM = "tflm"
-DeviceClass: TypeAlias = Literal["tflm"] | Accelerator
-"""Whose memory ``sram_kb`` and ``flash_kb`` are."""
 
 
 def costs_on(

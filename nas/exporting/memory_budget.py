@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.cost.microcontroller.vela import KIB
+from nas.cost.microcontroller.vela import KIB, TFLM
 from nas.exporting.making import Made, Making
 from nas.exporting.targets import Wishes
 from nas.runs.folder import RunFolder
-
-TFLM = "tflm"
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ class _Kept:
             for line in path.read_text(encoding="utf-8").splitlines():
                 with suppress(ValueError, TypeError, KeyError):
                     fields = json.loads(line)
-                    self.known[fields.pop("key")] = Estimate(**fields)
+                    key = fields.pop("key")
+                    self.known[key] = Estimate(**fields)
 
     def add(self, key: str, found: Estimate) -> None:
         """Keep one, on disk too, where that can be written."""

@@ -18,12 +18,13 @@ from blocks.errors import InvalidInput
 from nas.errors import WorkFailed
 from nas.naming import option
 
-Accelerator: TypeAlias = Literal[
-    "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256", "ethos-u65-256",
+DeviceClass: TypeAlias = Literal[
+    "tflm", "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256", "ethos-u65-256",
     "ethos-u65-512", "ethos-u85-128", "ethos-u85-256", "ethos-u85-512", "ethos-u85-1024",
     "ethos-u85-2048",
 ]  # fmt: skip
-ACCELERATORS: tuple[str, ...] = get_args(Accelerator)
+"""Whose memory ``sram_kb`` and ``flash_kb`` are: TensorFlow Lite Micro's, or that of an Ethos-U."""
+TFLM, *ACCELERATORS = get_args(DeviceClass)
 PACKAGE, WRITER, EXTRA = "ethos-u-vela", "ai-edge-litert", "mcu"
 """Vela, and what writes the file that it is given before a training."""
 CALL = "import sys; from ethosu.vela.vela import main; sys.exit(main())"
