@@ -29,7 +29,7 @@ test-fast: .venv/installed
 CLIENTS := docs/results/clients
 clients: .venv/installed
 	rm -f $(CLIENTS)/clients.csv
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m clients --figures $(CLIENTS) tests/clients
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m clients --figures $(CLIENTS) tests/clients
 	$(BIN)/python $(CLIENTS)/table.py
 
 lint: .venv/installed

@@ -15,13 +15,14 @@ operator. Flash: a byte for each parameter.
 
 Left out: 32-bit processors, whose bookkeeping is smaller.
 
-Of the page: n = 60 networks; TensorFlow Lite Micro on x86-64.
+Of the page: n = 60 networks of each of two seeds; TensorFlow Lite Micro on x86-64.
 
 Needs the extra [mcu].
 
-    python benchmarks/memory.py [--networks 60] [--write]      # 15 s each; goes on where it was stopped
+    python benchmarks/memory.py [--seed 18] [--networks 60] [--write]   # 15 s each; continues
 
-With --write, docs/results/memory/ gets networks.csv, summary.csv and machine.json.
+With --write, docs/results/memory/ gets networks.csv, whose rows of other seeds stay, summary.csv and
+machine.json.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ from nas.exporting.targets import Quantization, Wishes
 from nas.exporting.targets.litert import quantize_litert, write_litert
 from nas.exporting.targets.tflm import write_tflm
 
-DONE = Path("runs/memory/networks.csv")
+DONE = Path("runs/memory")
 OUT = Path("docs/results/memory")
 SEED = 18
-FIRST = 15
-"""Those before were looked at: one of them showed a constant that the rules had missed."""
+LOOKED_AT = {SEED: 15}
+"""Seed -> how many of its networks were looked at: one showed a constant that the rules had missed."""
 WIDTHS = {
     "shufflenet_v2": (0.25, 0.5, 1.0),
     "mobilenet_v2": (0.25, 0.35, 0.5, 0.75),
@@ -70,8 +71,9 @@ DILATIONS = ((2,), (1, 2), (1, 3), (1, 1), (1, 2, 3))
 
 @dataclass(frozen=True)
 class Row:
-    """One network; bytes."""
+    """One network of a seed; bytes."""
 
+    seed: int
     key: str
     backbone: str
     width: float
@@ -92,6 +94,7 @@ class Row:
 class Summary:
     """How far a prediction is off, in percent of what was measured; below 0: it promises too little."""
 
+    seed: int
     figure: str
     means: str
     networks: int
@@ -100,9 +103,9 @@ class Summary:
     least: float
 
 
-def drawn() -> Iterator[ArchSpec]:
+def drawn(seed: int) -> Iterator[ArchSpec]:
     """Networks, without end."""
-    rng = random.Random(SEED)
+    rng = random.Random(seed)
     number = 0
     while True:
         backbone = TURNS[number % len(TURNS)]
@@ -140,24 +143,30 @@ def network(spec: ArchSpec, seed: int) -> nn.Module:
     return model.eval()
 
 
-def measure(spec: ArchSpec, seed: int) -> Row:
-    """Export a network and run it in TensorFlow Lite Micro."""
+def int8_file(spec: ArchSpec, number: int, folder: Path) -> Path:
+    """The int8 .tflite file of a network, as ``nas export`` writes it; ``number`` decides on weights."""
     channels, side = spec.in_channels, spec.input_size
     statistics_of = ([0.5] * channels, [0.25] * channels)
-    model = from_pixels(fuse(network(spec, seed), "channels_last"), *statistics_of, channels)
+    model = from_pixels(fuse(network(spec, number), "channels_last"), *statistics_of, channels)
     images = torch.rand(2, channels, side, side)
+    write_litert(model, images[:1], folder)
+    how = Quantization(images, io="int8", input_range=(0, 1))
+    return quantize_litert(model, how, folder).files[0]
+
+
+def measure(spec: ArchSpec, seed: int, number: int) -> Row:
+    """Export a network and run it in TensorFlow Lite Micro."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        write_litert(model, images[:1], folder)
-        int8 = quantize_litert(model, Quantization(images, io="int8", input_range=(0, 1)), folder)
-        arena = write_tflm(int8.files[0], folder, Wishes()).arena
+        arena = write_tflm(int8_file(spec, number, folder), folder, Wishes()).arena
     assert arena is not None
     return Row(
+        seed=seed,
         key=spec.key,
         backbone=spec.backbone,
         width=spec.width,
-        input_size=side,
-        in_channels=channels,
+        input_size=spec.input_size,
+        in_channels=spec.in_channels,
         num_classes=spec.num_classes,
         unit=spec.label,
         arena=arena.bytes,
@@ -181,48 +190,61 @@ def predictions(spec: ArchSpec) -> dict[str, Any]:
 
 
 def summarise(rows: Sequence[Row]) -> list[Summary]:
-    """Median and largest absolute error, and the error that promises least."""
+    """Of each seed: median and largest absolute error, and the error that promises least."""
     found = []
-    for figure in ("arena", "file"):
-        for means in ("predicted", "simple"):
-            errors = [
-                100 * (getattr(one, f"{means}_{figure}") / getattr(one, figure) - 1) for one in rows
-            ]
-            sizes = [abs(error) for error in errors]
-            numbers = statistics.median(sizes), max(sizes), min(errors)
-            found.append(Summary(figure, means, len(rows), *(round(one, 2) for one in numbers)))
+    for seed in sorted({one.seed for one in rows}):
+        own = [one for one in rows if one.seed == seed]
+        for figure in ("arena", "file"):
+            for means in ("predicted", "simple"):
+                errors = [
+                    100 * (getattr(one, f"{means}_{figure}") / getattr(one, figure) - 1)
+                    for one in own
+                ]
+                sizes = [abs(error) for error in errors]
+                numbers = statistics.median(sizes), max(sizes), min(errors)
+                rounded = (round(one, 2) for one in numbers)
+                found.append(Summary(seed, figure, means, len(own), *rounded))
     return found
+
+
+def measured(seed: int, networks: int) -> list[Row]:
+    """The rows of a seed; those that an earlier call has measured are read."""
+    done, first = DONE / f"networks_{seed}.csv", LOOKED_AT.get(seed, 0)
+    known = {one.key: one for one in read_rows(done, Row)}
+    rows: list[Row] = []
+    for number, spec in islice(enumerate(drawn(seed)), first, first + networks):
+        if spec.key in known:
+            rows.append(replace(known[spec.key], **predictions(spec)))
+            continue
+        one = known[spec.key] = measure(spec, seed, number)
+        write_rows(done, list(known.values()))
+        rows.append(one)
+        print(
+            f"{number} {one.backbone} {one.width:g} {one.input_size} {one.unit}: arena {one.arena} "
+            f"({100 * (one.predicted_arena / one.arena - 1):+.2f} %), file {one.file} "
+            f"({100 * (one.predicted_file / one.file - 1):+.2f} %)",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+    return rows
 
 
 def main() -> int:
     """Measure what is missing, and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--networks", type=int, default=60)
     parser.add_argument("--write", action="store_true", help="write the page's files")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    known = {one.key: one for one in read_rows(DONE, Row)}
-    rows: list[Row] = []
-    for seed, spec in islice(enumerate(drawn()), FIRST, FIRST + arguments.networks):
-        if spec.key in known:
-            rows.append(replace(known[spec.key], **predictions(spec)))
-            continue
-        known[spec.key] = measure(spec, seed)
-        write_rows(DONE, list(known.values()))
-        one = known[spec.key]
-        rows.append(one)
-        print(
-            f"{seed} {one.backbone} {one.width:g} {one.input_size} {one.unit}: arena {one.arena} "
-            f"({100 * (one.predicted_arena / one.arena - 1):+.2f} %), file {one.file} "
-            f"({100 * (one.predicted_file / one.file - 1):+.2f} %)",
-            file=sys.stderr, flush=True,
-        )  # fmt: skip
-    for line in summarise(rows):
-        print(line)
+    rows = measured(arguments.seed, arguments.networks)
     if arguments.write:
+        others = [one for one in read_rows(OUT / "networks.csv", Row) if one.seed != arguments.seed]
+        rows = others + rows
         write_rows(OUT / "networks.csv", rows)
         write_rows(OUT / "summary.csv", summarise(rows))
         write_machine(OUT)
+    for line in summarise(rows):
+        print(line)
     return 0
 
 

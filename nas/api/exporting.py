@@ -49,7 +49,7 @@ def export(
     fp16: bool = False,
     io: str = "int8",
     rgb: bool = False,
-    accelerator: str = "ethos-u55-128",
+    accelerator: str | None = None,
     images: int | None = None,
     out: str | Path | None = None,
 ) -> Bundle:
@@ -65,14 +65,16 @@ def export(
             128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``,
             ONNX files too take pixels in uint8, (batch, channels, height, width).
         rgb: .tflite files of a grey network take red, green and blue, as some clients always give them.
-        accelerator: The Ethos-U that the target ``ethos_u`` is compiled for.
+        accelerator: The Ethos-U that the target ``ethos_u`` is compiled for. Default: that of the search
+            (``device_class``), else ``ethos-u55-128``.
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
             beside the checkpoint.
 
     Raises:
         InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
-        WorkFailed: Every target failed; one that fails while others do not is in ``manifest.missing``.
+        WorkFailed: Every target failed; one that fails while others do not is in ``manifest.missing``,
+            with a file for a microcontroller that breaks the memory budget of its search.
 
     Examples:
         >>> import nas
@@ -91,8 +93,12 @@ def export(
         check_type("images", images, int, "an integer above 0, or None for all")
         if images < 1:
             raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
+    from nas.exporting.memory_budget import budget_of
     from nas.exporting.targets.ethos_u import ACCELERATORS
 
+    if accelerator is None:
+        budget = budget_of(source)
+        accelerator = (budget and budget.accelerator) or Wishes().accelerator
     for name, given, allowed in (
         ("io", io, get_args(IoType)),
         ("accelerator", accelerator, ACCELERATORS),

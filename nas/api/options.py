@@ -212,10 +212,10 @@ def _limits(limits: Any) -> list[str]:
 
 def _set_own_objectives(fields: dict[str, Any], limits: Any) -> None:
     """Replace references to objectives by their names; the run keeps both."""
-    from nas.cost import COSTS, LATENCY, limits_of, own_objectives
+    from nas.cost import COSTS, LATENCY, NPU, limits_of, own_objectives
     from nas.runs import ERROR
 
-    taken = (ERROR, *COSTS, LATENCY)
+    taken = (ERROR, *COSTS, LATENCY, NPU)
     own = [*fields.get("own_objectives", ())]
     if "objectives" in fields:
         fields["objectives"], found = own_objectives(fields["objectives"], taken)

@@ -258,7 +258,7 @@ class Run:
         fp16: bool = False,
         io: str = "int8",
         rgb: bool = False,
-        accelerator: str = "ethos-u55-128",
+        accelerator: str | None = None,
         images: int | None = None,
         out: str | Path | None = None,
     ) -> Bundle:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from blocks import ArchSpec
+    from nas.cost import DeviceClass
     from search_spaces import SearchSpace
 
 
@@ -39,7 +40,7 @@ def search(
     max_latency_ms: float | None = None,
     limits: Mapping[str, float] | Sequence[str] | None = None,
     device: str | Path | None = None,
-    device_class: Literal["tflm"] | None = None,
+    device_class: DeviceClass | None = None,
     objectives: str | Sequence[str | Callable[[ArchSpec], float]] | None = None,
     sampler: str | type[BaseSampler] | Callable[[int], BaseSampler] | None = None,
     early_stopping: str | None = None,
@@ -103,8 +104,9 @@ def search(
         max_latency_ms: Hard budget: milliseconds per image on ``device``.
         limits: Hard budgets of any objectives: name -> largest value, or texts ``NAME=VALUE``.
         device: Name of a measured device, or its JSON file.
-        device_class: Microcontrollers whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm`` (default),
-            those that run TensorFlow Lite Micro (docs/howto/microcontroller.md).
+        device_class: Whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm`` (default), microcontrollers
+            that run TensorFlow Lite Micro, or an Ethos-U such as ``ethos-u55-128``, by the estimate of
+            Arm's compiler Vela, which gives ``npu_ms`` too (docs/howto/microcontroller.md).
         objectives: ``error`` and any costs, minimised; a function decorated with ``nas.objective``, too.
             Default error and mflops.
         sampler: Name of a sampler, or one of Optuna's (a class, or a function of a seed). Default

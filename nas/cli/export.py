@@ -65,8 +65,12 @@ def export(
         bool, typer.Option("--rgb", help=".tflite files of a grey network take RGB images.")
     ] = False,
     accelerator: Annotated[
-        str, typer.Option(help="Ethos-U of the target ethos_u, such as ethos-u65-256.")
-    ] = "ethos-u55-128",
+        str | None,
+        typer.Option(
+            help="Ethos-U of the target ethos_u, such as ethos-u65-256. Default: that of the search, "
+            "else ethos-u55-128."
+        ),
+    ] = None,
     images: Annotated[
         int | None, typer.Option(min=1, help="Held-out images to measure on; default all.")
     ] = None,

@@ -69,8 +69,8 @@ def search(
         str | None,
         _option(
             WHAT,
-            "error and any of mflops, params, activations, latency_ms, sram_kb, flash_kb, or some of "
-            "your own.",
+            "error and any of mflops, params, activations, latency_ms, sram_kb, flash_kb, npu_ms, or "
+            "some of your own.",
         ),
     ] = None,
     name: Annotated[str | None, _option(WHAT, "Name of the run; its folder is runs/NAME.")] = None,
@@ -94,8 +94,8 @@ def search(
         str | None,
         _option(
             BUDGETS,
-            "Microcontrollers whose memory sram_kb and flash_kb are. Default tflm: those that run "
-            "TensorFlow Lite Micro.",
+            "Whose memory sram_kb and flash_kb are. Default tflm: microcontrollers that run TensorFlow "
+            "Lite Micro; or an Ethos-U such as ethos-u55-128, for npu_ms too.",
         ),
     ] = None,
     trials: Annotated[

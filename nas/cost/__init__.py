@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from nas.cost.latency import load_table as load_table
     from nas.cost.measures import COSTS as COSTS
     from nas.cost.measures import LATENCY as LATENCY
+    from nas.cost.measures import NPU as NPU
+    from nas.cost.measures import ONLY_WITH_NPU as ONLY_WITH_NPU
     from nas.cost.measures import Budgets as Budgets
     from nas.cost.measures import Violation as Violation
     from nas.cost.measures import costs_on as costs_on
     from nas.cost.measures import limits_of as limits_of
+    from nas.cost.microcontroller.vela import DeviceClass as DeviceClass
     from nas.cost.objectives import Cost as Cost
     from nas.cost.objectives import Objective as Objective
     from nas.cost.objectives import OwnObjective as OwnObjective
@@ -36,7 +39,17 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.cost.fvcore_counter": ["FvcoreCounter", "ReferenceCounterError", "fvcore_count"],
         "nas.cost.fvcore_trace": ["FvcoreCount"],
         "nas.cost.latency": ["LatencyTable", "load_table"],
-        "nas.cost.measures": ["COSTS", "LATENCY", "Budgets", "Violation", "costs_on", "limits_of"],
+        "nas.cost.measures": [
+            "COSTS",
+            "LATENCY",
+            "NPU",
+            "ONLY_WITH_NPU",
+            "Budgets",
+            "Violation",
+            "costs_on",
+            "limits_of",
+        ],
+        "nas.cost.microcontroller.vela": ["DeviceClass"],
         "nas.cost.objectives": ["Cost", "Objective", "OwnObjective", "objective", "own_objectives"],
         "nas.cost.peak_memory": ["peak_activation_bytes"],
     },

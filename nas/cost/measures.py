@@ -17,12 +17,13 @@ from blocks.errors import InvalidInput
 from blocks.spec import ArchSpec
 from nas.cost.closed_form import count
 from nas.cost.latency import LatencyTable
+from nas.cost.microcontroller.vela import TFLM, DeviceClass
 from nas.cost.objectives import NAME, Cost, Objective, OwnObjective, objective, own_objectives
 from nas.naming import option
 
 COSTS: dict[str, Cost] = {}
 """Those that need no device."""
-LATENCY = "latency_ms"
+LATENCY, NPU = "latency_ms", "npu_ms"
 KIB = 1024
 LIMIT = re.compile(rf"max_{NAME.pattern}")
 
@@ -73,15 +74,32 @@ def flash_kb(spec: ArchSpec) -> float:
     return memory_of(spec).file / KIB
 
 
-def costs_on(device: LatencyTable | None, own: Iterable[OwnObjective] = ()) -> Mapping[str, Cost]:
+def costs_on(
+    device: LatencyTable | None,
+    own: Iterable[OwnObjective] = (),
+    device_class: DeviceClass = "tflm",
+) -> Mapping[str, Cost]:
     """The costs that are known in a search, by name.
 
     Args:
         device: That was measured; None: there is no ``latency_ms``.
         own: Objectives of one's own. Nothing is imported before one is called.
+        device_class: Whose memory is counted. Of an Ethos-U Vela counts it, and ``npu_ms`` too.
     """
     latency = {} if device is None else {LATENCY: device.predict}
-    return {**COSTS, **latency, **{one.name: one for one in own}}
+    npu = {} if device_class == TFLM else _costs_on_npu(device_class)
+    return {**COSTS, **latency, **npu, **{one.name: one for one in own}}
+
+
+def _costs_on_npu(accelerator: str) -> dict[str, Cost]:
+    """SRAM, flash and milliseconds of one image on an Ethos-U, by Vela's estimate."""
+    from nas.cost.microcontroller.npu import estimate_of
+
+    return {
+        "sram_kb": lambda spec: estimate_of(spec, accelerator).sram / KIB,
+        "flash_kb": lambda spec: estimate_of(spec, accelerator).flash / KIB,
+        NPU: lambda spec: estimate_of(spec, accelerator).milliseconds,
+    }
 
 
 def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjective, ...]]:
@@ -105,12 +123,13 @@ def limits_of(texts: Iterable[str]) -> tuple[dict[str, float], tuple[OwnObjectiv
             raise InvalidInput(
                 f"{option('limits')} {text}: allowed: NAME=VALUE with a finite value above 0"
             )
-        (known,), found = own_objectives([name], (*COSTS, LATENCY))
+        (known,), found = own_objectives([name], (*COSTS, LATENCY, NPU))
         limits[f"max_{known}"] = limit
         own += found
     return limits, tuple(own)
 
 
+ONLY_WITH_NPU = "only with a device class such as ethos-u55-128, see docs/howto/microcontroller.md"
 Limit: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 
 
@@ -144,8 +163,9 @@ class Budgets(CheckedModel):
         max_params: Parameters.
         max_activations: Numbers that convolutions and linear layers write for one image.
         max_latency_ms: Milliseconds of one image on a device that was measured.
-        max_sram_kb: KiB of SRAM of the int8 network on a microcontroller.
+        max_sram_kb: KiB of SRAM of the int8 network on a microcontroller, or an Ethos-U.
         max_flash_kb: KiB of flash memory there.
+        max_npu_ms: Milliseconds of one image on an Ethos-U, by Vela's estimate.
 
     Raises:
         InvalidInput: A limit that is not a positive finite number, or a field that is no
@@ -167,6 +187,7 @@ class Budgets(CheckedModel):
     max_latency_ms: Limit | None = None
     max_sram_kb: Limit | None = None
     max_flash_kb: Limit | None = None
+    max_npu_ms: Limit | None = None
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Budgets:
@@ -212,6 +233,8 @@ class Budgets(CheckedModel):
                     f"max_{cost}: only with {option('device')}, the name of a device that was measured "
                     "(nas latency suite, nas latency import)"
                 )
+            if cost == NPU and cost not in costs:
+                raise InvalidInput(f"max_{cost}: {ONLY_WITH_NPU}")
             if cost not in costs:
                 raise InvalidInput(
                     f"max_{cost}: unknown objective {cost!r}; allowed: {', '.join(costs)}, and those of "

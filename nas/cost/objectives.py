@@ -27,7 +27,7 @@ Cost: TypeAlias = Callable[[ArchSpec], float]
 """Figure of a network that needs no training; lower is better."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-RESERVED = ("error", "latency_ms")
+RESERVED = ("error", "latency_ms", "npu_ms")
 """Objectives that are no functions of a network alone."""
 
 

@@ -39,6 +39,7 @@ from nas.exporting.manifest import (
     Preprocessing,
     Split,
 )
+from nas.exporting.memory_budget import budget_of, check_memory
 from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
@@ -100,12 +101,14 @@ def export_bundle(
         InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
             data are missing.
         WorkFailed: Every target failed. A target that fails while others do not is in ``missing`` of the
-            manifest, with its reason.
+            manifest, with its reason. A file for a microcontroller fails if it breaks the memory budget
+            of its search.
     """
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
         target.check_installed(name)
     _check_replaceable(bundle)
+    budget = budget_of(checkpoint)
     loaded = load_checkpoint(checkpoint)
     # Without processes that read images: a converter may have started JAX, which must not be forked.
     images_of = loaded.info.data.model_copy(update={"workers": 0})
@@ -113,6 +116,7 @@ def export_bundle(
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
         making = make_files(loaded, data, chosen, wishes, folder)
+        check_memory(making, budget, wishes)
         outcomes, runs = _run(making, loaded, data, images)
         if not making.made:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in making.failed.items())

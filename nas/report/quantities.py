@@ -10,6 +10,7 @@ _LABELS = {
     "params": "parameters",
     "activations": "activations",
     "latency_ms": "latency (ms)",
+    "npu_ms": "Ethos-U (ms, estimated)",
     "sram_kb": "SRAM (KiB)",
     "flash_kb": "flash memory (KiB)",
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
-from nas.cost import LATENCY
+from nas.cost import LATENCY, NPU, ONLY_WITH_NPU
 from nas.naming import option
 from nas.plugins import Reference, is_reference
 from nas.runs import ERROR
@@ -102,12 +102,14 @@ def _check_total_epochs(config: SearchConfig) -> None:
 
 def _check_objectives(config: SearchConfig) -> None:
     config.budgets.check_known(config.costs)
-    allowed = tuple(dict.fromkeys((ERROR, *config.costs, LATENCY)))
+    allowed = tuple(dict.fromkeys((ERROR, *config.costs, LATENCY, NPU)))
     for objective in config.objectives:
         if objective == LATENCY and config.device is None:
             raise InvalidInput(
                 f"objectives: {LATENCY}: only with {option('device')}, see nas latency"
             )
+        if objective == NPU and NPU not in config.costs:
+            raise InvalidInput(f"objectives: {NPU}: {ONLY_WITH_NPU}")
         if objective not in allowed:
             raise InvalidInput(
                 f"objectives: unknown objective {objective!r}; allowed: {', '.join(allowed)}, and those "

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
 from blocks import ArchSpec
 from blocks.checked_model import CheckedModel, Integer
-from nas.cost import Budgets, Cost, OwnObjective, costs_on
+from nas.cost import Budgets, Cost, DeviceClass, OwnObjective, costs_on
 from nas.runs import ERROR
 from nas.searching.acquisition import LOG, Acquisition
 from nas.searching.checks import check_config
@@ -51,7 +51,8 @@ class SearchConfig(CheckedModel):
         recipe_choice: How the recipe was chosen by the number of images, when none was named; else None.
         trials: Number of networks to train, failed trainings included; infeasible and duplicate
             proposals do not count.
-        objectives: ``error`` and any costs, all minimised; ``latency_ms`` only with a device.
+        objectives: ``error`` and any costs, all minimised; ``latency_ms`` only with a device,
+            ``npu_ms`` only with an Ethos-U as ``device_class``.
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
         acquisition: How a forecast weighs errors and costs.
@@ -79,7 +80,7 @@ class SearchConfig(CheckedModel):
             objective; None: found when the search starts (see ``Candidates.reference``).
         device: The table of the device whose latency is bounded or minimised; in a file also its name.
         device_class: Whose memory ``sram_kb`` and ``flash_kb`` are: ``tflm``, microcontrollers that
-            run TensorFlow Lite Micro.
+            run TensorFlow Lite Micro, or an Ethos-U such as ``ethos-u55-128``, by Vela's estimate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,7 +109,7 @@ class SearchConfig(CheckedModel):
     execution: Execution = Execution()
     reference: tuple[FiniteFloat, ...] | None = None
     device: NamedDevice | None = None
-    device_class: Literal["tflm"] = "tflm"
+    device_class: DeviceClass = "tflm"
 
     @property
     def reference_point(self) -> tuple[float, ...]:
@@ -120,7 +121,7 @@ class SearchConfig(CheckedModel):
     @property
     def costs(self) -> Mapping[str, Cost]:
         """The costs that are known in this search."""
-        return costs_on(self.device, self.own_objectives)
+        return costs_on(self.device, self.own_objectives, self.device_class)
 
     @property
     def cost_objectives(self) -> tuple[str, ...]:

@@ -65,8 +65,8 @@ TWO_BRANCHES = {"kind": "sk", "dilations": [1, 2]}
 NETWORKS = {
     one.name: one
     for one in (
-        Network("plain", _shuffle_net(unit={"kind": "none"})),
-        Network("se", _shuffle_net(unit={"kind": "se"})),
+        Network("plain", _shuffle_net(input_size=128, unit={"kind": "none"})),
+        Network("se", _shuffle_net(input_size=80, unit={"kind": "se"})),
         Network("sk", _shuffle_net(unit=TWO_BRANCHES)),
         Network(
             "mobilenet_v3",  # with h-swish and its own SE

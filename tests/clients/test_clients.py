@@ -46,14 +46,7 @@ TAKE_RGB = ("tflite", "coreml")
 REFERENCES = {"onnx-int8": "ONNX Runtime", "tflite-int8": "LiteRT", "tflite-uint8": "LiteRT"}
 COLUMNS = ("network", "file", "client", "version", "same", "images", "fault")
 CASES = [
-    pytest.param(
-        network,
-        client,
-        file,
-        marks=pytest.mark.xdist_group(network),
-        id=f"{network}-{client}-{file}",
-    )
-    for network in NETWORKS
+    pytest.param(client, file, id=f"{client}-{file}")
     for client, about in CLIENTS.items()
     for file in about.files
 ]
@@ -98,8 +91,9 @@ class Exported:
 
 
 @pytest.fixture
-def exported(network: str, made_once: MadeOnce) -> Exported:
-    """The network, trained and exported once for all its clients."""
+def exported(request: pytest.FixtureRequest, made_once: MadeOnce) -> Exported:
+    """The network of the class, trained and exported once for all its clients."""
+    network = request.cls.network
     about = NETWORKS[network]
 
     def make() -> None:
@@ -130,25 +124,56 @@ def expected(exported: Exported, file: str) -> list[int]:
     return [int(np.argmax(row)) for row in answer.said["scores"]]
 
 
-@pytest.mark.parametrize(("network", "client", "file"), CASES)
-def test_client_gives_the_same_class(
-    network: str, client: str, file: str, exported: Exported, request: pytest.FixtureRequest
-) -> None:
-    about, fault = CLIENTS[client], fault_of(client, file, network)
-    answer = exported.ask(about, file)
-    same, refusal = 0, answer.refusal
-    if answer.said is not None:
-        same, refusal = agreeing(exported, file, answer.said)
-    note(
-        request,
-        (network, file, client, about.version, str(same), str(len(exported.classes))),
-        fault,
-    )
-    if fault is not None:
-        assert refusal, f"{client} {about.version} takes the file: remove the fault from faults.py"
-        assert fault.message in refusal
-        pytest.xfail(f"{client} {about.version}: {fault.reason}")
-    assert not refusal
+class OfNetwork:
+    """A network in every client. A class for each, since a class stays in one process (loadscope)."""
+
+    network: str
+
+    @pytest.mark.parametrize(("client", "file"), CASES)
+    def test_client_gives_the_same_class(
+        self, client: str, file: str, exported: Exported, request: pytest.FixtureRequest
+    ) -> None:
+        about, fault = CLIENTS[client], fault_of(client, file, self.network)
+        answer = exported.ask(about, file)
+        same, refusal = 0, answer.refusal
+        if answer.said is not None:
+            same, refusal = agreeing(exported, file, answer.said)
+        note(
+            request,
+            (self.network, file, client, about.version, str(same), str(len(exported.classes))),
+            fault,
+        )
+        if fault is not None:
+            assert refusal, (
+                f"{client} {about.version} takes the file: remove the fault from faults.py"
+            )
+            assert fault.message in refusal
+            pytest.xfail(f"{client} {about.version}: {fault.reason}")
+        assert not refusal
+
+
+class TestPlain(OfNetwork):
+    network = "plain"
+
+
+class TestSqueezeExcitation(OfNetwork):
+    network = "se"
+
+
+class TestSelectiveKernel(OfNetwork):
+    network = "sk"
+
+
+class TestMobileNetV3(OfNetwork):
+    network = "mobilenet_v3"
+
+
+class TestGrey(OfNetwork):
+    network = "grey"
+
+
+def test_every_network_has_a_class() -> None:
+    assert {one.network for one in OfNetwork.__subclasses__()} == set(NETWORKS)
 
 
 def agreeing(exported: Exported, file: str, said: dict[str, Any]) -> tuple[int, str]:

@@ -30,6 +30,23 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Window:
+    """How a convolution or a pooling moves over maps; height first.
+
+    Attributes:
+        kernel: Its sides.
+        stride: Steps.
+        dilation: Distance of the weights.
+        same: Whether it adds zeros around the maps itself, as TensorFlow's padding "same".
+    """
+
+    kernel: Shape
+    stride: Shape
+    dilation: Shape = (1, 1)
+    same: bool = False
+
+
+@dataclass(frozen=True)
 class Operator:
     """An operator.
 
@@ -40,6 +57,8 @@ class Operator:
         weights: Of convolutions and linear layers.
         constants: Constants that it reads, such as the size of a slice: what they are, and their values.
             Operators share equal ones.
+        window: Of convolutions and poolings.
+        activation: That it applies at its end: RELU or RELU6; empty: none.
     """
 
     kind: str
@@ -47,6 +66,8 @@ class Operator:
     output: int
     weights: Weights | None = None
     constants: tuple[tuple[Hashable, ...], ...] = ()
+    window: Window | None = None
+    activation: str = ""
 
 
 @dataclass
@@ -73,8 +94,9 @@ class Graph:
         shape: Shape,
         weights: Weights | None = None,
         constants: tuple[tuple[Hashable, ...], ...] = (),
+        window: Window | None = None,
     ) -> int:
         """A new operator; the number of the tensor that it writes."""
         output = self.tensor(shape)
-        self.operators.append(Operator(kind, inputs, output, weights, constants))
+        self.operators.append(Operator(kind, inputs, output, weights, constants, window))
         return output

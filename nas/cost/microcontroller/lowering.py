@@ -30,6 +30,7 @@ from nas.cost.microcontroller.graph import (
     Graph,
     Shape,
     Weights,
+    Window,
 )
 from nas.cost.microcontroller.trace import Call
 
@@ -142,15 +143,22 @@ class _Lowering:
         order: Order,
         weights: Weights | None = None,
         constants: tuple[tuple[int | str, ...], ...] = (),
+        window: Window | None = None,
     ) -> _Value:
         shape = tuple(call.shape[one] for one in order)
-        tensor = self.graph.add(kind, tuple(inputs), shape, weights, constants)
+        tensor = self.graph.add(kind, tuple(inputs), shape, weights, constants, window)
         return _Value(tensor, call.shape, order)
 
     def producer(self, value: _Value) -> str:
         """The kind of operator that writes the tensor of ``value``."""
         return next(
             (one.kind for one in reversed(self.graph.operators) if one.output == value.tensor), ""
+        )
+
+    def place(self, value: _Value) -> int:
+        """The number of that operator."""
+        return next(
+            number for number, one in enumerate(self.graph.operators) if one.output == value.tensor
         )
 
     # Operations, by name.
@@ -167,8 +175,23 @@ class _Lowering:
         elif not any(padding):
             tensor = self.absorbed(tensor, kernel, stride, dilation)
         kind = DEPTHWISE if groups == inputs else CONVOLUTION
-        count = math.prod(weight)
-        return self.written(kind, [tensor], call, CHANNELS_LAST, Weights(count, outputs, 4))
+        weights = Weights(math.prod(weight), outputs, 4)
+        window = self.window(tensor, call, kernel, stride, dilation)
+        return self.written(kind, [tensor], call, CHANNELS_LAST, weights, window=window)
+
+    def window(
+        self, tensor: int, call: Call, kernel: Shape, stride: Shape, dilation: Shape = (1, 1)
+    ) -> Window:
+        """A window over a tensor: it adds zeros if its output is too large for what is there."""
+        needed = [
+            (side - 1) * step + spread * (size - 1) + 1
+            for side, step, spread, size in zip(
+                call.shape[2:], stride, dilation, kernel, strict=True
+            )
+        ]
+        there = self.graph.shapes[tensor][1:3]
+        same = any(need > side for need, side in zip(needed, there, strict=True))
+        return Window(tuple(kernel), tuple(stride), tuple(dilation), same)
 
     def absorbed(self, tensor: int, kernel: Shape, stride: Shape, dilation: Shape) -> int:
         """The tensor before the padding that a convolution does itself ("same"), if there is one."""
@@ -214,9 +237,7 @@ class _Lowering:
 
     def _drop_dimensions(self, value: _Value) -> None:
         """The mean before a linear layer gives a vector itself, and has axes of its own."""
-        number = next(
-            number for number, one in enumerate(self.graph.operators) if one.output == value.tensor
-        )
+        number = self.place(value)
         axes = (("axes of a vector", 1, 2),)
         self.graph.operators[number] = replace(self.graph.operators[number], constants=axes)
         self.graph.shapes[value.tensor] = value.stored
@@ -226,6 +247,9 @@ class _Lowering:
         alone = self.readers[call.inputs[0]] == 1 and value.tensor not in self.activated
         if alone and self.producer(value) in FUSED:
             self.activated.add(value.tensor)
+            number = self.place(value)
+            kind = "RELU" if call.name == "relu" else "RELU6"
+            self.graph.operators[number] = replace(self.graph.operators[number], activation=kind)
             return value
         return self.unary(RELU, call)
 
@@ -263,7 +287,9 @@ class _Lowering:
 
     def max_pool(self, call: Call) -> _Value:
         tensor = self.read(self.input(call), CHANNELS_LAST)
-        return self.written(MAX_POOL, [tensor], call, CHANNELS_LAST)
+        kernel, stride = call.arguments[1:3]
+        window = self.window(tensor, call, kernel, stride or kernel)
+        return self.written(MAX_POOL, [tensor], call, CHANNELS_LAST, window=window)
 
     def cat(self, call: Call) -> _Value:
         tensors = []

@@ -54,7 +54,7 @@ def memory_of(spec: ArchSpec) -> Memory:
         InvalidInput: The memory of such networks is not known here.
     """
     if spec.key not in _known:
-        _check(spec)
+        check_known(spec)
         if len(_known) >= KEPT:
             _known.clear()
         _known[spec.key] = _memory(spec)
@@ -84,7 +84,7 @@ def _traced(_key: str, spec: ArchSpec) -> Sequence[Call]:
     return trace(*deployed_on_meta(spec))
 
 
-def _check(spec: ArchSpec) -> None:
+def check_known(spec: ArchSpec) -> None:
     """Raise InvalidInput for networks whose operators were never compared with a file's."""
     unit = spec.unit
     kinds = {unit.kind, *(one.kind for _, one in unit.stages if one.kind is not None)}

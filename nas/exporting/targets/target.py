@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from blocks.errors import InvalidInput
+from nas.cost.microcontroller.vela import Npu
 
 if TYPE_CHECKING:  # the names of the targets are known without torch
     from torch import Tensor, nn
@@ -75,29 +76,6 @@ class Arena:
     def bytes(self) -> int:
         """Of the arena."""
         return self.head + self.tail
-
-
-@dataclass(frozen=True)
-class Npu:
-    """What Vela estimates for an Ethos-U; nothing of it was measured on a chip.
-
-    Attributes:
-        accelerator: Such as ethos-u55-128.
-        sram: Bytes of SRAM.
-        flash: Bytes of flash.
-        cycles: Of one image.
-        milliseconds: Of one image.
-        on_npu: Operators that run on it.
-        on_cpu: Operators that do not.
-    """
-
-    accelerator: str
-    sram: int
-    flash: int
-    cycles: int
-    milliseconds: float
-    on_npu: int
-    on_cpu: int
 
 
 @dataclass(frozen=True)
