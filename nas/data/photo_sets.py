@@ -111,7 +111,7 @@ def photo_sets(root: Path, config: DataConfig, side: int) -> PhotoSets:
     classes = len({one.photo.label for one in assigned})
     how = rule.words if config.splits is None else f"split as in {config.splits}"
     understood = (
-        f"{listing.layout}; {len(assigned):,} photographs of {classes} classes: "
+        f"{listing.layout}; {len(assigned):,} photographs of {classes} class{'es' * (classes != 1)}: "
         f"{counts[TRAIN]:,} training, {counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
     )
     far = [] if config.splits is not None else _far(assigned, rule)

@@ -155,7 +155,7 @@ def _not_looked_at(seen: Sequence[Seen]) -> list[str]:
     small = sum(one.print.hashes is None for one in seen)
     if small:
         notes.append(
-            f"{small:,} pictures have fewer than {LEAST_SIDE} pixels a side: only exact copies of them "
-            "were looked for"
+            f"{small:,} pictures have fewer than {LEAST_SIDE} pixels a side at this input size: "
+            "only exact copies of them were looked for"
         )
     return notes
