@@ -4,7 +4,8 @@ Of the training images of a real set, 5 % get another label at random. A network
 them, wrong labels included, for few epochs and for many, since a network that is trained for long
 learns wrong labels by heart. Then all labels are ranked as ``nas evaluate`` ranks them (confident
 learning on out-of-fold predictions of a logistic regression). Measured is the share of the planted
-labels in the most suspect tenth, and the share of planted ones among the listed suspects. By
+labels in the most suspect tenth, and the share of planted ones among the listed suspects; and how many
+are suspected when the images with planted labels are left out, so that all labels are right. By
 comparison: the same from the features of the network alone, from small pictures alone, and by the
 network's own probabilities, which have seen the labels.
 
@@ -67,6 +68,7 @@ class Row:
         in_top_tenth: Share of the planted labels among the most suspect tenth of all.
         suspects: Labels that are listed as suspect.
         of_suspects: Share of the planted among these.
+        right_suspects: Labels that are listed when the planted ones are left out.
         learnt: Share of the planted labels that the network itself predicts.
         test_error: Of the network, on right labels.
     """
@@ -80,6 +82,7 @@ class Row:
     in_top_tenth: float
     suspects: int
     of_suspects: float
+    right_suspects: int
     learnt: float
     test_error: float
 
@@ -154,12 +157,17 @@ def measure(name: str, epochs: int, seed: int, work: Path) -> list[Row]:
         rows = file["planted"]
     labels, classes = found.labels, data.info.num_classes
     network = np.concatenate(kept)
-    ways = {"the network's own probabilities": found.probabilities()} | {
-        kind: out_of_fold_probabilities(features_of(kind, network, pixels), labels, classes)
-        for kind in FEATURES
-    }
+    right = np.setdiff1d(np.arange(len(labels)), rows)
+    own = found.probabilities()
+    ways = {"the network's own probabilities": (own, own[right])}
+    for kind in FEATURES:
+        some = features_of(kind, network, pixels)
+        ways[kind] = (
+            out_of_fold_probabilities(some, labels, classes),
+            out_of_fold_probabilities(some[right], labels[right], classes),
+        )
     out = []
-    for kind, probabilities in ways.items():
+    for kind, (probabilities, of_right) in ways.items():
         judged = suspect_labels(probabilities, labels)
         listed = judged.suspects
         top = np.argsort(judged.margins, kind="stable")[: len(labels) // 10]
@@ -169,6 +177,7 @@ def measure(name: str, epochs: int, seed: int, work: Path) -> list[Row]:
                 planted=len(rows), in_top_tenth=float(np.isin(rows, top).mean()),
                 suspects=len(listed),
                 of_suspects=float(np.isin(listed, rows).mean()) if len(listed) else 0.0,
+                right_suspects=len(suspect_labels(of_right, labels[right]).suspects),
                 learnt=float((found.named[rows] == labels[rows]).mean()), test_error=done.test_error,
             )
         )  # fmt: skip

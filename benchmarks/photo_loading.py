@@ -337,6 +337,8 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     options = parse()
+    if min(options.large, options.small) < BATCH:
+        sys.exit(f"--large and --small: at least {BATCH}, a batch; smaller ones are dropped")
     torch.set_num_threads(1)
     load = os.getloadavg()[0]
     rows, missing = run(

@@ -12,6 +12,7 @@ from nas.analysis.attention import Attention, collect
 from nas.analysis.scales import SCALES, check_scales
 from nas.analysis.units import SkUnit, find_unit, sk_units
 from nas.data import DataConfig, DataInfo, load_data
+from nas.data.config import is_same_data
 from nas.training import CheckpointInfo, check_fits, load_checkpoint
 from nas.training.trained_on import check_same_classes, images_of
 
@@ -99,7 +100,7 @@ def analyse(request: Request) -> Analysis:
 
 def _images(trained_on: DataConfig, request: Request) -> DataConfig:
     """The requested images; the training's own data set keeps its settings, such as the crop size."""
-    if request.data not in (None, trained_on.name):
+    if request.data is not None and not is_same_data(request.data, trained_on.name):
         return DataConfig(name=request.data, data_dir=request.data_dir)
     directory = request.data_dir or trained_on.data_dir
     changes = {"scale_jitter": None, "limit": None, "data_dir": directory}

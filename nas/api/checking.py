@@ -48,8 +48,8 @@ def check_data(
         group_by: Keep photographs of one group on one side of every split, as in ``nas.search``.
         splits: A splits.csv of an earlier run.
         input_size: Pixels a side that networks are to be given. Default: 224.
-        network: A run, whose knee is taken, or a checkpoint: it must know the classes. With it, labels
-            that are probably wrong are named.
+        network: A run, whose knee is taken, or a checkpoint: it must know the classes. With it,
+            suspected wrong labels are named.
         out: Folder to write to, outside the photographs. Default: ``runs/data-check/NAME``.
 
     Returns:
@@ -137,20 +137,20 @@ def _with_suspects(checked: Checked, checkpoint: Path, config: DataConfig) -> Ch
     """The check with the labels that a network suspects."""
     from nas.data.checking.result import Finding
     from nas.evaluation import evaluate_network
+    from nas.evaluation.output import suspects_line
     from nas.evaluation.subjects import default_splits, photographs_subject
 
     subject, data = photographs_subject(checkpoint, config)
     done = evaluate_network(subject, data, default_splits(subject, data, "all"))
-    suspects = [
-        Finding(
-            "suspected label",
-            one.name,
-            "",
-            f"{one.label}; looks like {one.likelier} ({one.image[0]})",
-        )
-        for one in done.suspects
+    found = [
+        Finding(kind, one.name, "", f"{one.label}; looks like {one.likelier} ({one.image[0]})")
+        for kind, some in (("suspected label", done.suspects), ("least sure", done.least_sure))
+        for one in some
     ]
-    return checked.with_suspects(suspects, [one for one in done.notes if "wrong labels" in one])
+    notes = [one for one in done.notes if "wrong labels" in one]
+    if done.judged:
+        notes.insert(0, suspects_line(len(done.suspects), done.judged))
+    return checked.with_suspects(found, notes)
 
 
 def _next(result: DataCheck, config: DataConfig, *, with_network: bool) -> tuple[str, ...]:

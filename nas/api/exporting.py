@@ -14,6 +14,8 @@ from nas.folders import given_path
 from nas.plugins import end_load
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from nas.exporting import Manifest
 
 
@@ -52,6 +54,7 @@ def export(
     accelerator: str | None = None,
     images: int | None = None,
     out: str | Path | None = None,
+    progress: bool | Console = False,
 ) -> Bundle:
     """Export a trained network. Every file is run and compared with PyTorch before it is kept.
 
@@ -70,6 +73,7 @@ def export(
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
             beside the checkpoint.
+        progress: Show the step at hand, on standard output or on a console of rich.
 
     Raises:
         InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
@@ -85,6 +89,7 @@ def export(
     """
     end_load()
     from nas.exporting import export_bundle
+    from nas.exporting.steps import shown_steps
     from nas.exporting.targets import TARGETS, IoType, Wishes
 
     source = given_path("checkpoint", checkpoint)
@@ -109,7 +114,17 @@ def export(
     if fp16 and not any(TARGETS[name].write_fp16 for name in names):
         raise InvalidInput(f"fp16: {', '.join(names)}; allowed: with the targets ncnn or coreml")
     wishes = Wishes(int8, cast(IoType, io), rgb, accelerator, fp16)
-    return Bundle(folder, export_bundle(source, folder, names, wishes=wishes, images=images))
+    with shown_steps(_console(progress)) as say:
+        manifest = export_bundle(source, folder, names, wishes=wishes, images=images, say=say)
+    return Bundle(folder, manifest)
+
+
+def _console(progress: bool | Console) -> Console | None:
+    if isinstance(progress, bool):
+        from rich import get_console
+
+        return get_console() if progress else None
+    return progress
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:

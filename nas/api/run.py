@@ -261,13 +261,14 @@ class Run:
         accelerator: str | None = None,
         images: int | None = None,
         out: str | Path | None = None,
+        progress: bool | Console = False,
     ) -> Bundle:
         """Export the network of a trial; see ``nas.export``."""
         from nas.api.exporting import export
 
         return export(
             self.checkpoint(trial), targets=targets, int8=int8, fp16=fp16, io=io, rgb=rgb,
-            accelerator=accelerator, images=images, out=out,
+            accelerator=accelerator, images=images, out=out, progress=progress,
         )  # fmt: skip
 
     def report(self) -> Path:

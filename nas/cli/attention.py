@@ -16,6 +16,7 @@ from nas.cli.choice import Pick, Trial
 from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cost import Budgets
+from nas.data.config import shown_name
 
 if TYPE_CHECKING:
     from nas.analysis import Analysis
@@ -95,7 +96,8 @@ def _print(analysis: Analysis) -> None:
 
     scales = analysis.attention.scales
     say(f"{analysis.checkpoint}: {analysis.info.spec.label}")
-    say(f"{plural(analysis.images, 'image')} of {analysis.data.name}, split: {analysis.split}")
+    data = shown_name(analysis.data.name)
+    say(f"{plural(analysis.images, 'image')} of {data}, split: {analysis.split}")
     several = len({one.unit.kernels for one in analysis.attention.units}) > 1
     title = "weight of the larger kernel less that of the smaller"
     if not several:

@@ -56,7 +56,7 @@ def check(
         str | None,
         typer.Option(
             metavar="RUN|CHECKPOINT",
-            help="Also name labels that are probably wrong, by this network or the knee of this run.",
+            help="Also name suspected wrong labels, by this network or the knee of this run.",
             autocompletion=complete_runs_and_files,
         ),
     ] = None,
@@ -102,7 +102,7 @@ def _lines(found: DataCheck) -> list[str]:
             lines.append(f"{KINDS[kind][0]}: {count:,}")
             lines += [f"  {_line(one)}" for one in found.of(kind)[:MOST_NAMED]]
             lines += [f"  and {count - MOST_NAMED:,} more"] if count > MOST_NAMED else []
-    if not found.findings:
+    if found.is_clean:
         lines.append("nothing was found that is wrong")
     lines += [f"next: {command}" for command in found.commands]
     return [*lines, f"page: {found.page}"]

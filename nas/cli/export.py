@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 import nas
@@ -116,7 +117,7 @@ def export(
     for checkpoint in checkpoints:
         bundle = nas.export(
             checkpoint, targets=there, int8=int8, fp16=fp16, io=io, rgb=rgb, accelerator=accelerator,
-            images=images, out=out,
+            images=images, out=out, progress=Console(stderr=True),
         )  # fmt: skip
         done.append(bundle.manifest.model_dump(mode="json") | {"bundle": str(bundle.path)})
         if not as_json:

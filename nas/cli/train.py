@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
 from nas.runs.folder import RunFolder
 from nas.training.recipe import BALANCES, METRICS, RECIPES, metric_text
+from nas.training.waiting import passive_waiting
 
 if TYPE_CHECKING:
     from nas.api.training import FullTraining
@@ -194,6 +196,7 @@ def train(
         max_latency_ms=max_latency_ms,
     )
     show_notices()
+    os.environ.update(passive_waiting())  # before torch is imported
     check_subject(what, trial, pick)
     # The costs may be those of the search.
     check_options({**options, "metric": None} if metric == "cost" else options)

@@ -107,6 +107,21 @@ def data_name(name: str) -> str:
     return f"{PHOTOGRAPHS}{name}" if os.path.exists(os.path.expanduser(name)) else name
 
 
+def shown_name(name: str) -> str:
+    """The name of a data set as a person gives it: of photographs the path alone, if that suffices."""
+    path = name.removeprefix(PHOTOGRAPHS)
+    return path if path == name or data_name(path) == name else name
+
+
+def is_same_data(one: str, other: str) -> bool:
+    """Whether two names are of the same data set; paths of photographs may be written differently."""
+    one, other = data_name(one), data_name(other)
+    if one == other or not (one.startswith(PHOTOGRAPHS) and other.startswith(PHOTOGRAPHS)):
+        return one == other
+    here, there = (os.path.expanduser(name.removeprefix(PHOTOGRAPHS)) for name in (one, other))
+    return os.path.realpath(here) == os.path.realpath(there)
+
+
 def stored_data(fields: Any) -> Any:
     """Fields of a DataConfig that a file holds: those of before the hash rule are held to their rule."""
     if isinstance(fields, str):

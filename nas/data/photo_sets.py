@@ -11,7 +11,7 @@ from pathlib import Path
 from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.data.animated import animated
-from nas.data.assigning import assign, follow, rule_of
+from nas.data.assigning import Rule, assign, follow, rule_of
 from nas.data.config import DataConfig
 from nas.data.digests import digests
 from nas.data.groups import grouped, shared_sides
@@ -26,6 +26,10 @@ from nas.naming import option
 FEW = 5
 """Held-out images of a class below which a person is told."""
 SHOWN = 5
+FAR = (0.6, 1.5)
+"""Held-out shares of a class, as multiples of what is asked for, between which nothing is said."""
+FAR_IMAGES = 5
+"""The least difference in images of which a person is told."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class PhotoSets:
         understood: What was found, in one line.
         warnings: What is to be known besides, one line each.
         listing: What is there.
+        uneven: Those of the warnings that are about shares far from what was asked for.
     """
 
     classes: tuple[str, ...]
@@ -47,6 +52,7 @@ class PhotoSets:
     understood: str | None
     warnings: tuple[str, ...]
     listing: Listing
+    uneven: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -105,11 +111,12 @@ def photo_sets(root: Path, config: DataConfig, side: int) -> PhotoSets:
     classes = len({one.photo.label for one in assigned})
     how = rule.words if config.splits is None else f"split as in {config.splits}"
     understood = (
-        f"{listing.layout}; {len(assigned):,} photographs of {classes} classes: "
+        f"{listing.layout}; {len(assigned):,} photographs of {classes} class{'es' * (classes != 1)}: "
         f"{counts[TRAIN]:,} training, {counts[VAL]:,} validation, {counts[TEST]:,} test ({how})"
     )
-    warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything))
-    return _made(everything, photos, understood, warnings, listing)
+    far = [] if config.splits is not None else _far(assigned, rule)
+    warnings = (*listing.notes, *notes, *shared_sides(assigned), *_few(everything), *far)
+    return replace(_made(everything, photos, understood, warnings, listing), uneven=tuple(far))
 
 
 def _name(assigned: Assigned) -> str:
@@ -214,4 +221,36 @@ def _few(assigned: Sequence[Assigned]) -> list[str]:
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return [
         f"few or no held-out images, so errors say little, of: {', '.join(lines[:SHOWN])}{more}"
+    ]
+
+
+def _far(assigned: Sequence[Assigned], rule: Rule) -> list[str]:
+    """A line about classes whose held-out share is far from what is asked for.
+
+    A group is placed by its own hash alone, so that no other one moves it. That leaves the shares of a
+    class with few or large groups to chance.
+    """
+    if rule.shares is None:
+        return []
+    asked = {VAL: rule.shares.val, TEST: rule.shares.test}
+    held = [side for side, share in asked.items() if share]
+    counts = Counter((one.photo.label, one.split) for one in assigned)
+    found = []
+    for label in sorted({one.photo.label for one in assigned}):
+        pool = sum(counts[label, side] for side in (TRAIN, *held))
+        for side in held:
+            wanted, number = asked[side] * pool, counts[label, side]
+            near = FAR[0] * wanted <= number <= FAR[1] * wanted
+            if not near and abs(number - wanted) >= FAR_IMAGES:
+                words = {VAL: "validation", TEST: "test"}[side]
+                found.append(f"{label} {number:,} of {pool:,} {words} (asked {asked[side]:.0%})")
+    if not found:
+        return []
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    grouped = any(one.photo.group is not None for one in assigned)
+    kind = "groups stay whole, and each" if grouped else "each"
+    said = f"{', '.join(found[:SHOWN])}{more}".replace("%", " %")
+    return [
+        f"shares far from what was asked, since {kind} goes by its own hash: {said}; "
+        f"{option('splits')} with a table of your own evens them out"
     ]

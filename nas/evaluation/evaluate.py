@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from blocks.errors import InvalidInput
 from nas.data import Data
+from nas.data.config import shown_name
 from nas.data.duplicates import LEAST_SIDE, Duplicates, Fingerprint, find_duplicates, fingerprint
 from nas.evaluation.calibration import Temperature, fit_temperature
 from nas.evaluation.figures import Figures, measure
@@ -37,6 +38,7 @@ from nas.training.cost_matrix import CostMatrix
 
 MOST_MISTAKES = 40
 MOST_SUSPECTS = 40
+MOST_LEAST_SURE = 20
 MOST_IN_CELLS, MOST_OF_CELL = 200, 6
 """Pictures of the confusion matrix, in all and of a cell."""
 Image: TypeAlias = tuple[Split, int]
@@ -73,7 +75,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image whose label is probably wrong.
+    """An image whose label is suspected, or that the cross-validated predictions are least sure of.
 
     Attributes:
         image: Its split and position.
@@ -100,6 +102,8 @@ class Copies:
         names: Of the images.
         labels: Their labels.
         distance: Of their hashes, in bits of 64.
+        across: Whether they are in splits that are to be apart: some that the network is tested on were
+            trained on. After a full training, training and validation images are one side.
     """
 
     kind: str
@@ -107,11 +111,7 @@ class Copies:
     names: tuple[str, ...]
     labels: tuple[str, ...]
     distance: int
-
-    @property
-    def across(self) -> bool:
-        """Whether they are in several splits: then some that are tested on were trained on."""
-        return len({split for split, _ in self.images}) > 1
+    across: bool
 
     @property
     def disagree(self) -> bool:
@@ -125,12 +125,15 @@ class Evaluation:
 
     Attributes:
         subject: What was evaluated.
-        data: Name of the data set.
+        data: Name of the data set as a person gives it.
         splits: The splits that the figures are of.
         predictions: On the images of these splits.
         figures: Of these predictions.
         temperature: Fitted on validation images, if they were not trained on.
-        suspects: Probably wrong labels in all splits, the most suspect first.
+        suspects: Suspected wrong labels in all splits, the most suspect first; no more than the
+            estimated number of wrong labels.
+        least_sure: The images that follow in the same ranking. Nothing says that their labels are wrong.
+        judged: Number of images whose labels were judged; 0: none was.
         copies: Copies in all splits; those across splits first.
         mistakes: Rows of ``predictions``, the surest mistake first.
         thumbs: Small pictures by split and position.
@@ -144,6 +147,8 @@ class Evaluation:
     figures: Figures
     temperature: Temperature
     suspects: tuple[Suspect, ...]
+    least_sure: tuple[Suspect, ...]
+    judged: int
     copies: tuple[Copies, ...]
     mistakes: tuple[int, ...]
     thumbs: dict[Image, str]
@@ -191,7 +196,9 @@ def evaluate_network(
     }
     for split in splits:
         if not sizes[split]:
-            raise InvalidInput(f"{data.info.name}: no {split} images; allowed: another --split")
+            raise InvalidInput(
+                f"{shown_name(data.info.name)}: no {split} images; allowed: another --split"
+            )
     fits = subject.temperature is None and not subject.foreign and "val" not in subject.seen
     needed = [
         split
@@ -203,20 +210,22 @@ def evaluate_network(
         [seen[split].predictions for split in SPLITS if split in splits]
     )
     temperature = _temperature(subject, seen)
-    suspects, copies, notes = _trouble(subject, data, seen) if examine else ((), (), ())
+    trouble = _trouble(subject, data, seen) if examine else _Trouble()
     mistakes = _surest_mistakes(predictions, temperature)
     evaluation = Evaluation(
         subject,
-        data.info.name,
+        shown_name(data.info.name),
         tuple(split for split in SPLITS if split in splits),
         predictions,
         measure(predictions, temperature, subject.costs),
         temperature,
-        suspects,
-        copies,
+        trouble.suspects,
+        trouble.least_sure,
+        trouble.judged,
+        trouble.copies,
         mistakes,
         {},
-        notes,
+        trouble.notes,
     )
     evaluation.thumbs.update(thumbnails(data, _wanted(evaluation)))
     return evaluation
@@ -251,24 +260,34 @@ def _temperature(subject: Subject, seen: dict[Split, _Seen]) -> Temperature:
     return fit_temperature(seen["val"].predictions)
 
 
-def _trouble(
-    subject: Subject, data: Data, seen: dict[Split, _Seen]
-) -> tuple[tuple[Suspect, ...], tuple[Copies, ...], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Trouble:
+    """What is found in the images of all splits."""
+
+    suspects: tuple[Suspect, ...] = ()
+    least_sure: tuple[Suspect, ...] = ()
+    judged: int = 0
+    copies: tuple[Copies, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _trouble(subject: Subject, data: Data, seen: dict[Split, _Seen]) -> _Trouble:
     every = Predictions.joined([one.predictions for one in seen.values()])
     places: list[Image] = [
         (split, row) for split, one in seen.items() for row in range(len(one.predictions))
     ]
     notes = []
-    judged = find_suspects(_features(seen), every.labels, len(every.class_names))
-    if judged is None:
+    found = find_suspects(_features(seen), every.labels, len(every.class_names))
+    judged = found if found is not None and found.error <= MOST_ERROR else None
+    if found is None:
         notes.append(
             f"wrong labels were not looked for: {len(every):,} images; allowed: {FEWEST_IMAGES} to "
             f"{MOST_IMAGES:,}, of two classes or more"
         )
-    elif judged.error > MOST_ERROR:
+    elif judged is None:
         notes.append(
             f"wrong labels were not judged: the network tells the classes apart too poorly "
-            f"(cross-validated error {100 * judged.error:.0f} %)"
+            f"(cross-validated error {100 * found.error:.0f} %)"
         )
     fingerprints = [one for part in seen.values() for one in part.pictures]
     if data.info.input_size < LEAST_SIDE:
@@ -276,14 +295,21 @@ def _trouble(
             f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
             "exact copies were looked for"
         )
-    suspects = () if judged is None else _suspects(judged, every, places)
-    found = [_copies(one, every, places) for one in find_duplicates(fingerprints)]
-    found.sort(key=lambda one: (not one.across, not one.disagree))
-    return suspects, tuple(found), tuple(notes)
+    copies = [_copies(one, every, places, subject) for one in find_duplicates(fingerprints)]
+    copies.sort(key=lambda one: (not one.across, not one.disagree))
+    if judged is None:
+        return _Trouble(copies=tuple(copies), notes=tuple(notes))
+    return _Trouble(
+        _suspects(judged, judged.suspects, every, places),
+        _suspects(judged, judged.least_sure, every, places),
+        len(every),
+        tuple(copies),
+        tuple(notes),
+    )
 
 
 def _suspects(
-    judged: Suspicion, every: Predictions, places: Sequence[Image]
+    judged: Suspicion, rows: NDArray[np.int64], every: Predictions, places: Sequence[Image]
 ) -> tuple[Suspect, ...]:
     names = every.class_names
     return tuple(
@@ -294,7 +320,7 @@ def _suspects(
             names[judged.likelier[row]],
             round(float(judged.margins[row]), 4),
         )
-        for row in judged.suspects
+        for row in rows
     )
 
 
@@ -307,14 +333,25 @@ def _features(seen: dict[Split, _Seen]) -> NDArray[np.float32]:
     return features_of("both", np.concatenate(features), pixels)
 
 
-def _copies(found: Duplicates, every: Predictions, places: Sequence[Image]) -> Copies:
+def _copies(
+    found: Duplicates, every: Predictions, places: Sequence[Image], subject: Subject
+) -> Copies:
+    images = tuple(places[row] for row in found.rows)
     return Copies(
         found.kind,
-        tuple(places[row] for row in found.rows),
+        images,
         tuple(every.names[row] for row in found.rows),
         tuple(every.class_names[every.labels[row]] for row in found.rows),
         found.distance,
+        len({_side(split, subject) for split, _ in images}) > 1,
     )
+
+
+def _side(split: Split, subject: Subject) -> str:
+    """What a split is to a network: copies within one side flatter no figure."""
+    if subject.foreign:
+        return "not trained on"
+    return "trained on" if split in subject.seen else split
 
 
 def _surest_mistakes(predictions: Predictions, temperature: Temperature) -> tuple[int, ...]:
@@ -346,6 +383,7 @@ def _wanted(evaluation: Evaluation) -> dict[Split, set[int]]:
         left -= len(some)
     images = [evaluation.image(row) for row in rows]
     images += [one.image for one in evaluation.suspects[:MOST_SUSPECTS]]
+    images += [one.image for one in evaluation.least_sure[:MOST_LEAST_SURE]]
     images += [image for one in evaluation.copies[:MOST_SUSPECTS] for image in one.images[:4]]
     wanted: dict[Split, set[int]] = {}
     for split, place in images:

@@ -1,4 +1,4 @@
-"""Images whose label is probably wrong: confident learning (Northcutt et al., JAIR 2021).
+"""Suspected wrong labels: confident learning (Northcutt et al., JAIR 2021).
 
 The probabilities are those of a logistic regression on the features of the network and on small
 pictures, each image judged by a regression that has not seen it. The pictures are there since a network
@@ -25,6 +25,12 @@ MOST_IMAGES = 100_000
 FEWEST_IMAGES = 20
 MOST_ERROR = 0.5
 """Error of the cross-validated predictions above which they judge no label."""
+RANKED = 0.1
+"""Share of the images that are ranked, suspects among them."""
+TAILS = tuple(share / 20 for share in range(2, 20))
+"""Shares of wrong labels that the estimate of their number looks at, the most suspect first."""
+MOST_KNOWN = 10_000
+"""Images, evenly spaced, whose wrong labels the estimate compares with."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,17 @@ class Suspicion:
         margins: float64 (N,): the probability of the label less that of the likeliest other class,
             both as the regression gives them; the lowest are the most suspect.
         likelier: int64 (N,): the likeliest other class.
-        suspects: Rows that confident learning takes for wrong, the most suspect first; a tenth of all at
-            most, and none when the predictions are too poor to judge by.
+        suspects: Rows whose label is taken for wrong, the most suspect first: no more than the
+            estimated number of wrong labels, and none when the predictions are too poor to judge by.
+        least_sure: Rows of the least margins besides, in their order: with the suspects a tenth of all.
+            Nothing says that their labels are wrong.
         error: Share of the labels that the predictions differ from.
     """
 
     margins: NDArray[np.float64]
     likelier: NDArray[np.int64]
     suspects: NDArray[np.int64]
+    least_sure: NDArray[np.int64]
     error: float
 
 
@@ -102,8 +111,10 @@ def out_of_fold_probabilities(
 def suspect_labels(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Suspicion:
     """Judge every label by out-of-fold probabilities (N, K).
 
-    A label is suspect if another class reaches its own threshold, the mean probability of that class
-    among the images that carry its label, and is likelier than the label.
+    A label is a candidate if another class reaches its own threshold, the mean probability of that class
+    among the images that carry its label, and is likelier than the label (the off-diagonal of the
+    confident joint). A poor classifier has many candidates whose labels are right, so no more are
+    suspects than ``estimated_wrong`` says.
     """
     rows = np.arange(len(labels))
     own = probabilities[rows, labels]
@@ -115,11 +126,38 @@ def suspect_labels(probabilities: NDArray[np.float64], labels: NDArray[np.int64]
         thresholds[label] = probabilities[labels == label, label].mean()
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
     joint = np.where(reached.max(1) >= 0, reached.argmax(1), labels)
-    suspects = np.flatnonzero((joint != labels) & (margins < 0))
-    order = np.argsort(margins[suspects], kind="stable")[: len(labels) // 10]
+    candidates = (joint != labels) & (margins < 0)
     error = float((margins < 0).mean())
-    listed = suspects[order] if error <= MOST_ERROR else suspects[:0]
-    return Suspicion(margins, np.asarray(others.argmax(1), np.int64), listed, error)
+    judged = error <= MOST_ERROR
+    by_margin = np.argsort(margins, kind="stable")
+    most = estimated_wrong(probabilities, labels, margins) if judged else 0
+    suspects = by_margin[candidates[by_margin]][:most]
+    worst = by_margin[: int(RANKED * len(labels))] if judged else by_margin[:0]
+    rest = worst[~np.isin(worst, suspects)]
+    likelier = np.asarray(others.argmax(1), np.int64)
+    return Suspicion(margins, likelier, suspects, rest[: max(0, len(worst) - len(suspects))], error)
+
+
+def estimated_wrong(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], margins: NDArray[np.float64]
+) -> int:
+    """How many labels are wrong at most, as far as out-of-fold probabilities (N, K) can tell.
+
+    The prediction of an image does not depend on its own label. So its margin under every other class is
+    that of a label that is known to be wrong. If wrong labels are like these, at least a share s of them
+    has a margin below the s-quantile of the known ones. The number of labels below it, divided by s, is
+    an upper bound of the number of wrong labels; the least bound over several shares is taken.
+    """
+    count, present = len(labels), np.unique(labels)
+    some = slice(None, None, max(1, count // MOST_KNOWN))
+    probabilities, labels = probabilities[some][:, present], labels[some]
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    is_best = np.arange(len(present)) == probabilities.argmax(1)[:, None]
+    known = probabilities - np.where(is_best, two[:, :1], two[:, 1:])
+    places = np.quantile(known[present[None] != labels[:, None]], TAILS)
+    below = np.searchsorted(np.sort(margins), places, side="right")
+    # Half a label more: in a small set none may be below by chance.
+    return min(count, round(float(((below + 0.5) / np.asarray(TAILS)).min())))
 
 
 def find_suspects(

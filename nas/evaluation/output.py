@@ -12,7 +12,7 @@ from blocks.wording import plural
 from nas.training.recipe import metric_text
 
 if TYPE_CHECKING:  # the names of the files are known without torch
-    from nas.evaluation.evaluate import Evaluation
+    from nas.evaluation.evaluate import Evaluation, Suspect
     from nas.evaluation.figures import ClassFigures
     from nas.training.intervals import Rate
 
@@ -37,16 +37,9 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
         "warnings": class_lines(evaluation),
         "temperature": asdict(evaluation.temperature),
         "mistakes": [_mistake(evaluation, row) for row in evaluation.mistakes],
-        "suspects": [
-            {
-                "name": one.name,
-                "split": one.image[0],
-                "label": one.label,
-                "likelier": one.likelier,
-                "margin": one.margin,
-            }
-            for one in evaluation.suspects
-        ],
+        "labels_judged": evaluation.judged,
+        "suspects": [_suspect(one) for one in evaluation.suspects],
+        "least_sure": [_suspect(one) for one in evaluation.least_sure],
         "duplicates": [
             {
                 "kind": one.kind,
@@ -59,6 +52,16 @@ def document(evaluation: Evaluation) -> dict[str, Any]:
             for one in evaluation.copies
         ],
         "notes": list(evaluation.notes),
+    }
+
+
+def _suspect(one: Suspect) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "split": one.image[0],
+        "label": one.label,
+        "likelier": one.likelier,
+        "margin": one.margin,
     }
 
 
@@ -156,20 +159,29 @@ def summary(evaluation: Evaluation, folder: Path) -> list[str]:
 def trouble_lines(evaluation: Evaluation) -> list[str]:
     """Counts of suspects and copies."""
     lines = []
-    if evaluation.suspects:
-        first = evaluation.suspects[0]
-        lines.append(
-            f"suspected wrong labels: {len(evaluation.suspects)}; first {first.name}: {first.label}, "
-            f"looks like {first.likelier}"
-        )
+    if evaluation.judged:
+        ranked = [("first", one) for one in evaluation.suspects]
+        ranked += [("least sure of", one) for one in evaluation.least_sure]
+        said = [
+            f"; {word} {one.name}: {one.label}, looks like {one.likelier}"
+            for word, one in ranked[:1]
+        ]
+        lines.append(suspects_line(len(evaluation.suspects), evaluation.judged) + "".join(said))
     across = [one for one in evaluation.copies if one.across]
     if evaluation.copies:
         groups = plural(len(evaluation.copies), "group")
-        first_across = f"; first {' = '.join(across[0].names[:3])}" if across else ""
-        lines.append(
-            f"duplicates: {groups}, {len(across)} of them on several sides of the split{first_across}"
-        )
+        where = ""
+        if across:
+            first_across = " = ".join(across[0].names[:3])
+            where = f", {len(across)} of them on several sides of the split; first {first_across}"
+        lines.append(f"duplicates: {groups}{where}")
     return lines
+
+
+def suspects_line(suspects: int, judged: int) -> str:
+    """Such as ``suspected wrong labels: none of 1,300``."""
+    number = f"{suspects:,}" if suspects else "none"
+    return f"suspected wrong labels: {number} of {judged:,}"
 
 
 def temperature_line(evaluation: Evaluation) -> str:

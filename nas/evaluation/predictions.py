@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data
+from nas.data.config import shown_name
 
 BATCH = 200
 CPU = torch.device("cpu")
@@ -119,7 +120,9 @@ def predict(
             logits.append(network(images).double().numpy())
         labels.append(to_network[theirs].numpy())
     if not logits:
-        raise InvalidInput(f"{data.info.name}: no {split} images; allowed: a split with images")
+        raise InvalidInput(
+            f"{shown_name(data.info.name)}: no {split} images; allowed: a split with images"
+        )
     count = sum(map(len, labels))
     return Predictions(
         class_names,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blocks.errors import InvalidInput
 from nas.data import Data, DataConfig, DataInfo, load_data
-from nas.data.config import PHOTOGRAPHS, data_name
+from nas.data.config import PHOTOGRAPHS, data_name, is_same_data, shown_name
 from nas.evaluation.evaluate import Subject
 from nas.evaluation.pictures import renormalised
 from nas.evaluation.predictions import SPLITS, Split
@@ -34,7 +34,7 @@ def checkpoint_subject(
     own = info.data.model_copy(update={"data_dir": data_dir or info.data.data_dir})
     # Its splits are those of the training; its class names, and what it is normalised by, as well.
     trained = load_trained_on(checkpoint, info.model_copy(update={"data": own}))
-    foreign = name is not None and data_name(name) != own.name
+    foreign = name is not None and not is_same_data(name, own.name)
     data = foreign_data(str(name), data_dir, info.spec.input_size) if foreign else trained
     names = info.class_names or trained.info.class_names
     check_images(data.info, names, info.spec.in_channels, info.spec.input_size)
@@ -96,20 +96,21 @@ def foreign_data(name: str, data_dir: str | None, input_size: int) -> Data:
 
 def check_images(info: DataInfo, names: tuple[str, ...], channels: int, size: int) -> None:
     """Raise InvalidInput when a network of these classes and inputs cannot be run on a data set."""
+    data = shown_name(info.name)
     unknown = [name for name in info.class_names if name not in names]
     if unknown:
         listed = ", ".join(unknown[:MOST_NAMES]) + (", ..." if len(unknown) > MOST_NAMES else "")
         known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         raise InvalidInput(
-            f"{info.name}: {len(unknown)} classes that the network does not know ({listed}); allowed: "
-            f"{known}"
+            f"{data}: {len(unknown):,} class{'es' * (len(unknown) > 1)} that the network does not know "
+            f"({listed}); allowed: {known}"
         )
     for what, have, want in (
         ("channels", info.in_channels, channels),
         ("pixels a side", info.input_size, size),
     ):
         if have != want:
-            raise InvalidInput(f"{info.name}: images of {have} {what}; the network takes {want}")
+            raise InvalidInput(f"{data}: images of {have} {what}; the network takes {want}")
 
 
 def default_splits(subject: Subject, data: Data, split: str | None) -> tuple[Split, ...]:

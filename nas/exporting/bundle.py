@@ -44,6 +44,7 @@ from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST, Loaded
+from nas.exporting.steps import Say, silent
 from nas.exporting.targets import TARGETS, Precision, Target, Wishes
 from nas.folders import make_folder
 from nas.naming import option
@@ -85,6 +86,7 @@ def export_bundle(
     *,
     wishes: Wishes = WISHES,
     images: int | None = None,
+    say: Say = silent,
 ) -> Manifest:
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
 
@@ -96,6 +98,7 @@ def export_bundle(
         targets: Names in TARGETS.
         wishes: What is asked of the files.
         images: Largest number of held-out images that every artifact is run on; default all.
+        say: Told each step.
 
     Raises:
         InvalidInput: The file is no checkpoint, a target is unknown, a package of it is missing, or the
@@ -115,8 +118,9 @@ def export_bundle(
     with named_by_a_run():
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
     with _appearing_whole(bundle) as folder:
-        making = make_files(loaded, data, chosen, wishes, folder)
+        making = make_files(loaded, data, chosen, wishes, folder, say)
         check_memory(making, budget, wishes)
+        say(f"accuracy of {plural(len(making.made), 'network')} on held-out images")
         outcomes, runs = _run(making, loaded, data, images)
         if not making.made:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in making.failed.items())
@@ -126,6 +130,7 @@ def export_bundle(
         copy_programs(folder)
         write_examples(manifest.model_dump(mode="json"), folder)
         _save(manifest, folder)
+        say("latency")
         manifest = _with_latencies(manifest, folder)
         _save(manifest, folder)
         card = model_card(manifest)

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from blocks.wording import plural
 from nas.exporting.evaluate import evaluate, load
+from nas.exporting.steps import Say, silent
 from nas.exporting.targets import Quantization, Target, Written
 
 MOST_LOST = 0.005
@@ -32,7 +34,13 @@ class Quantized:
 
 
 def quantize(
-    name: str, target: Target, model: nn.Module, how: Quantization, labels: Tensor, folder: Path
+    name: str,
+    target: Target,
+    model: nn.Module,
+    how: Quantization,
+    labels: Tensor,
+    folder: Path,
+    say: Say = silent,
 ) -> Quantized:
     """Quantize ``model`` for a runtime, with as few layers in float32 as the accuracy allows.
 
@@ -47,6 +55,7 @@ def quantize(
             calibrate, and the type of inputs and outputs.
         labels: Of the images, (N,).
         folder: The folder where ``target.write`` has written the same model.
+        say: Told each step.
     """
     assert target.quantize is not None
     images, ranked = how.images, list[str]()
@@ -54,9 +63,13 @@ def quantize(
     best: tuple[float, tuple[str, ...]] | None = None
     for count in LADDER:
         if count and not ranked:
+            say(f"{name}: int8, ranking the layers by the harm that rounding does")
             ranked = most_harmful_layers(model, images[:SENSITIVITY])
         kept = tuple(ranked[:count])
+        layers = f", {plural(len(kept), 'layer')} in float32" if kept else ""
+        say(f"{name}: int8{layers}: calibrating on {plural(len(how.images), 'image')}")
         written = target.quantize(model, replace(how, float_layers=frozenset(kept)), folder)
+        say(f"{name}: int8{layers}: accuracy on {plural(len(images), 'training image')}")
         run = load(name, written.files[0])
         outcomes = evaluate(model, {name: run}, iter([(images, labels)]))
         lost = outcomes.pytorch.accuracy - outcomes.runtimes[name].accuracy
@@ -67,6 +80,7 @@ def quantize(
         if count and count >= len(ranked):
             break
     assert best is not None
+    say(f"{name}: int8, {plural(len(best[1]), 'layer')} in float32 lose least: writing")
     again = replace(how, float_layers=frozenset(best[1]))
     return Quantized(target.quantize(model, again, folder), best[1])
 

@@ -16,6 +16,7 @@ from nas.exporting.evaluate import training_images
 from nas.exporting.int8 import quantize
 from nas.exporting.pixels import from_pixels, in_network, pixels_of
 from nas.exporting.shipped.runtime import Pixels, shortened
+from nas.exporting.steps import Say, silent
 from nas.exporting.targets import (
     TARGETS,
     Description,
@@ -68,11 +69,17 @@ class Making:
 
 
 def make_files(
-    loaded: Checkpoint, data: Data, chosen: Mapping[str, Target], wishes: Wishes, folder: Path
+    loaded: Checkpoint,
+    data: Data,
+    chosen: Mapping[str, Target],
+    wishes: Wishes,
+    folder: Path,
+    say: Say = silent,
 ) -> Making:
-    """Write the network of ``loaded`` for each target into ``folder``."""
+    """Write the network of ``loaded`` for each target into ``folder``; ``say`` is told each step."""
     done = Making()
-    maker = _Maker(loaded, data, wishes)
+    say("reading training images")
+    maker = _Maker(loaded, data, wishes, say)
     # Those that are made of another target's files come after it.
     for name, target in sorted(chosen.items(), key=lambda one: one[1].base is not None):
         before = set(folder.iterdir())
@@ -99,7 +106,8 @@ def reason_of(error: BaseException) -> str:
 class _Maker:
     """Writes files for one network after the other; rewritten networks are kept for the next."""
 
-    def __init__(self, loaded: Checkpoint, data: Data, wishes: Wishes) -> None:
+    def __init__(self, loaded: Checkpoint, data: Data, wishes: Wishes, say: Say) -> None:
+        self.say = say
         self.loaded, self.info, self.wishes = loaded, data.info, wishes
         self.images, self.labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
         self.networks: dict[str, nn.Module] = {}
@@ -116,13 +124,15 @@ class _Maker:
             network = from_pixels(network, info.mean, info.std, wide)
             images = pixels_of(images, info.mean, info.std, wide)
             pixels, limits = Pixels(info.mean, info.std, wide), (0.0, 1.0)
+        self.say(f"{name}: float32")
         made = [Made(name, "fp32", target.write(network, images[:1], folder), pixels=pixels)]
         if self.wishes.fp16 and target.write_fp16 is not None:
+            self.say(f"{name}: float16")
             written = target.write_fp16(network, images[:1], folder)
             made.append(Made(name, "fp16", written, pixels=pixels))
         if int8 and target.quantize is not None:
             how = Quantization(images, io=self.wishes.io, input_range=limits)
-            done = quantize(name, target, network, how, self.labels, folder)
+            done = quantize(name, target, network, how, self.labels, folder, self.say)
             kept = {*map(in_network, done.float_layers), *done.written.float_layers}
             made.append(Made(name, "int8", done.written, tuple(sorted(kept)), pixels))
         names = self.loaded.info.class_names or info.class_names
@@ -144,5 +154,6 @@ class _Maker:
         with tempfile.TemporaryDirectory() as scratch:
             base = found or self.make(target.base, TARGETS[target.base], Path(scratch), int8=True)
             int8 = base[-1]
+            self.say(f"{name}: from the int8 file of {target.base}")
             written = target.derive(int8.written.files[0], folder, self.wishes)
         return Made(name, "int8", written, int8.float_layers, int8.pixels)

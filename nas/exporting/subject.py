@@ -10,6 +10,7 @@ from torch import Tensor
 
 from blocks.errors import InvalidInput
 from nas.data import Data, DataConfig, load_data
+from nas.data.config import is_same_data
 from nas.evaluation import Subject, Temperature
 from nas.evaluation.pictures import renormalised
 from nas.evaluation.subjects import check_images, foreign_data
@@ -49,7 +50,8 @@ def bundle_subject(
         raise InvalidInput(
             f"{bundle / MANIFEST}: damaged; allowed: a folder that nas export wrote"
         ) from None
-    how, foreign = manifest.preprocessing, name not in (None, manifest.data.name)
+    own = manifest.data.name
+    how, foreign = manifest.preprocessing, not is_same_data(name or own, own)
     data = (
         foreign_data(str(name), data_dir, how.size)
         if foreign

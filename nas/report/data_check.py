@@ -89,6 +89,7 @@ def render_data_check(checked: Checked) -> str:
         notes=result.notes,
         commands=result.commands,
         classes=result.classes,
+        clean=result.is_clean,
         sections=[_section(result, kind, groups.get(kind, []), urls) for kind in result.counts],
     )
 

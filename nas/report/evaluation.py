@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.evaluation.evaluate import (
+    MOST_LEAST_SURE,
     MOST_MISTAKES,
     MOST_SUSPECTS,
     Copies,
@@ -87,6 +88,8 @@ def render_evaluation(evaluation: Evaluation) -> str:
         calibration=_calibration(evaluation),
         suspects=[_suspect(evaluation, one) for one in evaluation.suspects[:MOST_SUSPECTS]],
         suspects_count=f"{len(evaluation.suspects):,}",
+        least_sure=[_suspect(evaluation, one) for one in evaluation.least_sure[:MOST_LEAST_SURE]],
+        judged=f"{evaluation.judged:,}" if evaluation.judged else "",
         copies=[_copies(evaluation, one) for one in evaluation.copies[:MOST_SUSPECTS]],
         copies_count=f"{len(evaluation.copies):,}",
         across_count=sum(one.across for one in evaluation.copies),

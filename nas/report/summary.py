@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas.cost import LatencyTable
+from nas.data.config import shown_name
 from nas.report.material import Material
 from nas.report.quantities import digits
 from nas.runs import TrialState
@@ -50,7 +51,7 @@ def facts(material: Material) -> tuple[Fact, ...]:
     images = _images(material)
     limits = "; ".join(budget.text for budget in budgets(material))
     return (
-        Fact("Data", config.data.name),
+        Fact("Data", shown_name(config.data.name)),
         *([Fact("Images", images)] if images else []),
         Fact("Space", config.space.name),
         Fact("Objectives", ", ".join(config.objectives)),

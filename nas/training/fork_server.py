@@ -17,6 +17,7 @@ from typing import Any
 
 from nas.errors import WorkFailed
 from nas.plugins import without_main
+from nas.training.waiting import passive_waiting
 
 IMPORTED = ("nas.training.worker", "nas.training.fit", "torch.utils.tensorboard", "sklearn")
 """Modules that the server imports, so that trainings need not: the worker and its late imports."""
@@ -32,16 +33,18 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 def start_server() -> None:
     """Start the server unless it runs; return while it is still importing."""
     _CONTEXT.set_forkserver_preload(list(IMPORTED))
-    before = os.environ.get(SAFE_PATH)
     # A file in the user's folder must not replace a module of the program.
-    os.environ[SAFE_PATH] = "1"
+    added = {SAFE_PATH: "1", **passive_waiting()}
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
     try:
         with block_sigint(), without_main():
             forkserver.ensure_running()
     finally:
-        del os.environ[SAFE_PATH]
-        if before is not None:
-            os.environ[SAFE_PATH] = before
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

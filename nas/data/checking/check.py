@@ -53,9 +53,9 @@ class Checked:
                     found[one.photo.name] = self.sets.photos.pixels(one.photo.path)
         return found
 
-    def with_suspects(self, suspects: Sequence[Finding], notes: Sequence[str]) -> Checked:
-        """The same with labels that a network suspects."""
-        found = _ordered([*self.result.findings, *suspects])
+    def with_suspects(self, labels: Sequence[Finding], notes: Sequence[str]) -> Checked:
+        """The same with labels that a network suspects, or is least sure of."""
+        found = _ordered([*self.result.findings, *labels])
         result = replace(self.result, findings=found, notes=(*self.result.notes, *notes))
         return replace(self, result=result)
 
@@ -106,7 +106,7 @@ def check_photos(config: DataConfig) -> Checked:
         turned=sum(one.turned for one in known),
         copies=copies,
         findings=_ordered(findings),
-        notes=(*sets.listing.notes, *_not_looked_at(seen)),
+        notes=(*sets.listing.notes, *sets.uneven, *_not_looked_at(seen)),
     )
     return Checked(result, sets)
 
@@ -155,7 +155,7 @@ def _not_looked_at(seen: Sequence[Seen]) -> list[str]:
     small = sum(one.print.hashes is None for one in seen)
     if small:
         notes.append(
-            f"{small:,} pictures have fewer than {LEAST_SIDE} pixels a side: only exact copies of them "
-            "were looked for"
+            f"{small:,} pictures have fewer than {LEAST_SIDE} pixels a side at this input size: "
+            "only exact copies of them were looked for"
         )
     return notes

@@ -26,8 +26,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "At least one label of exact copies is wrong, and probably one of near copies.",
     ),
     "suspected label": (
-        "Labels that are probably wrong",
-        "Another class is likelier for a model that has not seen the label; the most suspect first.",
+        "Suspected wrong labels",
+        "A model that has not seen the label takes another class for much likelier; the most suspect "
+        "first. Their number is estimated.",
     ),
     "unreadable": (
         "Files that cannot be read",
@@ -61,8 +62,14 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "They are read by their content, so nothing is to be done here; other programs may refuse them.",
     ),
     "not read": ("Files that are not read", "Convert those that are photographs."),
+    "least sure": (
+        "Labels that the network is least sure of",
+        "They follow the suspected ones in the same ranking. Nothing says that they are wrong.",
+    ),
 }
 """Kind of finding -> its heading, and what it means. The most serious are first."""
+HARMLESS = ("least sure",)
+"""Kinds that are no trouble."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +223,11 @@ class DataCheck:
         """Kind -> number of findings, of the kinds that were found."""
         found = {kind: len(self.of(kind)) for kind in KINDS}
         return {kind: count for kind, count in found.items() if count}
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found that is wrong."""
+        return not set(self.counts) - set(HARMLESS)
 
     @property
     def document(self) -> dict[str, Any]:

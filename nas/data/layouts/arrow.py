@@ -116,6 +116,10 @@ def _write(parts: Sequence[tuple[str, Path]], source: Path, folder: Path) -> Non
             others = [one for one in columns if one not in (image, label, *OURS)]
             for row in batch.to_pylist():
                 word = row[label]
+                if (
+                    word is None or word != word or str(word).strip() == ""
+                ):  # NaN differs from itself
+                    raise InvalidInput(f"{file}, row {len(rows)}: no label")
                 said = names[word] if names and isinstance(word, int) else word
                 name = _save(row[image], folder, split, len(rows), file)
                 more = {one: str(row[one]) for one in others if isinstance(row[one], str | int)}

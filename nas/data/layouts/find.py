@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from blocks.errors import InvalidInput
@@ -23,6 +25,23 @@ def list_photos(path: Path, group_by: str | None = None) -> Listing:
     """
     if not path.exists():
         raise InvalidInput(f"the image folder {path} does not exist; {ALLOWED}")
+    listing = _list(path, group_by)
+    return replace(listing, notes=(*listing.notes, *_alike(listing.classes)))
+
+
+def _alike(classes: Sequence[str]) -> list[str]:
+    """A line about classes whose names differ in case or spaces only."""
+    spelled: dict[str, list[str]] = {}
+    for name in classes:
+        spelled.setdefault("".join(name.casefold().split()), []).append(name)
+    same = [" and ".join(map(repr, names)) for names in spelled.values() if len(names) > 1]
+    if not same:
+        return []
+    more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+    return [f"classes whose names differ in case or spaces only: {', '.join(same[:3])}{more}"]
+
+
+def _list(path: Path, group_by: str | None) -> Listing:
     if path.is_dir():
         return _in_folder(path, group_by)
     ending = path.suffix.lower()

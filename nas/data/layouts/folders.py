@@ -60,13 +60,24 @@ def _classes_alone(root: Path) -> Listing:
     if not classes:
         said = "holds photographs and no class folders" if _loose(root) else "has no class folders"
         raise InvalidInput(f"{root} {said}; {ALLOWED}")
+    if all(folder.name.lower() in SPLIT_NAMES for folder in classes):
+        named = ", ".join(f"{folder.name}/" for folder in classes)
+        raise InvalidInput(f"{root}: {named}: photographs without class folders; {ALLOWED}")
     found = _Found(root, [root, *classes])
     for folder in classes:
         found.add(folder, None)
     found.check()
     loose = [one.name for one in _loose(root)]
-    notes = found.notes(loose, [])
+    notes = (*found.notes(loose, []), *_one_too_high(classes))
     return Listing(found.sorted, "class folders", {}, notes, unread=tuple(found.unread))
+
+
+def _one_too_high(classes: Sequence[Path]) -> list[str]:
+    """A line about a single class folder that holds folders itself."""
+    wide = [folder for folder in classes if next(files_below(folder), None) is not None]
+    if len(wide) != 1 or not folders_in(wide[0]):
+        return []
+    return [f"all photographs are below {wide[0]}: if the classes are its folders, give that path"]
 
 
 class _Found:
@@ -111,6 +122,16 @@ class _Found:
                 "its files, or remove the folder"
             )
 
+    def _broken(self) -> list[str]:
+        """Links beside the folders that lead nowhere: a class may be missing."""
+        places = dict.fromkeys((self._root, *(one.parent for one in self._barred[1:])))
+        found = [path for place in places for path in entries(place)]
+        return [
+            path.relative_to(self._root).as_posix()
+            for path in found
+            if path.is_symlink() and not path.exists()
+        ]
+
     @property
     def sorted(self) -> tuple[Photo, ...]:
         """The photographs in the order of their names."""
@@ -128,6 +149,7 @@ class _Found:
             ("class folder", self._empty, "without photographs"),
             ("photograph", loose, "in no class folder, not used"),
             ("folder", others, "not used"),
+            ("link", self._broken(), "to nothing, not used"),
         ):
             if names:
                 number = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"

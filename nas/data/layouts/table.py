@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import posixpath
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from blocks.errors import InvalidInput
@@ -45,15 +47,16 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
     """
     rows = _rows(file)
     columns, first = _columns(rows, file, group_by)
-    photos: dict[str, Photo] = {}
+    photos: dict[str, Photo] = {}  # by path, which may be written in two ways
     missing: list[str] = []
     unread: list[str] = []
     for line, row in enumerate(rows[first:], first + 1):
         if not any(cell.strip() for cell in row):
             continue
         photo = _photo(row, columns, file, line)
-        earlier = photos.get(photo.name)
-        if earlier is not None and earlier != photo:
+        key = posixpath.normpath(photo.name)
+        earlier = photos.get(key)
+        if earlier is not None and replace(earlier, name=photo.name, path=photo.path) != photo:
             raise InvalidInput(
                 f"{file}, line {line}: {photo.name} was listed before, and otherwise"
             )
@@ -61,8 +64,8 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
             missing.append(f"line {line}: {photo.name}")
         elif not is_photo(photo.path.name):
             unread.append(photo.name)
-        else:
-            photos[photo.name] = photo
+        elif earlier is None:
+            photos[key] = photo
     if missing:
         raise InvalidInput(
             f"{file}: {len(missing)} file{' is' if len(missing) == 1 else 's are'} missing "
@@ -86,8 +89,12 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
 def _rows(file: Path) -> list[list[str]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file}: cannot be read as UTF-8 ({error})") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{file}: not UTF-8 ({error.reason} at byte {error.start:,}); save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise InvalidInput(f"{file}: cannot be read ({error.strerror})") from None
     first = text.partition("\n")[0]
     comma = "," if first.count(",") >= first.count(";") else ";"
     mark = "\t" if file.suffix.lower() == ".tsv" or "\t" in first else comma
@@ -128,7 +135,12 @@ def _columns(
 def _photo(row: Sequence[str], columns: Mapping[str, int], file: Path, line: int) -> Photo:
     def cell(column: str) -> str:
         place = columns.get(column)
-        return row[place].strip() if place is not None and place < len(row) else ""
+        # A quoted cell may have line breaks.
+        return (
+            " ".join(row[place].strip().splitlines())
+            if place is not None and place < len(row)
+            else ""
+        )
 
     name, label, word = cell("path"), cell("label"), cell("split")
     if not name or not label:

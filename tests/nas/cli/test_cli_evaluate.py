@@ -85,6 +85,7 @@ def test_a_trial_is_evaluated_on_validation_images(
     assert run("evaluate first --trial 1") == 0
     out = capfd.readouterr().out
     assert "288 validation images of digits" in out
+    assert "suspected wrong labels: " in out
     folder = "runs/first/evaluate/0001"
     assert {file.name for file in Path(folder).iterdir()} == FILES
     found = document(folder)
@@ -196,8 +197,66 @@ def test_wrong_labels_and_copies_are_found(rare: Path) -> None:
     assert [(one["kind"], sorted(one["splits"])) for one in across] == [
         ("exact", ["test", "train"])
     ]
+    assert found["labels_judged"] == 108
+    ranked = [one["name"] for one in found["suspects"] + found["least_sure"]]
+    assert set(ranked[:2]) == {f"train/sound/wrong_{number}.png" for number in (500, 501)}
+    assert 1 <= len(found["suspects"]) <= 2
+    assert len(ranked) == len(set(ranked)) == 10
     assert found["suspects"][0]["label"] == "sound"
     assert found["suspects"][0]["likelier"] == "mould"
+
+
+def test_copies_matter_between_what_is_trained_on_and_what_is_not(
+    rare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A copy in training and validation images flatters a trial, and no full training."""
+    from nas.data.splits_file import read_splits
+
+    rows = read_splits(Path("runs/rare/splits.csv"))
+    held = next(name for name, row in rows.items() if (row.label, row.split) == ("sound", "val"))
+    shutil.copytree("photographs", "others")
+    shutil.copy(Path("others", held.partition("/")[0], "sound", Path(held).name), "others/copy.png")
+    names = {split: [n for n, r in rows.items() if r.split == split] for split in ("train", "val")}
+    table = [("path", "label", "split")]
+    table += [(name, rows[name].label, "train") for name in names["train"]]
+    table += [(name, rows[name].label, "val") for name in names["val"]]
+    table += [(name, row.label, "test") for name, row in rows.items() if row.split == "test"]
+    table += [("copy.png", "sound", "train")]
+    with Path("others/list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+    Path("others/val/sound/023.png").unlink()  # the copy that is on both sides as it is
+    table.remove(("val/sound/023.png", "sound", "test"))
+    with Path("others/list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+    words = (
+        f"search --space quickstart --data others/list.csv --input-size {SIDE} --trials 1 --recipe tiny "
+        "--epochs 1 --workers 1 --threads 1 --sampler tpe --name copies"
+    )
+    assert run(words) == 0
+    assert run("train copies --trial 0 --recipe tiny --epochs 1 --threads 1") == 0
+    capfd.readouterr()
+    assert run("evaluate runs/copies/trials/0000/checkpoint.pt --out trial") == 0
+    out = capfd.readouterr().out
+    assert "images of others/list.csv\n" in out
+    assert "duplicates: 1 group, 1 of them on several sides of the split; first " in out
+    assert run("evaluate runs/copies/train/0000/checkpoint.pt --out full") == 0
+    assert "duplicates: 1 group\n" in capfd.readouterr().out
+    assert "on several sides" not in Path("full/index.html").read_text()
+    (found,) = document("full")["duplicates"]
+    assert not found["across_splits"]
+
+
+def test_the_same_images_by_another_path_are_those_of_the_training(
+    rare: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = "runs/rare/train/0000/checkpoint.pt"
+    for data in ("photographs", "./photographs", str(Path("photographs").resolve())):
+        assert run(f"evaluate {checkpoint} --data {data} --out o") == 0
+        assert "26 test images of photographs\n" in capfd.readouterr().out
+        assert document("o")["data"] == "photographs"
+    assert run(f"export {checkpoint} --out bundle --images 5") == 0
+    assert run("evaluate bundle --data photographs --out o") == 0
+    assert document("o")["splits"] == ["test"]
 
 
 def test_other_images_need_the_same_classes(rare: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +272,7 @@ def test_other_images_need_the_same_classes(rare: Path, capfd: pytest.CaptureFix
     for part in ("train", "val"):
         Path("others", part, "sound").rename(Path("others", part, "broken"))
     line = refused("evaluate rare --trial 0 --data imagefolder:others", capfd)
-    assert "1 classes that the network does not know (broken)" in line
+    assert "1 class that the network does not know (broken)" in line
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import nas
 from nas.cli.main import main
 
 
@@ -32,13 +35,43 @@ def test_a_missing_runtime_is_said_and_the_others_go_on(
     without("ncnn", monkeypatch)
     words = ["export", "first", "--trial", "0", "--images", "20"]
     assert main([*words, "--targets", "ncnn,onnx"]) == 0
-    (line,) = capfd.readouterr().err.strip().splitlines()
+    line, *steps = capfd.readouterr().err.strip().splitlines()
     assert line == ("nas: target ncnn: the package ncnn is missing; pip install 'sknas[deploy]'")
+    assert "onnx: float32" in steps
     manifest = json.loads((in_run / "runs/first/export/0000/manifest.json").read_text())
     assert [artifact["target"] for artifact in manifest["artifacts"]] == ["onnx"]
     assert manifest["accuracy"]["images"] == 20
     assert main([*words, "--targets", "ncnn"]) == 2
     assert "the package ncnn is missing" in capfd.readouterr().err
+
+
+def test_the_steps_are_shown_on_standard_error(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", "first", "--trial", "0", "--images", "20", "--targets", "onnx", "--int8"]
+    assert main([*words, "--json"]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["artifacts"][1]["precision"] == "int8"
+    steps = said.err.splitlines()
+    assert steps[:3] == [
+        "reading training images",
+        "onnx: float32",
+        "onnx: int8: calibrating on 100 images",
+    ]
+    assert steps[-2:] == ["accuracy of 2 networks on held-out images", "latency"]
+
+
+def test_python_exports_in_silence_unless_asked(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    point = nas.open_run("first")
+    point.export(0, images=20)
+    assert capfd.readouterr() == ("", "")
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    point.export(0, images=20, int8=True, progress=terminal)
+    assert isinstance(terminal.file, io.StringIO)
+    assert "onnx: int8" in terminal.file.getvalue()
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.slow

@@ -145,6 +145,60 @@ def test_tables_that_are_wrong(tmp_path: Path, text: str, match: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_path_written_in_two_ways_is_one_photograph(tmp_path: Path) -> None:
+    fill(tmp_path / "img", 20)
+    lines = [f"img/{number:03d}.png,{'ab'[number % 2]}" for number in range(20)]
+    table = tmp_path / "list.csv"
+    table.write_text("\n".join(["path,label", *lines, "./img/000.png,a", r"img\001.png,b"]))
+    assert sum(counts(load(table))) == 20
+    table.write_text("\n".join(["path,label", *lines, "./img/000.png,b"]))
+    with pytest.raises(
+        InvalidInput, match=r"line 22: \./img/000.png was listed before, and otherwise"
+    ):
+        load(table)
+
+
+def test_a_table_of_another_encoding_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,label\na.png,Bär\n", encoding="latin-1")
+    with pytest.raises(InvalidInput, match=r"not UTF-8 .* save it as UTF-8"):
+        load(tmp_path / "list.csv")
+
+
+def test_a_label_with_a_line_break_is_one_line(tmp_path: Path) -> None:
+    fill(tmp_path / "img", 20)
+    lines = [f'"img/{number:03d}.png","big\n{"ab"[number % 2]}"' for number in range(20)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *lines]))
+    assert load(tmp_path / "list.csv").info.class_names == ("big a", "big b")
+
+
+def test_classes_spelled_in_two_ways_are_said(
+    tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    load(class_folders(tmp_path / "photos", 20, ("Ant", "ant", "bee")))
+    assert "classes whose names differ in case or spaces only: 'Ant' and 'ant'" in said.text
+
+
+def test_train_and_val_without_class_folders_are_no_classes(tmp_path: Path) -> None:
+    root = class_folders(tmp_path / "photos", 8, ("train", "val"))
+    with pytest.raises(InvalidInput, match="train/, val/: photographs without class folders"):
+        load(root)
+
+
+def test_links_that_lead_nowhere_are_said(tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
+    root = class_folders(tmp_path / "photos", 20)
+    (root / "cow").symlink_to("unmounted")
+    load(root)
+    assert "1 link to nothing, not used: cow" in said.text
+
+
+def test_a_folder_too_high_is_said(tmp_path: Path) -> None:
+    from nas.data.layouts.find import list_photos
+
+    class_folders(tmp_path / "photos/all", 8)
+    (note,) = list_photos(tmp_path / "photos").notes
+    assert note.endswith("photos/all: if the classes are its folders, give that path")
+
+
 @pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz"])
 @pytest.mark.parametrize("top", ["", "photos/"])
 def test_archives(tmp_path: Path, ending: str, top: str, own_cache: Path) -> None:
@@ -258,6 +312,21 @@ def test_parquet_and_saved_data_sets(tmp_path: Path) -> None:
     saved = load(tmp_path / "saved")
     assert counts(saved)[2] == 10
     assert saved.info.class_names == ("ant", "bee")
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), " "])
+def test_a_parquet_with_a_row_without_label(tmp_path: Path, label: object) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    out = io.BytesIO()
+    picture(0).save(out, "PNG")
+    labels = [label, *([1.0] * 3 if isinstance(label, float) else ["a"] * 3)]
+    pq.write_table(
+        pa.table({"image": [out.getvalue()] * 4, "label": labels}), tmp_path / "a.parquet"
+    )
+    with pytest.raises(InvalidInput, match=r"a\.parquet, row 0: no label"):
+        load(tmp_path / "a.parquet")
 
 
 def test_a_parquet_without_images(tmp_path: Path) -> None:

@@ -172,6 +172,30 @@ def test_groups_by_an_expression(photographs: Path) -> None:
     assert all(len(found) == 1 for found in sides.values())
 
 
+def test_shares_that_groups_make_uneven_are_said(
+    tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "films"
+    for place, name in enumerate(("ant", "bee")):
+        for film in range(4 if name == "ant" else 60):
+            for frame in range(30 if name == "ant" else 2):
+                (root / name).mkdir(parents=True, exist_ok=True)
+                number = 1000 * (place + 1) + 40 * film + frame
+                picture(number).save(root / name / f"{film:02d}-{frame:02d}.png")
+    data = load(root, group_by="(.+)-")
+    (line,) = [one.getMessage() for one in said.records if "shares far" in one.getMessage()]
+    assert "ant 30 of 120 validation (asked 15 %), ant 30 of 120 test (asked 15 %)" in line
+    assert "bee" not in line
+    assert "groups stay whole" in line
+    assert "--splits" in line or "splits" in line
+    before = names(data)
+    for frame in range(5):
+        picture(9000 + frame).save(root / "ant" / f"00-9{frame}.png")
+        picture(9100 + frame).save(root / "bee" / f"77-9{frame}.png")
+    after = names(load(root, group_by="(.+)-"))
+    assert {name: after[name] for name in before} == before
+
+
 @pytest.mark.parametrize(
     ("expression", "match"),
     [

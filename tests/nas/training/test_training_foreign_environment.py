@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from blocks.unit_spec import UnitSpec
+from nas.cli.main import main
 from nas.training.environment import OwnProcesses
+from nas.training.fork_server import fork_process
 from nas.training.rank_info import RankInfo
+from nas.training.waiting import CHOICES, POLICY, passive_waiting
 
 FOREIGN = {
     "SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1",
@@ -57,3 +61,25 @@ def test_a_full_training_inside_a_job_of_several_tasks(
         name="one", threads=1,
     )  # fmt: skip
     assert done.test_images == 359
+
+
+def test_threads_of_trainings_wait_passively(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that train are forked from a server, whose environment OpenMP has read."""
+    for name in CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    process = fork_process(environment_of_server, (tmp_path / "environment",))
+    process.join()
+    assert b"OMP_WAIT_POLICY=passive" in (tmp_path / "environment").read_bytes().split(b"\0")
+    assert POLICY not in os.environ
+    assert main(["train", "nowhere", "--threads", "2"]) == 2
+    assert os.environ[POLICY] == "passive"
+    monkeypatch.delenv(POLICY)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1000")
+    assert passive_waiting() == {}
+
+
+def environment_of_server(file: Path) -> None:
+    """Write the environment that the server was started with."""
+    file.write_bytes(Path(f"/proc/{os.getppid()}/environ").read_bytes())
