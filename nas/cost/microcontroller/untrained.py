@@ -27,6 +27,7 @@ from nas.cost.microcontroller.graph import (
     SUB,
     Graph,
     Operator,
+    Shape,
 )
 from nas.cost.microcontroller.lowering import SAME_SCALE
 
