@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from nas.exporting.targets.tflite_file import operators, read_tflite
 from nas.searching import SearchConfig
 
 pytest.importorskip("ethosu")
-U55 = "ethos-u55-128"
+U55: Literal["ethos-u55-128"] = "ethos-u55-128"
 SK = {"kind": "sk", "reduction": 4, "min_dim": 8}
 
 SPACE = """
