@@ -27,6 +27,7 @@ from nas.cost.microcontroller.graph import (
     SUB,
     Graph,
     Operator,
+    Shape,
 )
 from nas.cost.microcontroller.lowering import SAME_SCALE
 
@@ -96,7 +97,7 @@ class _Writer:
         self,
         shape: Sequence[int],
         kind: int,
-        steps: Sequence[float] = (),
+        steps: Sequence[float] | NDArray[Any] = (),
         zero: int = 0,
         values: NDArray[Any] | None = None,
         axis: int = 0,
@@ -156,7 +157,8 @@ class _Writer:
             return []
         channels, each = weights.channels, weights.count // weights.channels
         values = self.random.integers(-127, 128, (channels, each), np.int8)
-        shape, axis = (channels, each), 0
+        shape: Shape = (channels, each)
+        axis = 0
         if one.window is not None:
             sides = one.window.kernel
             inner = each // (sides[0] * sides[1])

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import cast
 
 from blocks.registry import Registry
+from nas.cost.microcontroller.vela import Npu
 from nas.exporting.targets.target import (
     Arena,
     Description,
     IoType,
-    Npu,
     Precision,
     Quantization,
     Target,

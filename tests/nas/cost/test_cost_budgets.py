@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from blocks import ArchSpec, InvalidInput
 from blocks.yaml_files import parse
-from nas.cost import COSTS, LATENCY, Budgets
+from nas.cost import COSTS, LATENCY, NPU, Budgets
 
 SPEC = ArchSpec(backbone="shufflenet_v2", width=0.5, input_size=32)
 VALUES = {name: float(COSTS[name](SPEC)) for name in COSTS}
@@ -42,7 +42,7 @@ def test_a_limit_is_inclusive() -> None:
 
 
 def test_every_cost_can_be_bounded_and_every_bound_is_of_a_cost() -> None:
-    assert {f"max_{name}" for name in (*COSTS, LATENCY)} == set(Budgets.model_fields)
+    assert {f"max_{name}" for name in (*COSTS, LATENCY, NPU)} == set(Budgets.model_fields)
 
 
 @pytest.mark.parametrize("value", [0, -1.5, float("inf"), float("nan"), "40", True, [1]])

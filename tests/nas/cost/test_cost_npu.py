@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -20,8 +20,15 @@ from nas.exporting.targets.tflite_file import operators, read_tflite
 from nas.searching import SearchConfig
 
 pytest.importorskip("ethosu")
-U55 = "ethos-u55-128"
+U55: Literal["ethos-u55-128"] = "ethos-u55-128"
 SK = {"kind": "sk", "reduction": 4, "min_dim": 8}
+
+SPACE = """
+name: two
+fixed: {backbone: shufflenet_v2, width: 0.25, stem_stride: 1}
+vary:
+  unit.dilations: {choice: [[1], [1, 2]]}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -108,8 +115,9 @@ def test_an_unknown_device_class_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.integration
 @pytest.mark.slow
 def test_the_compiled_file_keeps_the_budgets(tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text(SPACE, encoding="utf-8")
     run = nas.search(
-        "mcu_sk", data="digits", trials=1, epochs=1, limits={"sram_kb": 30, "npu_ms": 2},
+        tmp_path / "two.yaml", data="digits", trials=1, epochs=1, limits={"sram_kb": 30, "npu_ms": 2},
         objectives="error,sram_kb,npu_ms", device_class=U55, name="npu", progress=False,
         runs_dir=tmp_path, logs_dir=tmp_path / "logs",
     )  # fmt: skip
