@@ -162,7 +162,6 @@ def run(case: Case) -> tuple[Run, Lost]:
     trace = searchers()[case.searcher](table, space, case.seed, case.workers, case.budget())
     grid = range(EVERY, case.budget() + 1, EVERY)
     spent = len(trace.steps)
-    early, later, late = (round(trace.lost(table, epochs), 3) for epochs in (100, 200, 400))
     row = Run(
         **asdict(case),
         budget=case.budget(),
@@ -175,7 +174,8 @@ def run(case: Case) -> tuple[Run, Lost]:
         infeasible=round(trace.infeasible_epochs(table) / max(1, spent), 4),
         shares=" ".join(str(round(1000 * share)) for share in trace.curve(table, list(grid))),
     )
-    return row, Lost(**asdict(case), lost_100=early, lost_200=later, lost_400=late)
+    lost = [round(trace.lost(table, epochs), 3) for epochs in (100, 200, 400)]
+    return row, Lost(case.table, case.searcher, case.workers, case.seed, *lost)
 
 
 def search(cases: Sequence[Case], workers: int) -> None:

@@ -61,7 +61,7 @@ class Way:
         seed: Of the training.
         recipe: Name of the recipe that ``changes`` changes.
         changes: Fields of the recipe with other values.
-        images: Of an epoch; None: all.
+        images: That it is trained on; None: all.
         scale: Factor of the input size.
         pretrained: Whether it starts from pretrained weights.
     """
@@ -157,7 +157,7 @@ def jobs(
                 data=DataConfig(
                     name=f"imagefolder:{folder / str(IMAGES)}",
                     input_size=side,
-                    epoch_images=way.images,
+                    limit=way.images,
                 ),
                 recipe=Recipe.model_validate(RECIPES[way.recipe].model_dump() | way.changes),
                 seed=way.seed,
