@@ -12,11 +12,11 @@ lost: the front of the short trainings is trained long; how much worse is the be
 budget than the best of all, the mean over a dozen budgets.
 
     python benchmarks/half_classes.py /tmp/half
-    python benchmarks/short_trainings.py /tmp/half [--workers 2]   # about an hour of two cores
+    python benchmarks/short_trainings.py /tmp/half [--workers 2]   # hours of two cores
     python benchmarks/short_trainings.py /tmp/half --collect       # only writes the files
 
 Run it again after any interruption: trainings continue from their checkpoints.
-Of the page: n = 36 networks; AMD EPYC, 2 cores. Writes docs/results/short_trainings/: trainings.csv,
+Of the page: n = 36 networks, two seeds long, one short; AMD EPYC, 2 cores. Writes docs/results/short_trainings/: trainings.csv,
 table.md.
 """
 
@@ -34,6 +34,7 @@ import numpy as np
 from half_classes import plain
 from inheritance import tau
 from machine import write_machine
+from over_seeds import half_width, mean
 from rows import write_rows
 from trainings import epochs_of, train_all
 
@@ -72,6 +73,11 @@ class Way:
     images: int | None = None
     scale: float = 1.0
     pretrained: bool = True
+
+    @property
+    def seen(self) -> float:
+        """Images that are trained on, in all, as pixels of the full size."""
+        return int(str(self.changes["epochs"])) * (self.images or IMAGES) * self.scale**2
 
 
 LONG = ("long, seed 0", "long, seed 1")
@@ -199,23 +205,36 @@ def table(rows: Sequence[Row]) -> list[str]:
         return []
     cost = np.array([by[LONG[0], name].mflops for name in names])
     final = (errors[LONG[0]] + errors[LONG[1]]) / 2
-    seconds = {way: sum(by[way, name].seconds for name in names) for way in errors}
     orders = {way: (values, final) for way, values in errors.items() if way not in LONG}
     orders["multiply-adds alone"] = (-cost, final)
     orders["a second long training"] = (errors[LONG[1]], errors[LONG[0]])
     best = final <= np.quantile(final, 0.2)
     third = np.searchsorted(np.quantile(cost, [1 / 3, 2 / 3]), cost)
     lines = [
-        "| order | tau, all | best fifth | thirds of equal cost | points lost | share of the time |",
+        "| order | tau, all | best fifth | thirds of equal cost | points lost | share of the images |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for label, (order, target) in orders.items():
         groups = [np.ones(len(cost), bool)], [best], [third == number for number in range(3)]
         cells = [_interval(order, target, which) for which in groups]
         lost = points_lost(cost, order, final)
-        share = f"{seconds[label] / seconds[LONG[0]]:.2f}" if label in seconds else ""
+        share = f"{WAYS[label].seen / WAYS[LONG[0]].seen:.2f}" if label in WAYS else ""
         lines.append(f"| {label} | {' | '.join(cells)} | {lost:.2f} | {share} |")
-    return lines
+    return [*lines, "", *_units(names, errors)]
+
+
+def _units(names: Sequence[str], errors: dict[str, np.ndarray]) -> Iterator[str]:
+    """SE and SK less none, paired by width, stride and size; the mean with its interval."""
+    yield "| training | SE less none, points | SK less none, points | pairs |"
+    yield "|---|---:|---:|---:|"
+    for way, values in errors.items():
+        by = dict(zip(names, values.tolist(), strict=True))
+        plain = [name for name in names if name.endswith("none")]
+        cells = []
+        for unit in ("se", "sk"):
+            less = [by[name.replace("none", unit)] - by[name] for name in plain]
+            cells.append(f"{mean(less):+.2f} ± {half_width(less):.2f}")
+        yield f"| {way} | {' | '.join(cells)} | {len(plain)} |"
 
 
 def _interval(order: np.ndarray, target: np.ndarray, groups: Sequence[np.ndarray]) -> str:
