@@ -16,8 +16,8 @@ budget than the best of all, the mean over a dozen budgets.
     python benchmarks/short_trainings.py /tmp/half --collect       # only writes the files
 
 Run it again after any interruption: trainings continue from their checkpoints.
-Of the page: n = 36 networks, two seeds long, one short; AMD EPYC, 2 cores. Writes docs/results/short_trainings/: trainings.csv,
-table.md.
+Of the page: n = 36 networks, two seeds long, one short; AMD EPYC, 2 cores. Writes
+docs/results/short_trainings/: trainings.csv, table.md.
 """
 
 from __future__ import annotations
