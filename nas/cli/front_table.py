@@ -34,8 +34,7 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
         table.add_column(error if name == ERROR else name, justify="right", no_wrap=True)
     confirmed = uncertainty.confirmed
     if confirmed is not None:
-        for heading in ("trainings", "on front"):
-            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("seeds", justify="right", no_wrap=True)
     scales = _scales(front)
     for heading in scales:
         table.add_column(heading, justify="right")
@@ -49,8 +48,7 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
         ]
         mark = "knee" if point.trial == knee.trial else ""
         if confirmed is not None:
-            share = confirmed.membership[point.trial]
-            figures += [str(confirmed.trainings[point.trial]), f"{100 * share:.0f} %"]
+            figures.append(str(confirmed.trainings[point.trial]))
         spec = point.spec
         scale = [f"{getattr(spec, field):g}" for field in scales.values()]
         table.add_row(str(point.trial), *figures, *scale, spec.label, mark)

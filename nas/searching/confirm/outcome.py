@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,6 +28,9 @@ from nas.searching.reading import read_run
 from nas.training import read_metrics
 from nas.training.intervals import Rate
 from nas.training.recipe import METRICS, Metric, metric_text
+
+LISTED = 10
+"""Networks that a sentence names at most."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,12 @@ class ConfirmedFront:
         ]
         return tuple(sorted(maybe, key=lambda one: (-self.membership[one], one)))
 
+    @property
+    def doubtful(self) -> tuple[int, ...]:
+        """Networks of the front that may not be on it, cheapest first."""
+        front = (point.trial for point in self.front.points)
+        return tuple(trial for trial in front if self.membership[trial] < 1 - MAYBE)
+
     def alike(self, trial: int) -> tuple[int, ...]:
         """The neighbours of a network of the front that cannot be told apart from it."""
         sides = [(step.cheaper, step.dearer) for step in self.steps if not step.decided]
@@ -123,10 +132,16 @@ class ConfirmedFront:
         apart = [f"{one.cheaper} and {one.dearer}" for one in self.steps if not one.decided]
         if apart:
             said.append(f"cannot be told apart: trials {', '.join(apart)}")
+        if doubtful := self.doubtful:
+            said.append(f"may not be on the front: {self._likely(doubtful)}")
         if self.candidates:
-            listed = [f"{one} ({100 * self.membership[one]:.0f} %)" for one in self.candidates[:10]]
-            said.append(f"may be on the front as well: trial {', '.join(listed)}")
+            said.append(f"may be on the front as well: {self._likely(self.candidates)}")
         return tuple(said)
+
+    def _likely(self, trials: Sequence[int]) -> str:
+        """The first of some trials, with their probability to be on the front."""
+        listed = [f"{one} ({100 * self.membership[one]:.0f} %)" for one in trials[:LISTED]]
+        return f"trial {', '.join(listed)}" + (", ..." if len(trials) > LISTED else "")
 
     def not_worse(self, best: FrontPoint, among: list[FrontPoint]) -> FrontPoint:
         """The cheapest of some points that is not worse than ``best`` at 95 %."""
