@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
     write_rows(RESULTS / "statements.csv", rows)
     write_rows(RESULTS / "command.csv", commands)
     (RESULTS / "table.md").write_text(markdown(rows, commands), encoding="utf-8")
-    write_machine(RESULTS / "machine.json")
+    write_machine(RESULTS)
     print(markdown(rows, commands))
     return 0
 
