@@ -41,7 +41,6 @@ from curves.table import TABLE, read_epochs
 from machine import write_machine
 from numpy.typing import NDArray
 from rows import write_rows
-from scipy.special import stdtrit
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
@@ -216,12 +215,12 @@ def statements(table: Table, size: int, repetitions: int) -> Iterator[Row]:
     size = min(size, len(table.errors))
     kinds = (f"all pairs, {size} networks", f"steps of the front, {size} networks")
     rows = [Row(table.name, about) for about in kinds]
-    truth = table.errors.mean(1)
+    truth, spread = table.errors.mean(1), spread_of(table)
     for _ in range(repetitions):
         some = rng.choice(len(truth), size, replace=False)
         real = _seeds(table, some, rng)
         _judge(rows, *real, table.costs[some])
-        seen = _simulated(truth[some], noise_of(table), rng, 2)
+        seen = _simulated(truth[some], spread[some], rng, 2)
         _judge_simulated(rows, seen, truth[some], table.costs[some], table.images)
     for row in rows:
         row.repetitions = repetitions
@@ -273,12 +272,12 @@ def _judge(
     for a, b in combinations(sorted(maybe, key=lambda at: (costs[at], at)), 2):
         said = both.difference(a, b)
         (one, seeds, more), (other, _, _) = judge(a), judge(b)
-        # The interval of what the judge will say, from the width of the interval of the means.
-        spread = (said.high - said.low) / 2 / float(stdtrit(both.freedom, 0.975))
+        # The interval of what the judge will say: the same, wider by the noise of the judge.
         new = (noise[a] + noise[b]) / seeds
         if more:
-            new += (said.value**2 + one + other) / more  # at most, of the judge's images
-        width = float(stdtrit(both.freedom, 0.975)) * math.hypot(spread, math.sqrt(new))
+            new += (one * (1 - one) + other * (1 - other)) / more  # of its images, at most
+        half = (said.high - said.low) / 2
+        width = half * math.sqrt(1 + new / both.variance(a, b))
         for row in rows[: 2 if (a, b) in steps else 1]:
             row.pairs += 1
             row.covered += abs(one - other - said.value) <= width
@@ -307,19 +306,18 @@ def _judge_simulated(
             row.simulated_right += (truth[a] - truth[b]) * said.value > 0
 
 
-def noise_of(table: Table) -> float:
-    """Variance over seeds as a multiple of p (1 - p), over all networks of the table."""
-    means = table.errors.mean(1)
-    keep = (means > 0) & (means < 1)
-    scale = means[keep] * (1 - means[keep])
-    return float((table.errors[keep].var(1, ddof=1) / scale).mean())
+def spread_of(table: Table) -> NDArray[np.float64]:
+    """(M,) standard deviations of the errors over seeds; networks differ in them."""
+    return np.asarray(table.errors.std(1, ddof=1))
 
 
 def _simulated(
-    truth: NDArray[np.float64], noise: float, rng: np.random.Generator, count: int
+    truth: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    rng: np.random.Generator,
+    count: int,
 ) -> NDArray[np.float64]:
-    spread = np.sqrt(noise * truth * (1 - truth))[:, None]
-    drawn = truth[:, None] + spread * rng.standard_normal((len(truth), count))
+    drawn = truth[:, None] + spread[:, None] * rng.standard_normal((len(truth), count))
     return np.asarray(np.clip(drawn, 0.0, 1.0))
 
 
@@ -331,7 +329,7 @@ def command(table: Table, repetitions: int) -> Command:
     for _ in range(repetitions):
         some = rng.choice(len(everyone), min(SEARCHED, len(everyone)), replace=False)
         truth, costs = everyone[some], table.costs[some]
-        law = noise_of(table)
+        law = spread_of(table)[some]
         first = _simulated(truth, law, rng, 1)
         trainings = {at: Trainings((float(one[0]),)) for at, one in enumerate(first)}
         estimates = Estimates(trainings, table.images)
@@ -345,7 +343,7 @@ def command(table: Table, repetitions: int) -> Command:
             left -= len(chosen)
             found.trainings += len(chosen)
             for at in chosen:
-                error = float(_simulated(truth[[at]], law, rng, 1)[0, 0])
+                error = float(_simulated(truth[[at]], law[[at]], rng, 1)[0, 0])
                 trainings[at] = replace(trainings[at], errors=(*trainings[at].errors, error))
             estimates = Estimates(trainings, table.images)
         _count(found, estimates, before, first[:, 0], truth, costs)

@@ -58,9 +58,11 @@ def _results(material: Material) -> dict[str, Any]:
             "columns": (),
             "rows": (),
             "uncertainty": "",
+            "confirmed": (),
             "published": None,
         }
     networks = details.networks(material)
+    confirmed = material.uncertainty.confirmed
     beside = published.published_beside(material.config.data, material.records)
     return {
         "front": figures.front_figures(material),
@@ -69,7 +71,8 @@ def _results(material: Material) -> dict[str, Any]:
         "networks": networks,
         "columns": tables.front_columns(material),
         "rows": tables.front_rows(material),
-        "uncertainty": material.uncertainty.sentence,
+        "uncertainty": "" if confirmed else material.uncertainty.sentence,
+        "confirmed": confirmed.sentences if confirmed else (),
     }
 
 

@@ -19,7 +19,10 @@ from scipy.special import stdtrit
 from nas.training.intervals import LEVEL, Rate
 
 PRIOR_WEIGHT = 2.0
-"""Degrees of freedom of the prior of the seed noise: two further trainings count as much."""
+"""Degrees of freedom of the prior of the seed noise of a run: two further trainings count as much."""
+POOL_WEIGHT = 3.0
+"""Degrees of freedom that the noise of all networks of a run has beside that of a network's own
+trainings. Networks differ in their noise; measured in docs/results/confirm."""
 PRIOR_IMAGES = 1000
 """Validation images that the prior assumes where their number is not known."""
 DRAWS = 2000
@@ -50,9 +53,10 @@ class Trainings:
 class Estimates:
     """The expected errors of several networks, over seeds and images.
 
-    The variance of an error over seeds is taken to be proportional to p (worst - p), p its mean, as
-    that of a share of images is. The factor is estimated from all networks that were trained more than
-    once. Before there are any, it is that of an error whose mistakes another seed draws anew.
+    The variance of an error over seeds is that of the network's own trainings, moderated by all
+    others (Smyth 2004): their pool has the weight of three further trainings. In the pool variances are
+    proportional to p (worst - p), p the mean error, as that of a share of images is. Before any network
+    was trained twice, it is that of an error whose mistakes another seed draws anew.
 
     Args:
         networks: Trial -> its trainings.
@@ -87,20 +91,19 @@ class Estimates:
         return int((self.counts - 1).sum())
 
     @property
-    def freedom(self) -> float:
-        """Degrees of freedom of the seed noise."""
-        return PRIOR_WEIGHT + self.repeats
+    def freedom(self) -> NDArray[np.float64]:
+        """(M,) degrees of freedom of the seed noise."""
+        return self._pool_weight + self.counts - 1
 
     @cached_property
     def noise(self) -> NDArray[np.float64]:
         """(M,) variances of the error of one training over seeds."""
-        scale = self._scale
-        pairs = zip(self.networks.values(), self.means, scale, strict=True)
-        squares = math.fsum(
-            (error - mean) ** 2 / by for one, mean, by in pairs for error in one.errors
+        own = np.array(
+            [math.fsum((x - one.mean) ** 2 for x in one.errors) for one in self.networks.values()]
         )
         prior = PRIOR_WEIGHT / (self.images or PRIOR_IMAGES)
-        return scale * (prior + squares) / self.freedom
+        pool = (prior + math.fsum(own / self._scale)) / (PRIOR_WEIGHT + self.repeats)
+        return np.asarray((self._pool_weight * pool * self._scale + own) / self.freedom)
 
     @cached_property
     def seed_part(self) -> NDArray[np.float64]:
@@ -120,13 +123,13 @@ class Estimates:
             images = self._image_part[at, at]
         elif self.images is not None and self.shares:
             images = mean * (1 - mean) / self.images
-        rate = self._rate(mean, images + self._extra, self._own_part[at])
+        rate = self._rate(mean, images + self._extra, [at])
         return Rate(rate.value, max(0.0, rate.low), min(self.worst, rate.high))
 
     def difference(self, one: int, other: int) -> Rate:
         """How much larger the error of ``one`` is than that of ``other``, with its 95 % interval."""
         a, b = self._index[one], self._index[other]
-        return self._rate(self.means[a] - self.means[b], *self._parts(a, b))
+        return self._rate(self.means[a] - self.means[b], self._image_difference(a, b), [a, b])
 
     def better(self, one: int, other: int) -> bool:
         """Whether ``one`` has the smaller expected error, at 95 %."""
@@ -134,7 +137,8 @@ class Estimates:
 
     def variance(self, one: int, other: int) -> float:
         """Of the difference of two mean errors."""
-        return math.fsum(self._parts(self._index[one], self._index[other]))
+        a, b = self._index[one], self._index[other]
+        return self._image_difference(a, b) + float(self._own_part[a] + self._own_part[b])
 
     def on_front(self, costs: Mapping[int, Sequence[float]]) -> dict[int, float]:
         """The probability of each network that no other beats it in every objective.
@@ -193,20 +197,24 @@ class Estimates:
         counted = [_within(one.right) for one in self.networks.values()]
         return np.asarray(np.maximum(self.seed_part - counted, 0.0))
 
-    def _parts(self, a: int, b: int) -> tuple[float, float]:
-        """The image part and the seed part of the variance of a difference."""
-        images = 0.0
-        if self.compared[a] and self.compared[b]:
-            table = self._image_part
-            images = max(0.0, table[a, a] + table[b, b] - 2 * table[a, b]) + self._extra
-        return images, float(self._own_part[a] + self._own_part[b])
+    @property
+    def _pool_weight(self) -> float:
+        # The pool cannot say more than it has been told.
+        return min(POOL_WEIGHT, PRIOR_WEIGHT + self.repeats)
 
-    def _rate(self, value: float, images: float, seeds: float) -> Rate:
+    def _image_difference(self, a: int, b: int) -> float:
+        """The image part of the variance of a difference; 0 where answers are not known."""
+        if not (self.compared[a] and self.compared[b]):
+            return 0.0
+        table = self._image_part
+        return max(0.0, float(table[a, a] + table[b, b] - 2 * table[a, b])) + self._extra
+
+    def _rate(self, value: float, images: float, networks: Sequence[int]) -> Rate:
         """A figure with its 95 % interval, by Student's t with Satterthwaite's degrees of freedom."""
-        variance = images + seeds
-        freedom = math.inf
-        if seeds > 0:
-            freedom = self.freedom * (variance / seeds) ** 2
+        seeds = self._own_part[networks]
+        variance = images + float(seeds.sum())
+        uncertain = float((seeds**2 / self.freedom[networks]).sum())
+        freedom = variance**2 / uncertain if uncertain > 0 else math.inf
         half = float(stdtrit(min(freedom, 1e9), (1 + LEVEL) / 2)) * math.sqrt(variance)
         return Rate(float(value), float(value - half), float(value + half))
 
@@ -228,7 +236,8 @@ class Estimates:
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         seeds = np.sqrt(self._own_part[kept])[:, None] * rng.standard_normal((len(kept), DRAWS))
-        seeds *= np.sqrt(self.freedom / rng.chisquare(self.freedom, DRAWS))
+        freedom = self.freedom[kept][:, None]
+        seeds *= np.sqrt(freedom / rng.chisquare(freedom, (len(kept), DRAWS)))
         shared = root @ rng.standard_normal((len(kept), DRAWS))
         return np.asarray(self.means[kept][:, None] + shared + seeds)
 
