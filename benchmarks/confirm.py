@@ -90,6 +90,7 @@ class Row:
     covered: int = 0
     simulated_stated: int = 0
     simulated_right: int = 0
+    simulated_agreed: int = 0
 
 
 @dataclass
@@ -220,7 +221,7 @@ def statements(table: Table, size: int, repetitions: int) -> Iterator[Row]:
         some = rng.choice(len(truth), size, replace=False)
         real = _seeds(table, some, rng)
         _judge(rows, *real, table.costs[some])
-        seen = _simulated(truth[some], spread[some], rng, 2)
+        seen = _simulated(truth[some], spread[some], rng, 3)
         _judge_simulated(rows, seen, truth[some], table.costs[some], table.images)
     for row in rows:
         row.repetitions = repetitions
@@ -295,7 +296,7 @@ def _judge_simulated(
 ) -> None:
     first = Estimates({at: Trainings((float(one[0]),)) for at, one in enumerate(seen)}, images)
     maybe = [at for at, share in first.on_front(_tuples(costs)).items() if share > MAYBE]
-    both = Estimates({at: Trainings(tuple(map(float, seen[at]))) for at in maybe}, images)
+    both = Estimates({at: Trainings(tuple(map(float, seen[at, :2]))) for at in maybe}, images)
     steps = set(pairwise(_front(both, costs)))
     for a, b in combinations(sorted(maybe, key=lambda at: (costs[at], at)), 2):
         said = both.difference(a, b)
@@ -304,6 +305,7 @@ def _judge_simulated(
         for row in rows[: 2 if (a, b) in steps else 1]:
             row.simulated_stated += 1
             row.simulated_right += (truth[a] - truth[b]) * said.value > 0
+            row.simulated_agreed += (seen[a, 2] - seen[b, 2]) * said.value > 0
 
 
 def spread_of(table: Table) -> NDArray[np.float64]:
@@ -413,14 +415,15 @@ def markdown(rows: Sequence[Row], commands: Sequence[Command]) -> str:
     """Both tables."""
     lines = [
         "| table | statements about | n stated of pairs | the other seed agrees | intervals hold the "
-        "other seed | simulated: n stated | right |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "other seed | simulated: n stated | right | another seed agrees |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         cells = (
             row.table, row.about, f"{row.stated:,} of {row.pairs:,}", _share(row.agreed, row.stated),
             _share(row.covered, row.pairs), f"{row.simulated_stated:,}",
             _share(row.simulated_right, row.simulated_stated),
+            _share(row.simulated_agreed, row.simulated_stated),
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines += [

@@ -14,7 +14,7 @@ from nas.runs import ERROR, TrialRecord
 
 LOG_ABOVE = 10
 """Span of a figure, largest by smallest, above which its axis is logarithmic."""
-SQUEEZED = 2.0
+SQUEEZED = 1.5
 """Span of all networks by that of the front from which on the front is shown alone at first."""
 MARGIN = 0.08
 """Of the span of the front, on each side of it."""
