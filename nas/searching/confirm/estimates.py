@@ -20,9 +20,11 @@ from nas.training.intervals import LEVEL, Rate
 
 PRIOR_WEIGHT = 2.0
 """Degrees of freedom of the prior of the seed noise of a run: two further trainings count as much."""
-POOL_WEIGHT = 3.0
+SAID, DRAWN = 1.0, 4.0
 """Degrees of freedom that the noise of all networks of a run has beside that of a network's own
-trainings. Networks differ in their noise; measured in docs/results/confirm."""
+trainings: in intervals and statements, and in draws of the front. Networks differ in their noise, and a
+statement must hold for those that are noisier than others (docs/results/confirm)."""
+LEAST_FREEDOM = 2.0
 PRIOR_IMAGES = 1000
 """Validation images that the prior assumes where their number is not known."""
 DRAWS = 2000
@@ -53,10 +55,10 @@ class Trainings:
 class Estimates:
     """The expected errors of several networks, over seeds and images.
 
-    The variance of an error over seeds is that of the network's own trainings, moderated by all
-    others (Smyth 2004): their pool has the weight of three further trainings. In the pool variances are
-    proportional to p (worst - p), p the mean error, as that of a share of images is. Before any network
-    was trained twice, it is that of an error whose mistakes another seed draws anew.
+    The variance of an error over seeds is that of the network's own trainings, moderated by the pool of
+    all networks (Smyth 2004). In the pool variances are proportional to p (worst - p), p the mean error,
+    as that of a share of images is. Before any network was trained twice, the pool is that of an error
+    whose mistakes another seed draws anew.
 
     Args:
         networks: Trial -> its trainings.
@@ -90,25 +92,15 @@ class Estimates:
         """Trainings beyond the first of each network."""
         return int((self.counts - 1).sum())
 
-    @property
-    def freedom(self) -> NDArray[np.float64]:
-        """(M,) degrees of freedom of the seed noise."""
-        return self._pool_weight + self.counts - 1
-
     @cached_property
     def noise(self) -> NDArray[np.float64]:
         """(M,) variances of the error of one training over seeds."""
-        own = np.array(
-            [math.fsum((x - one.mean) ** 2 for x in one.errors) for one in self.networks.values()]
-        )
-        prior = PRIOR_WEIGHT / (self.images or PRIOR_IMAGES)
-        pool = (prior + math.fsum(own / self._scale)) / (PRIOR_WEIGHT + self.repeats)
-        return np.asarray((self._pool_weight * pool * self._scale + own) / self.freedom)
+        return self._moderated(SAID)[0]
 
     @cached_property
-    def seed_part(self) -> NDArray[np.float64]:
-        """(M,) variances of the mean errors over seeds."""
-        return self.noise / self.counts
+    def freedom(self) -> NDArray[np.float64]:
+        """(M,) degrees of freedom of ``noise``."""
+        return self._moderated(SAID)[1]
 
     @cached_property
     def compared(self) -> NDArray[np.bool_]:
@@ -153,8 +145,10 @@ class Estimates:
         # rivals[i, j]: j is no costlier than i, and so beats it by a smaller error.
         rivals = (table[None, :, :] <= table[:, None, :]).all(2)
         np.fill_diagonal(rivals, False)
-        kept = self._plausible(rivals)
-        drawn = self._drawn(kept)
+        noise, freedom = self._moderated(DRAWN)
+        seeds = self._seed_part(noise)
+        kept = self._plausible(rivals, seeds)
+        drawn = self._drawn(kept, seeds, freedom)
         found = np.zeros(len(table))
         for row, at in enumerate(kept):
             against = drawn[rivals[at, kept]]
@@ -190,17 +184,29 @@ class Estimates:
 
     @cached_property
     def _own_part(self) -> NDArray[np.float64]:
-        """(M,) the seed part without what the image part has of it already.
+        """(M,) variances of the mean errors over seeds."""
+        return self._seed_part(self.noise)
+
+    def _seed_part(self, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(M,) variances of the mean errors over seeds, without what the image part has of them.
 
         The mistakes that a seed makes on one image and not on another vary over images as well.
         """
         counted = [_within(one.right) for one in self.networks.values()]
-        return np.asarray(np.maximum(self.seed_part - counted, 0.0))
+        return np.asarray(np.maximum(noise / self.counts - counted, 0.0))
 
-    @property
-    def _pool_weight(self) -> float:
-        # The pool cannot say more than it has been told.
-        return min(POOL_WEIGHT, PRIOR_WEIGHT + self.repeats)
+    def _moderated(self, weight: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(M,) variances over seeds, the pool having so much weight, and their degrees of freedom."""
+        own = np.array(
+            [math.fsum((x - one.mean) ** 2 for x in one.errors) for one in self.networks.values()]
+        )
+        told = PRIOR_WEIGHT + self.repeats
+        prior = PRIOR_WEIGHT / (self.images or PRIOR_IMAGES)
+        pool = (prior + math.fsum(own / self._scale)) / told
+        weight = min(weight, told)  # the pool cannot say more than it has been told
+        whole = weight + self.counts - 1
+        noise = (weight * pool * self._scale + own) / whole
+        return np.asarray(noise), np.asarray(np.maximum(whole, LEAST_FREEDOM))
 
     def _image_difference(self, a: int, b: int) -> float:
         """The image part of the variance of a difference; 0 where answers are not known."""
@@ -218,10 +224,12 @@ class Estimates:
         half = float(stdtrit(min(freedom, 1e9), (1 + LEVEL) / 2)) * math.sqrt(variance)
         return Rate(float(value), float(value - half), float(value + half))
 
-    def _plausible(self, rivals: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _plausible(
+        self, rivals: NDArray[np.bool_], seeds: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         """The networks that are not far behind a network that is no costlier."""
         kept = []
-        spread = np.sqrt(self._own_part + np.diagonal(self._image_part))
+        spread = np.sqrt(seeds + np.diagonal(self._image_part))
         for at, mean in enumerate(self.means):
             others = np.flatnonzero(rivals[at])
             ahead = (mean - self.means[others]) / np.hypot(spread[at], spread[others])
@@ -229,17 +237,21 @@ class Estimates:
                 kept.append(at)
         return np.array(kept, np.int64)
 
-    def _drawn(self, kept: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _drawn(
+        self,
+        kept: NDArray[np.int64],
+        seeds: NDArray[np.float64],
+        freedom: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
         """(K, DRAWS) expected errors of some networks, drawn from what the trainings leave open."""
         rng = np.random.default_rng(0)
-        covariance = self._image_part[np.ix_(kept, kept)]
-        values, vectors = np.linalg.eigh(covariance)
+        shape = (len(kept), DRAWS)
+        values, vectors = np.linalg.eigh(self._image_part[np.ix_(kept, kept)])
         root = vectors * np.sqrt(np.maximum(values, 0.0))
-        seeds = np.sqrt(self._own_part[kept])[:, None] * rng.standard_normal((len(kept), DRAWS))
-        freedom = self.freedom[kept][:, None]
-        seeds *= np.sqrt(freedom / rng.chisquare(freedom, (len(kept), DRAWS)))
-        shared = root @ rng.standard_normal((len(kept), DRAWS))
-        return np.asarray(self.means[kept][:, None] + shared + seeds)
+        freedom = freedom[kept][:, None]
+        own = np.sqrt(seeds[kept])[:, None] * rng.standard_normal(shape)
+        own *= np.sqrt(freedom / rng.chisquare(freedom, shape))
+        return np.asarray(self.means[kept][:, None] + root @ rng.standard_normal(shape) + own)
 
 
 def _within(right: NDArray[np.bool_] | None) -> float:
