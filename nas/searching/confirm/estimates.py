@@ -143,7 +143,7 @@ class Estimates:
         """
         table = np.array([tuple(costs[trial]) for trial in self.networks], float)
         # rivals[i, j]: j is no costlier than i, and so beats it by a smaller error.
-        rivals = (table[None, :, :] <= table[:, None, :]).all(2)
+        rivals: NDArray[np.bool_] = np.all(table[None, :, :] <= table[:, None, :], axis=2)
         np.fill_diagonal(rivals, False)
         noise, freedom = self._moderated(DRAWN)
         seeds = self._seed_part(noise)
@@ -261,4 +261,4 @@ def _within(right: NDArray[np.bool_] | None) -> float:
     trainings, images = right.shape
     rate = right.mean(0)
     spread = float((rate * (1 - rate)).mean()) * trainings / (trainings - 1)
-    return spread / (trainings * images)
+    return spread / float(trainings * images)

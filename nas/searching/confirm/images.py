@@ -1,20 +1,16 @@
-"""Which validation images a network classifies correctly, kept beside its checkpoint."""
+"""Has networks judge the validation images of a search."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
-from zipfile import BadZipFile
-
-import numpy as np
-from numpy.typing import NDArray
 
 from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from nas.data import Data, load_data
-from nas.runs import TrialFolder, replace_file
+from nas.runs import TrialFolder
 from nas.searching.config import SearchConfig
+from nas.searching.confirm.answers import read_right, write_right
 from nas.searching.input_size import data_for
 
 TOLERANCE = 0.02
@@ -84,7 +80,7 @@ class Images:
                 f"{data.info.name}: the validation images have changed since {folder.path} was trained "
                 f"(error {error:.4g} then, {now:.4g} now)"
             )
-        _write_right(folder.right, right, digest)
+        write_right(folder.right, right, digest)
 
     def _of(self, spec: ArchSpec) -> Data:
         config = data_for(spec, self.config)
@@ -92,30 +88,3 @@ class Images:
         if key not in self._data:
             self._data[key] = load_data(config)
         return self._data[key]
-
-
-def read_right(folder: TrialFolder, digest: str) -> NDArray[np.bool_] | None:
-    """Bool (N,): which images the network of a training classifies correctly; None: not known.
-
-    Args:
-        folder: Of the training.
-        digest: Of the images; answers about others are not read.
-    """
-    try:
-        with np.load(folder.right, allow_pickle=False) as content:  # noqa: TID251
-            if str(content["digest"]) != digest:
-                return None
-            right = np.unpackbits(content["right"], count=int(content["images"]))
-            return np.asarray(right, bool)
-    except (OSError, KeyError, ValueError, BadZipFile, EOFError):
-        return None
-
-
-def _write_right(path: Path, right: NDArray[np.bool_], digest: str) -> None:
-    with replace_file(path) as file:
-        np.savez(
-            file,
-            right=np.packbits(right),
-            images=np.array(len(right)),
-            digest=np.array(digest),
-        )

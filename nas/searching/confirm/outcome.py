@@ -14,15 +14,16 @@ from blocks.wording import plural
 from nas.front import Front, FrontPoint, make_front
 from nas.runs import RunFolder, TrialFolder
 from nas.searching.config import SearchConfig
+from nas.searching.confirm.answers import read_right
 from nas.searching.confirm.choice import MAYBE
 from nas.searching.confirm.estimates import Estimates, Trainings
-from nas.searching.confirm.images import read_right
 from nas.searching.confirm.stored import (
     Ended,
     Plan,
     confirmed_records,
     ended_trainings,
     read_plan,
+    stored_costs,
 )
 from nas.searching.reading import read_run
 from nas.training import read_metrics
@@ -216,8 +217,7 @@ def read_confirmed(run: RunFolder) -> ConfirmedFront | None:
     if not ended:
         return None
     estimates = estimate(run, plan, config, ended)
-    specs = {one.number: one.spec for one in records}
-    costs = {number: config.costs_of(specs[number]) for number in ended}
+    costs = {one.number: stored_costs(config, one) for one in records if one.number in ended}
     front = make_front(
         confirmed_records(run, config, records), config.objectives, config.reference_point
     )

@@ -30,6 +30,7 @@ from nas.searching.confirm.stored import (
     ended_trainings,
     open_repeats,
     read_plan,
+    stored_costs,
     trained,
     write_plan,
 )
@@ -174,7 +175,7 @@ class Confirmation:
     def _next(self, count: int) -> list[int]:
         """The trials to train again."""
         ended = ended_trainings(self.run, self.plan, self.config, self.records)
-        costs = {trial: self.config.costs_of(one.spec) for trial, one in self._specs.items()}
+        costs = {trial: stored_costs(self.config, one) for trial, one in self._specs.items()}
         closed = {one.trial for one in self.plan.repeats if one.failure is not None}
         first = [trial for trial in self._likely if trial not in {*ended, *closed}]
         if first:  # by another recipe than the search's, those not yet trained by it
@@ -199,7 +200,7 @@ class Confirmation:
         """
         own = Plan()
         ended = ended_trainings(self.run, own, self.config, self.records)
-        costs = {trial: self.config.costs_of(one.spec) for trial, one in self._specs.items()}
+        costs = {trial: stored_costs(self.config, one) for trial, one in self._specs.items()}
         membership = estimate(self.run, own, self.config, ended).on_front(costs)
         likely = [trial for trial, share in membership.items() if share > MAYBE]
         return sorted(likely, key=lambda one: (-membership[one], one))
@@ -312,7 +313,7 @@ class Confirmation:
     def _said(self) -> str:
         """Why it ends."""
         ended = ended_trainings(self.run, self.plan, self.config, self.records)
-        costs = {trial: self.config.costs_of(self._specs[trial].spec) for trial in ended}
+        costs = {trial: stored_costs(self.config, self._specs[trial]) for trial in ended}
         left = self.epochs - len(self.plan.repeats) * self.plan.epochs(self.config)
         unsure = undecided(estimate(self.run, self.plan, self.config, ended).on_front(costs))
         if not unsure:

@@ -106,6 +106,12 @@ def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     ]
 
 
+def stored_costs(config: SearchConfig, one: TrialRecord) -> tuple[float, ...]:
+    """The costs among the objectives of a trained trial, as they are stored: counting needs torch."""
+    figures = zip(config.objectives, one.values, strict=True)
+    return tuple(value for name, value in figures if name != ERROR)
+
+
 def ended_trainings(
     run: RunFolder, plan: Plan, config: SearchConfig, records: Sequence[TrialRecord]
 ) -> dict[int, list[Ended]]:
