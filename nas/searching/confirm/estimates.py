@@ -261,4 +261,4 @@ def _within(right: NDArray[np.bool_] | None) -> float:
     trainings, images = right.shape
     rate = right.mean(0)
     spread = float((rate * (1 - rate)).mean()) * trainings / (trainings - 1)
-    return spread / float(trainings * images)
+    return float(spread / (trainings * images))
