@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
-from nas.naming import call, limit_option, option, trial_call
+from nas.naming import limit_option, option, run_call, trial_call
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def not_worse(
     if confirmed is None:
         raise InvalidInput(
             f"{option('how', NOT_WORSE)}: needs trainings with several seeds; make them first: "
-            f"{call('confirm', run.name)}"
+            f"{run_call('confirm', run.name)}"
         )
     fitting = points_within(front, budgets, _bounded(run, budgets).costs)
     error = front.objectives.index(ERROR)

@@ -15,7 +15,7 @@ from blocks.wording import check_type, plural
 from nas.errors import WorkFailed
 from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.front import make_front
-from nas.naming import call, option
+from nas.naming import call, option, run_call
 from nas.plugins import PluginFault, named_by_a_run
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching.checks import check_cluster_options
@@ -96,6 +96,10 @@ def confirm_run(
         make_folder(run.confirmation.parent, source_of_runs_dir(run.path))
         logs = config.execution.logs_dir or logs_dir()
         make_folder(logs, source_of_logs_dir(logs))
+        view.event(
+            f"{run.name}: at most {plural(epochs, 'epoch')} in all, {plan.epochs(config)} a training; "
+            f"Ctrl-C stops, and {run_call('confirm', run.name)} continues"
+        )
         for folder in run.trainings():
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")
@@ -293,7 +297,7 @@ class Confirmation:
             raise WorkFailed(
                 f"the first {len(failures)} trainings have all failed; trial {failed.trial}: {reason} "
                 f"(see {error}); when that is fixed, delete {self.run.confirmation.parent} and call "
-                f"{call('confirm', self.run.name)} again"
+                f"{run_call('confirm', self.run.name)} again"
             )
 
     def _made(self) -> Evaluator:
