@@ -27,22 +27,18 @@ Writes statements.csv, command.csv, table.md and machine.json into docs/results/
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
-from curves.table import TABLE, read_epochs
+from confirm_tables import Table, tables
 from machine import write_machine
 from numpy.typing import NDArray
 from rows import write_rows
-from sklearn.datasets import load_digits
-from sklearn.neural_network import MLPClassifier
 
 from nas.front.dominance import non_dominated
 from nas.searching.confirm.choice import MAYBE, next_trainings
@@ -55,26 +51,6 @@ MANY = 600
 """Networks of a long search."""
 ROUND, PER_NETWORK = 4, 3
 """As the command has them."""
-HIDDEN = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Networks that were trained with several seeds.
-
-    Attributes:
-        name: Of the table.
-        errors: (M, S) errors, 0 to 1.
-        costs: (M,).
-        images: Number of images that they are of.
-        right: bool (M, S, N): answers image by image, if they are known.
-    """
-
-    name: str
-    errors: NDArray[np.float64]
-    costs: NDArray[np.float64]
-    images: int
-    right: NDArray[np.bool_] | None = None
 
 
 @dataclass
@@ -150,64 +126,6 @@ def main(arguments: Sequence[str]) -> int:
     write_machine(RESULTS)
     print(markdown(rows, commands))
     return 0
-
-
-def tables(macro: Path | None, more: Sequence[str]) -> Iterator[Table]:
-    if macro is None or not macro.is_file():
-        print(f"{macro or '--table'}: no such file; NAS-Bench-Macro is left out", file=sys.stderr)
-    else:
-        yield macro_table(macro)
-    yield curves_table("curves", TABLE)
-    for one in more:
-        name, _, path = one.partition("=")
-        yield curves_table(name, Path(path))
-    yield digits_table()
-
-
-def macro_table(path: Path) -> Table:
-    """NAS-Bench-Macro as its authors publish it."""
-    networks = json.loads(path.read_text(encoding="utf-8")).values()
-    errors = [[1 - accuracy / 100 for accuracy in one["test_acc"]] for one in networks]
-    costs = [one["flops"] / 1e6 for one in networks]
-    return Table("macro", np.array(errors), np.array(costs), 10_000)
-
-
-def curves_table(name: str, path: Path) -> Table:
-    """The last epochs of the networks of a file of curves that were trained with every seed."""
-    rows = read_epochs(path)
-    last = max(row.epoch for row in rows)
-    ends = {(row.key, row.seed): row for row in rows if row.epoch == last}
-    seeds = sorted({seed for _, seed in ends})
-    keys = sorted({key for key, _ in ends if all((key, seed) in ends for seed in seeds)})
-    errors = np.array([[ends[key, seed].val_error for seed in seeds] for key in keys])
-    images = round(1 / min(np.diff(np.unique(errors.round(7)))))
-    costs = np.array([ends[key, seeds[0]].mflops for key in keys])
-    return Table(name, errors, costs, images)
-
-
-def digits_table(seeds: int = 6) -> Table:
-    """Perceptrons with one and two hidden layers, trained on 400 handwritten digits."""
-    images, labels = load_digits(return_X_y=True)
-    images = images / 16
-    order = np.random.default_rng(0).permutation(len(labels))
-    train, held = order[:400], order[400:]
-    right, costs = [], []
-    for layers in (1, 2):
-        for width in HIDDEN:
-            sizes = (width,) * layers
-            costs.append(64 * width + width * width * (layers - 1) + 10 * width)
-            answers = []
-            for seed in range(seeds):
-                network = MLPClassifier(
-                    sizes, max_iter=30, random_state=seed, learning_rate_init=0.01
-                )
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # it does not converge, and need not
-                    network.fit(images[train], labels[train])
-                answers.append(network.predict(images[held]) == labels[held])
-            right.append(answers)
-    table = np.array(right)
-    return Table("digits", 1 - table.mean(2), np.array(costs, float), table.shape[2], table)
 
 
 def statements(table: Table, size: int, repetitions: int) -> Iterator[Row]:
@@ -379,13 +297,11 @@ def _count(
         found.optimism += 100 * float(truth[at] - means[at]) / len(after)
     for at in before:
         found.optimism_before += 100 * float(truth[at] - first[at]) / len(before)
-    found.lost += 100 * float(_lost(after, truth, costs))
-    found.lost_before += 100 * float(_lost(before, truth, costs))
+    found.lost += 100 * _lost(after, truth, costs)
+    found.lost_before += 100 * _lost(before, truth, costs)
 
 
-def _lost(
-    front: Sequence[int], truth: NDArray[np.float64], costs: NDArray[np.float64]
-) -> np.floating:
+def _lost(front: Sequence[int], truth: NDArray[np.float64], costs: NDArray[np.float64]) -> float:
     """Mean over a dozen log-spaced budgets: expected error of the dearest network of a front that keeps
     the budget, less that of the best network that does.
     """
@@ -395,7 +311,7 @@ def _lost(
         max((at for at in front if costs[at] <= one), key=lambda at: costs[at]) for one in budgets
     ]
     best = [truth[costs <= one].min() for one in budgets]
-    return np.mean(truth[taken] - best)
+    return float(np.mean(truth[taken] - best))
 
 
 def _front(estimates: Estimates, costs: NDArray[np.float64]) -> list[int]:
@@ -434,7 +350,7 @@ def markdown(rows: Sequence[Row], commands: Sequence[Command]) -> str:
     ]
     for one in commands:
         runs = one.repetitions
-        cells = (
+        figures = (
             one.table, str(runs), f"{one.trainings / runs:.1f}",
             f"{_share(one.right, one.stated)} (n = {one.stated:,})",
             _share(one.true_before, one.front_before), _share(one.true, one.front),
@@ -442,7 +358,7 @@ def markdown(rows: Sequence[Row], commands: Sequence[Command]) -> str:
             f"{one.lost_before / runs:.3f}", f"{one.lost / runs:.3f}",
             f"{_share(one.covered, one.front)} (n = {one.front:,})",
         )  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(figures)} |")
     return "\n".join(lines) + "\n"
 
 
