@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -384,17 +385,18 @@ def test_changed_images_are_refused(trained: Path, monkeypatch: pytest.MonkeyPat
 def test_killed_and_called_again_real_trainings_come_to_the_same(
     tmp_path: Path,
 ) -> None:
+    broken, unbroken = tmp_path / "broken", tmp_path / "unbroken"
+    broken.mkdir()
     words = ["--trials", "2", "--epochs", "2", "--threads", "1", "--limit", "256"]
     done = subprocess.run(
-        search_command("real", *words), cwd=tmp_path, capture_output=True, timeout=600, check=False
+        search_command("real", *words), cwd=broken, capture_output=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    unbroken = tmp_path / "unbroken"
-    subprocess.run(["cp", "-r", str(tmp_path), str(unbroken)], check=False)
+    shutil.copytree(broken, unbroken)
     parent = subprocess.Popen(
-        confirm_command("--epochs", "4"), cwd=tmp_path, stdout=subprocess.DEVNULL
+        confirm_command("--epochs", "4"), cwd=broken, stdout=subprocess.DEVNULL
     )
-    run = RunFolder(tmp_path / "runs/real")
+    run = RunFolder(broken / "runs/real")
     deadline = time.monotonic() + 300
     while not [path for path in run.path.glob("confirm/*/metrics.jsonl") if path.read_text()]:
         assert parent.poll() is None
@@ -403,7 +405,7 @@ def test_killed_and_called_again_real_trainings_come_to_the_same(
     begun = trainings(parent.pid)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    for folder in (tmp_path, unbroken):
+    for folder in (broken, unbroken):
         done = subprocess.run(
             confirm_command("--epochs", "4"),
             cwd=folder,
@@ -414,7 +416,7 @@ def test_killed_and_called_again_real_trainings_come_to_the_same(
         assert done.returncode == 0, done.stderr
     assert not any(one.is_running() for one in begun)
     assert answers(run) == answers(RunFolder(unbroken / "runs/real"))
-    one, other = (read_confirmed(RunFolder(at / "runs/real")) for at in (tmp_path, unbroken))
+    one, other = (read_confirmed(RunFolder(at / "runs/real")) for at in (broken, unbroken))
     assert one is not None
     assert other is not None
     assert one.rates == other.rates
