@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nas.errors import WorkFailed as WorkFailed
     from nas.front import Front as Front
     from nas.front import FrontPoint as FrontPoint
+    from nas.searching.confirm import ConfirmedFront as ConfirmedFront
     from nas.training import EpochMetrics as EpochMetrics
     from nas.training import TrainJob as TrainJob
     from search_spaces import SearchSpace as SearchSpace
@@ -62,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.data.checking.result": ["DataCheck"],
         "nas.errors": ["WorkFailed"],
         "nas.front": ["Front", "FrontPoint"],
+        "nas.searching.confirm": ["ConfirmedFront"],
         "nas.training": ["EpochMetrics", "TrainJob"],
         "search_spaces": ["SearchSpace", "load_space"],
     },

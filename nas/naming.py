@@ -58,6 +58,13 @@ def call(function: str, *subjects: object, **arguments: object) -> str:
     return f"nas.{function}({', '.join([*(repr(str(one)) for one in subjects), *given])})"
 
 
+def run_call(function: str, run: str) -> str:
+    """What is done with a run: ``nas confirm first``, or the method."""
+    if _on_command_line.get():
+        return f"nas {function} {run}"
+    return f"nas.open_run({run!r}).{function}()"
+
+
 def trial_call(function: str, run: str, trial: int) -> str:
     """What is done with a trial of a run: ``nas train first --trial 3``, or the method."""
     if _on_command_line.get():

@@ -59,10 +59,18 @@ class FusedSelectiveKernel(nn.Module):
             return sum_of(maps)
         if self.form == "pytorch":
             return select(maps, self.attend(sum_of_means(maps)), overwrite=True)
-        weights = self.attend(functional.adaptive_avg_pool2d(sum_of(maps), 1))
+        weights = self.attend(self._squeeze(sum_of(maps)))
         if len(maps) == 2:
             return maps[0] + weights[1] * (maps[1] - maps[0])
         return sum_of([branch * weight for branch, weight in zip(maps, weights, strict=True)])
+
+    def _squeeze(self, summed: Tensor) -> Tensor:
+        """The mean of each channel, (B, C, 1, 1)."""
+        if self.form == "graph":
+            # Maps of one channel count as channels last; PyTorch then decomposes the pooling into a mean
+            # and an as_strided, which becomes a Gather that OpenCV cannot read.
+            return summed.mean((2, 3), keepdim=True)
+        return functional.adaptive_avg_pool2d(summed, 1)
 
     def attend(self, squeezed: Tensor) -> tuple[Tensor, ...]:
         """Weights of the branches, M tensors (B, C, 1, 1), from ``squeezed`` (B, C, 1, 1)."""

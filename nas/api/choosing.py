@@ -7,32 +7,82 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
-from nas.naming import limit_option, option, trial_call
+from nas.naming import limit_option, option, run_call, trial_call
 from nas.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from nas.cost import Budgets
     from nas.front import Front, FrontPoint
+    from nas.searching import SearchConfig
+    from nas.searching.confirm import ConfirmedFront
 
 MODELS = (".yaml", ".yml", ".pt", ".ckpt")
 """Endings of files that name a network."""
+KNEE, NOT_WORSE = "knee", "not-worse"
+PICKS = (KNEE, NOT_WORSE)
+"""Names of points of a front."""
 
 
 def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
-    """The point of the ``front`` of ``run`` that is asked for: within budgets, or the knee.
+    """The point of the ``front`` of ``run`` that is asked for: within budgets, or by name.
+
+    Args:
+        run: The run.
+        front: Its front.
+        pick: ``knee``, or ``not-worse``, which budgets may go with; see ``not_worse``.
+        budgets: Alone, the point of least error within them is taken.
 
     Raises:
-        InvalidInput: Both are asked for, or neither is known.
+        InvalidInput: The knee and budgets are asked for, or the name is unknown.
     """
     from nas.front import pick_knee, pick_within
-    from nas.searching import read_config
 
-    if pick not in (None, "knee"):
-        raise InvalidInput(f"{option('how', pick)}: allowed: knee")
+    if pick == NOT_WORSE:
+        return not_worse(run, front, budgets)[0]
+    if pick not in (None, KNEE):
+        raise InvalidInput(f"{option('how', pick)}: allowed: {', '.join(PICKS)}")
     if budgets.is_empty:
         return pick_knee(front)
     if pick is not None:
         raise InvalidInput(f"give either {option('how')} or a budget, not both")
+    return pick_within(front, budgets, _bounded(run, budgets).costs)
+
+
+def not_worse(
+    run: RunFolder, front: Front, budgets: Budgets
+) -> tuple[FrontPoint, FrontPoint, ConfirmedFront]:
+    """The cheapest point within budgets that is not worse than the best of them, at 95 %.
+
+    Returns:
+        That point, the best one, and what ``nas confirm`` has found out.
+
+    Raises:
+        InvalidInput: The run was not confirmed, or no point keeps the budgets.
+    """
+    from nas.front import points_within
+    from nas.runs import ERROR
+    from nas.searching.confirm import read_confirmed
+
+    confirmed = read_confirmed(run) if run.confirmation.is_file() else None
+    if confirmed is None:
+        raise InvalidInput(
+            f"{option('how', NOT_WORSE)}: needs trainings with several seeds; make them first: "
+            f"{run_call('confirm', run.name)}"
+        )
+    fitting = points_within(front, budgets, _bounded(run, budgets).costs)
+    error = front.objectives.index(ERROR)
+    best = min(fitting, key=lambda point: point.values[error])
+    return confirmed.not_worse(best, fitting), best, confirmed
+
+
+def _bounded(run: RunFolder, budgets: Budgets) -> SearchConfig:
+    """The configuration of a run that knows every cost that is bounded.
+
+    Raises:
+        InvalidInput: It does not.
+    """
+    from nas.searching import read_config
+
     config = read_config(run)
     if budgets.max_latency_ms is not None and config.device is None:
         raise InvalidInput(
@@ -44,7 +94,7 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
                 f"{limit_option(name, limit)}: unknown objective {name!r}; allowed: "
                 f"{', '.join(config.costs)}, and those of your own by import path"
             )
-    return pick_within(front, budgets, config.costs)
+    return config
 
 
 def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: Budgets) -> int:

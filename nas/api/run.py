@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nas.api.exporting import Bundle
     from nas.api.training import FullTraining
     from nas.evaluation import Rate
+    from nas.searching.confirm import ConfirmedFront
     from nas.searching.uncertainty import Uncertainty
     from nas.training import EpochMetrics
 
@@ -92,7 +93,7 @@ class Run:
 
     @property
     def front(self) -> Front:
-        """The Pareto front of the networks trained so far."""
+        """The Pareto front of the networks trained so far; after ``confirm``, of mean errors."""
         return read_front(self.folder)
 
     @property
@@ -121,7 +122,9 @@ class Run:
         """The network of the front to take.
 
         Args:
-            how: ``knee``, the point where the front bends most. Default, unless limits are given.
+            how: ``knee``, the point where the front bends most: the default, unless limits are given.
+                After ``confirm`` also ``not-worse``, the cheapest network that is not worse than the
+                best at 95 %, within the limits if there are any.
             **limits: The best network within budgets in place of the knee, such as ``max_mflops=8``.
 
         Raises:
@@ -231,6 +234,56 @@ class Run:
         from nas.api.training import train_trial
 
         return train_trial(self.folder, self._number(trial), **options)
+
+    def confirm(
+        self,
+        *,
+        epochs: int | None = None,
+        recipe: str | None = None,
+        workers: int | None = None,
+        threads: int | None = None,
+        executor: str | None = None,
+        ray_address: str | None = None,
+        progress: bool = True,
+    ) -> ConfirmedFront:
+        """Train the networks that may be on the front again with other seeds.
+
+        ``front``, ``uncertainty``, ``pick`` and the report then show mean errors over the trainings of a
+        network. Called again, it goes on where it was ended.
+
+        Args:
+            epochs: To train in all, with those of earlier calls. Default: three further trainings of
+                each network on the front.
+            recipe: Name of a recipe. Default: that of the search, whose own trainings then count, too.
+            workers: Trainings at a time. Default: as searched.
+            threads: CPU threads per training. Default: as searched.
+            executor: ``local`` or ``ray``. Default: as searched.
+            ray_address: Of the Ray cluster, host:port.
+            progress: Print a line per event.
+
+        Raises:
+            InvalidInput: The search has not ended or has trained nothing, or an argument is wrong.
+            WorkFailed: The first trainings have all failed.
+            KeyboardInterrupt: It was interrupted; the same call continues.
+
+        Examples:
+            >>> import nas
+            >>> done = nas.open_run("example").confirm(epochs=2, progress=False)
+            >>> done.epochs <= 2, len(done.steps) == len(done.front.points) - 1
+            (True, True)
+        """
+        from nas.api.confirming import carry_out
+        from nas.searching.view import plain_view
+
+        check_type("progress", progress, bool, "True or False")
+        where = {
+            "workers": workers,
+            "threads": threads,
+            "executor": executor,
+            "ray_address": ray_address,
+        }
+        view = plain_view(show=progress)
+        return carry_out(self.folder, view, epochs=epochs, recipe=recipe, changes=where)
 
     def evaluate(
         self,

@@ -43,7 +43,11 @@ Trial = Annotated[
 ]
 Pick = Annotated[
     str | None,
-    typer.Option(help="Take a point of the front: knee.", autocompletion=complete_picks),
+    typer.Option(
+        help="Take a point of the front: knee; or, after nas confirm, not-worse: the cheapest that is "
+        "not worse than the best at 95 %. Budgets may go with the latter.",
+        autocompletion=complete_picks,
+    ),
 ]
 
 

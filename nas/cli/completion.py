@@ -66,7 +66,9 @@ def complete_trials(ctx: Any, incomplete: str) -> list[str]:
 
 def complete_picks(incomplete: str) -> list[str]:
     """Points of a front that have a name."""
-    return _starting(incomplete, ["knee"])
+    from nas.api.choosing import PICKS
+
+    return _starting(incomplete, PICKS)
 
 
 def _glob(folder: Path | Callable[[], Path], pattern: str) -> list[Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -31,6 +32,9 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
     for name in front.objectives:
         error = f"val. {METRICS[uncertainty.metric]} {metric_unit(uncertainty.metric)}"
         table.add_column(error if name == ERROR else name, justify="right", no_wrap=True)
+    confirmed = uncertainty.confirmed
+    if confirmed is not None:
+        table.add_column("seeds", justify="right", no_wrap=True)
     scales = _scales(front)
     for heading in scales:
         table.add_column(heading, justify="right")
@@ -43,12 +47,36 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
             for name, value in zip(front.objectives, point.values, strict=True)
         ]
         mark = "knee" if point.trial == knee.trial else ""
+        if confirmed is not None:
+            figures.append(str(confirmed.trainings[point.trial]))
         spec = point.spec
         scale = [f"{getattr(spec, field):g}" for field in scales.values()]
         table.add_row(str(point.trial), *figures, *scale, spec.label, mark)
     console.print(table)
-    if uncertainty.sentence:
-        say(uncertainty.sentence)
+    said = [uncertainty.sentence] if confirmed is None else confirmed.sentences
+    for sentence in filter(None, said):
+        say(sentence)
+
+
+def front_document(front: Front, uncertainty: Uncertainty) -> dict[str, Any]:
+    """The front for programs: as pareto.json has it, with intervals."""
+    document: dict[str, Any] = json.loads(front.to_json())
+    if uncertainty.metric != "error":
+        document["metric"] = uncertainty.metric
+    confirmed = uncertainty.confirmed
+    for point in document["front"]:
+        rate = uncertainty.rates.get(point["trial"])
+        if rate is not None:
+            point["error_interval"] = [rate.low, rate.high]
+        if point["trial"] in uncertainty.images:
+            point["val_images"] = uncertainty.images[point["trial"]]
+        if confirmed is not None:
+            point["trainings"] = confirmed.trainings[point["trial"]]
+            point["on_front"] = confirmed.membership[point["trial"]]
+            point["not_told_apart_from"] = list(confirmed.alike(point["trial"]))
+    if confirmed is not None:
+        document["confirmed"] = confirmed.to_json()
+    return document
 
 
 def print_best_within(front: Front, uncertainty: Uncertainty) -> None:

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "search": "Search a space for networks of low error and low cost.",
     "runs": "List the runs, or delete one.",
     "pareto": "Print the front of a run, finished or not, and pick a network from it.",
+    "confirm": "Train the networks that may be on the front again with other seeds.",
     "count": "Count params, MFLOPs (multiply-adds) and activations of a network.",
     "train": "Train a network on all training images, then read the test set once.",
     "evaluate": "Evaluate a network on labelled images, and find wrong labels and duplicates.",

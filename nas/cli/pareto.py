@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -50,8 +49,8 @@ def pareto(
     )
     folder = RunFolder.existing(run)
     with importing():
-        from nas.api.choosing import choose
-        from nas.cli.front_table import print_best_within, print_front
+        from nas.api.choosing import NOT_WORSE, choose, not_worse
+        from nas.cli.front_table import front_document, print_best_within, print_front
         from nas.runs import write_text
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
@@ -62,14 +61,7 @@ def pareto(
         write_text(folder.pareto, front.to_json())
     uncertainty = front_uncertainty(folder, front)
     if as_json:
-        document: dict[str, Any] = json.loads(front.to_json())
-        if uncertainty.metric != "error":
-            document["metric"] = uncertainty.metric
-        for point in document["front"]:
-            rate = uncertainty.rates.get(point["trial"])
-            if rate is not None:
-                point["error_interval"] = [rate.low, rate.high]
-                point["val_images"] = uncertainty.images[point["trial"]]
+        document = front_document(front, uncertainty)
         if within:
             document["best_within"] = [
                 {
@@ -88,5 +80,8 @@ def pareto(
     if within:
         print_best_within(front, uncertainty)
     if picked is not None:
+        if pick == NOT_WORSE:
+            _, best, confirmed = not_worse(folder, front, budgets)
+            say(confirmed.worse_by(picked, best))
         say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
         say(picked.spec.to_yaml().rstrip())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nas.front.front import make_front as make_front
     from nas.front.pick import pick_knee as pick_knee
     from nas.front.pick import pick_within as pick_within
+    from nas.front.pick import points_within as points_within
     from nas.front.recall import recall_hypervolume as recall_hypervolume
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -27,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "nas.front.budgets": ["DOZEN", "Found", "log_budgets", "points_lost"],
         "nas.front.dominance": ["non_dominated"],
         "nas.front.front": ["BestWithin", "Front", "FrontPoint", "hypervolume", "make_front"],
-        "nas.front.pick": ["pick_knee", "pick_within"],
+        "nas.front.pick": ["pick_knee", "pick_within", "points_within"],
         "nas.front.recall": ["recall_hypervolume"],
     },
 )

@@ -29,13 +29,25 @@ def pick_within(front: Front, budgets: Budgets, costs: Mapping[str, Cost] = COST
     Raises:
         InvalidInput: No point does; the message names the limit that the nearest one breaks.
     """
+    error = front.objectives.index(ERROR)
+    return min(points_within(front, budgets, costs), key=lambda point: point.values[error])
+
+
+def points_within(
+    front: Front, budgets: Budgets, costs: Mapping[str, Cost] = COSTS
+) -> list[FrontPoint]:
+    """The points that keep ``budgets``, cheapest first; at least one.
+
+    Raises:
+        InvalidInput: No point does; the message names the limit that the nearest one breaks.
+    """
     violations = {
         point.trial: budgets.violations(point.spec, _costs_of(point, front, costs))
         for point in front.points
     }
     fitting = [point for point in front.points if not violations[point.trial]]
     if fitting:
-        return min(fitting, key=lambda point: point.values[front.objectives.index(ERROR)])
+        return fitting
     if not front.points:
         raise InvalidInput("the front is empty: no trial of this run has been trained yet")
     nearest = min(

@@ -13,6 +13,7 @@ from nas.report.importance import Importance, measure_importance
 from nas.report.quantities import digits, label
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching import SearchConfig, read_config
+from nas.searching.confirm import confirmed_records
 from nas.searching.study import open_study
 from nas.searching.uncertainty import Uncertainty, front_uncertainty
 from nas.study import read_records
@@ -27,7 +28,7 @@ class Material:
     Attributes:
         name: Name of the run on the command line.
         config: Configuration of its search.
-        records: All its proposals, in order.
+        records: All its proposals, in order; after ``nas confirm`` with mean errors.
         curves: Number of a trial -> its validation error after each epoch; no entry without values.
         importance: The importance of each parameter for the error.
         uncertainty: The intervals of the errors of the front.
@@ -86,7 +87,7 @@ def read_material(run: RunFolder) -> Material:
     """
     config = read_config(run)
     study = open_study(config, run, create=False)
-    records = tuple(read_records(study))
+    records = tuple(confirmed_records(run, config, read_records(study)))
     front = make_front(records, config.objectives, config.reference_point)
     return Material(
         name=run.name,

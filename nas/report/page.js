@@ -20,6 +20,13 @@ for (const plot of document.querySelectorAll("[data-drawing]")) {
   plot.on("plotly_hover", ({ points }) => plot.classList.toggle("leads", Boolean(networkOf(points))));
   plot.on("plotly_unhover", () => plot.classList.remove("leads"));
   plot.on("plotly_click", ({ points }) => leadTo(networkOf(points)));
+  const views = plot.previousElementSibling?.querySelectorAll("[data-view]") ?? [];
+  for (const button of views) {
+    button.addEventListener("click", () => {
+      Plotly.relayout(plot, JSON.parse(button.dataset.view));
+      for (const other of views) other.setAttribute("aria-pressed", other === button);
+    });
+  }
 }
 
 // A point carries the number of its trial, or the name of a part of the page; trainings that failed or go

@@ -60,9 +60,11 @@ def _results(material: Material) -> dict[str, Any]:
             "uncertainty": "",
             "within": (),
             "error_label": "",
+            "confirmed": (),
             "published": None,
         }
     networks = details.networks(material)
+    confirmed = material.uncertainty.confirmed
     beside = published.published_beside(material.config.data, material.records)
     return {
         "front": figures.front_figures(material),
@@ -71,9 +73,10 @@ def _results(material: Material) -> dict[str, Any]:
         "networks": networks,
         "columns": tables.front_columns(material),
         "rows": tables.front_rows(material),
-        "uncertainty": material.uncertainty.sentence,
+        "uncertainty": "" if confirmed else material.uncertainty.sentence,
         "within": tables.best_within(material),
         "error_label": material.label(ERROR),
+        "confirmed": confirmed.sentences if confirmed else (),
     }
 
 

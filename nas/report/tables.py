@@ -73,6 +73,8 @@ def front_columns(material: Material) -> tuple[Column, ...]:
     """The columns of the front's table: objectives, varied fields, key."""
     figures = [Column(material.label(name), is_number=True) for name in material.front.objectives]
     fields = [Column(short(path), is_number=False) for path in material.config.space.vary]
+    if material.uncertainty.confirmed is not None:
+        figures.append(Column("seeds", is_number=True))
     return (*figures, *fields, Column("key", is_number=False))
 
 
@@ -143,8 +145,11 @@ def _figure(name: str, value: float, point: FrontPoint, material: Material) -> s
 def _cells(point: FrontPoint, material: Material) -> tuple[Cell, ...]:
     figures = zip(material.front.objectives, point.values, strict=True)
     fields = describe(point.spec, material.config)
+    confirmed = material.uncertainty.confirmed
+    seeds = [] if confirmed is None else [str(confirmed.trainings[point.trial])]
     return (
         *(Cell(_figure(name, value, point, material), repr(value)) for name, value in figures),
+        *(Cell(count, count) for count in seeds),
         *(Cell(field.text, field.text) for field in fields),
         Cell(point.key, point.key),
     )

@@ -51,6 +51,11 @@ class TrialFolder:
         return self.best if self.best.is_file() else self.checkpoint
 
     @property
+    def right(self) -> Path:
+        """Which validation images the network classifies correctly, for ``nas confirm``."""
+        return self.path / "right.npz"
+
+    @property
     def error(self) -> Path:
         """The traceback of a failed training."""
         return self.path / "error.txt"
@@ -187,12 +192,22 @@ class RunFolder:
 
     def trainings(self) -> list[TrialFolder]:
         """All folders that a process of the search may be training in."""
-        noted = [*self.path.glob("trials/*/owner.json"), *self.path.glob("parents/*/owner.json")]
+        kinds = ("trials", "parents", "confirm")
+        noted = [path for kind in kinds for path in self.path.glob(f"{kind}/*/owner.json")]
         return [TrialFolder(path.parent) for path in sorted(noted)]
 
     def parent(self, key: str) -> TrialFolder:
         """Files of the training of a plain network that trials start from."""
         return TrialFolder(self.path / "parents" / key)
+
+    @property
+    def confirmation(self) -> Path:
+        """Which trials are trained again, as JSON."""
+        return self.path / "confirm" / "confirm.json"
+
+    def repeat(self, number: int, repeat: int) -> TrialFolder:
+        """Files of the training of a trial with another seed; repeats are counted from 1."""
+        return TrialFolder(self.path / "confirm" / f"{number:04d}-{repeat}")
 
     def full_training(self, label: str) -> TrialFolder:
         """Files of the full training of a chosen network."""

@@ -14,7 +14,7 @@ from blocks.errors import InvalidInput
 from nas.folders import logs_dir
 from nas.runs.folder import RunFolder
 
-OWN_LOGS = re.compile(r"trial_\d{4,}|parent_[0-9a-f]{16}|full")
+OWN_LOGS = re.compile(r"trial_\d{4,}|parent_[0-9a-f]{16}|confirm_\d{4,}-\d+|full")
 """Folders of logs that trainings of a run have made."""
 
 OF_A_FAILURE = (

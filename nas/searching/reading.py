@@ -14,6 +14,7 @@ from nas.naming import option
 from nas.runs import RunFolder, TrialRecord
 from nas.searching.acquisition import LINEAR
 from nas.searching.config import SearchConfig
+from nas.searching.confirm.stored import confirmed_records
 from nas.searching.execution import place_of_field
 from nas.study import read_study, records_of
 
@@ -71,8 +72,12 @@ def read_run(run: RunFolder) -> tuple[SearchConfig, list[TrialRecord]]:
 
 
 def read_front(run: RunFolder) -> Front:
-    """The front of a run as it stands, finished or not."""
+    """The front of a run as it stands, finished or not.
+
+    After ``nas confirm`` errors are means over the trainings of a network.
+    """
     config, records = read_run(run)
+    records = confirmed_records(run, config, records)
     front = make_front(records, config.objectives, config.reference_point)
     recall_hypervolume(front, run.pareto)
     return front

@@ -86,7 +86,7 @@ def _begin(
         logs = config.execution.logs_dir or logs_dir()
         make_folder(logs, source_of_logs_dir(logs))
     make_folder(run.path, source_of_runs_dir(run.path))
-    with _only_parent(run):
+    with only_parent(run):
         # Again: looking through the space takes a while, and another search may have begun.
         _check_free(run)
         # What a process left that ended before its run was one.
@@ -156,7 +156,7 @@ def resume_search(run: RunFolder, view: View, changes: Mapping[str, Any]) -> Fro
             weights.check_unchanged()
         space = bound_space(config)
     candidates = _candidates(config, space)
-    with _only_parent(run):
+    with only_parent(run):
         return _search(config, run, space, candidates, view)
 
 
@@ -223,8 +223,12 @@ def _search(
 
 
 @contextmanager
-def _only_parent(run: RunFolder) -> Iterator[None]:
-    """Hold the run; a lock of the operating system, so that it goes with the process."""
+def only_parent(run: RunFolder) -> Iterator[None]:
+    """Hold the run; a lock of the operating system, so that it goes with the process.
+
+    Raises:
+        InvalidInput: Another process holds it.
+    """
     try:
         with FileLock(run.lock, timeout=0):
             yield

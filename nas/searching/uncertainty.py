@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from nas.evaluation import Rate, wilson
 from nas.front import Front
@@ -12,6 +13,9 @@ from nas.runs import ERROR, RunFolder
 from nas.searching.reading import read_config
 from nas.training import read_metrics
 from nas.training.recipe import METRICS, Metric, metric_text
+
+if TYPE_CHECKING:
+    from nas.searching.confirm import ConfirmedFront
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Uncertainty:
         steps: Neighbouring points of the front that both have an interval.
         unsure: Those of them in which one of the errors lies in the interval of the other.
         metric: What the error is.
+        confirmed: What ``nas confirm`` has found out; intervals are then for seeds as well. None: it was
+            not called.
     """
 
     rates: Mapping[int, Rate] = field(default_factory=dict)
@@ -33,10 +39,13 @@ class Uncertainty:
     steps: int = 0
     unsure: int = 0
     metric: Metric = "error"
+    confirmed: ConfirmedFront | None = None
 
     @property
     def sentence(self) -> str:
         """What to know of the front; empty when there is nothing."""
+        if self.confirmed is not None:
+            return "; ".join(self.confirmed.sentences)
         counts = sorted(set(self.images.values()))
         if not counts:
             return ""
@@ -63,6 +72,10 @@ def interval_text(metric: Metric, rate: Rate) -> str:
 def front_uncertainty(run: RunFolder, front: Front) -> Uncertainty:
     """The intervals of the errors of the front of a run; only files of the run are read."""
     metric = read_config(run).recipe.metric
+    if run.confirmation.is_file():
+        found = _confirmed(run, front, metric)
+        if found is not None:
+            return found
     rates: dict[int, Rate] = {}
     images: dict[int, int] = {}
     place = front.objectives.index(ERROR) if ERROR in front.objectives else None
@@ -81,3 +94,21 @@ def front_uncertainty(run: RunFolder, front: Front) -> Uncertainty:
     pairs = list(pairwise(known))
     unsure = sum(one.overlaps(other.value) or other.overlaps(one.value) for one, other in pairs)
     return Uncertainty(rates, images, len(pairs), unsure, metric)
+
+
+def _confirmed(run: RunFolder, front: Front, metric: Metric) -> Uncertainty | None:
+    """The intervals of a run that was confirmed."""
+    from nas.searching.confirm import read_confirmed  # numpy: most runs need none
+
+    found = read_confirmed(run)
+    if found is None:
+        return None
+    on_front = [point.trial for point in front.points if point.trial in found.rates]
+    return Uncertainty(
+        {trial: found.rates[trial] for trial in on_front},
+        {} if found.images is None else dict.fromkeys(on_front, found.images),
+        len(found.steps),
+        len(found.steps) - found.decided,
+        metric,
+        found,
+    )

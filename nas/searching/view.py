@@ -147,6 +147,11 @@ def default_view(*, show: bool) -> View:
     return make_view(Console()) if show else SilentView()
 
 
+def plain_view(*, show: bool) -> View:
+    """One line per event; nothing unless ``show``."""
+    return PlainView(Console()) if show else SilentView()
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: 42s, 3m10s, 2h05m."""
     whole = round(seconds)

@@ -55,6 +55,7 @@ SCALED = {
 ADDED = {
     "search": ["--threads", "1", "--limit", "64"],
     "train": ["--threads", "1", "--epochs", "1"],
+    "confirm": ["--threads", "1", "--epochs", "1"],
     "attention": ["--limit", "16"],
     "export": ["--images", "32"],
     "bench": ["--seconds", "0.02"],

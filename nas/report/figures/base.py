@@ -38,6 +38,19 @@ _LOOK = go.layout.Template(
 
 
 @dataclass(frozen=True)
+class View:
+    """A part of a figure that a button shows.
+
+    Attributes:
+        name: Text of the button.
+        layout: Changes of Plotly's layout, as JSON.
+    """
+
+    name: str
+    layout: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """A figure as the page draws it.
 
@@ -45,22 +58,30 @@ class Figure:
         about: What it shows, for those who do not see it.
         drawing: Plotly's traces and layout, as JSON.
         height: In pixels; the width is the page's.
+        views: Parts of it, the first of which is shown at first; none: it has no buttons.
     """
 
     about: str
     drawing: str
     height: int = 420
+    views: tuple[View, ...] = ()
 
 
 def make_figure(
-    about: str, traces: list[Any], *, x: dict[str, Any], y: dict[str, Any], height: int = 420
+    about: str,
+    traces: list[Any],
+    *,
+    x: dict[str, Any],
+    y: dict[str, Any],
+    height: int = 420,
+    views: tuple[View, ...] = (),
 ) -> Figure:
     """Draw ``traces`` between the axes ``x`` and ``y`` (Plotly's terms) in the page's look.
 
     A click on a point whose ``customdata`` is the number of a trained trial leads to that network.
     """
     drawing = go.Figure(traces, {"template": _LOOK, "xaxis": x, "yaxis": y})
-    return Figure(about, drawing.to_json(), height)
+    return Figure(about, drawing.to_json(), height, views)
 
 
 def hover_text(heading: str, lines: list[str]) -> str:

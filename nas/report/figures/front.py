@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -10,14 +9,12 @@ import plotly.graph_objects as go
 
 from nas.paper import PublishedRow
 from nas.report.figures.base import ACCENT, INK, MUTED, Figure, hover_text, make_figure
+from nas.report.figures.front_axes import intervals, scale, views_of, zoomed
 from nas.report.material import Material
 from nas.report.networks import describe
 from nas.report.published import published_beside
 from nas.report.quantities import shown_error
 from nas.runs import ERROR, TrialRecord
-
-LOG_ABOVE = 10
-"""Span of a cost, largest by smallest, above which its axis is logarithmic."""
 
 Place: TypeAlias = Callable[[TrialRecord], float]
 
@@ -42,12 +39,15 @@ def _against_cost(material: Material, cost: str) -> Figure:
         rows = published_beside(material.config.data, material.records)
         costs += [row.mflops for row in rows if row.mflops is not None]
         traces += [_published(rows)] if rows else []
+    x, y = scale(costs), scale(_errors(material, material.trained))
+    zoom = zoomed(material, place, x, y)
     return make_figure(
         f"All trained networks: {material.label(ERROR)} against {material.label(cost)}",
         traces,
-        x={"title": {"text": material.label(cost)}, **_scale(costs)},
-        y={"title": {"text": material.label(ERROR)}},
+        x={"title": {"text": material.label(cost)}, **x, **_range(zoom, 0)},
+        y={"title": {"text": material.label(ERROR)}, **y, **_range(zoom, 1)},
         height=460,
+        views=views_of(zoom),
     )
 
 
@@ -56,7 +56,7 @@ def _over_trials(material: Material) -> Figure:
         f"All trained networks: {material.label(ERROR)} by trial",
         _trials(material, lambda one: one.number, line=False),
         x={"title": {"text": "trial"}},
-        y={"title": {"text": material.label(ERROR)}},
+        y={"title": {"text": material.label(ERROR)}, **scale(_errors(material, material.trained))},
         height=460,
     )
 
@@ -77,6 +77,7 @@ def _trials(material: Material, place: Place, *, line: bool) -> list[Any]:
             mode="lines+markers" if line else "markers",
             line={"shape": "hv", "color": ACCENT, "width": 2},
             marker={"color": ACCENT, "size": 9},
+            error_y=intervals(material, front),
         ),
     ]
     ring = {"symbol": "circle-open", "color": INK, "size": 18, "line": {"width": 2.5}}
@@ -90,14 +91,18 @@ def _trials(material: Material, place: Place, *, line: bool) -> list[Any]:
 def _layer(
     material: Material, records: Sequence[TrialRecord], place: Place, **style: Any
 ) -> go.Scatter:
-    error = material.config.objectives.index(ERROR)
     return go.Scatter(
         x=[place(one) for one in records],
-        y=[shown_error(one.values[error], material.metric) for one in records],
+        y=_errors(material, records),
         hovertext=[_hover(material, one) for one in records],
         customdata=[one.number for one in records],
         **{"mode": "markers", "hoverinfo": "text", **style},
     )
+
+
+def _errors(material: Material, records: Sequence[TrialRecord]) -> list[float]:
+    error = material.config.objectives.index(ERROR)
+    return [shown_error(one.values[error], material.metric) for one in records]
 
 
 def _hover(material: Material, one: TrialRecord) -> str:
@@ -122,10 +127,5 @@ def _published(rows: Sequence[PublishedRow]) -> go.Scatter:
     )
 
 
-def _scale(costs: Sequence[float]) -> dict[str, Any]:
-    """A logarithmic axis, marked at 1, 2 and 5 times powers of ten, for costs that span much."""
-    if not costs or min(costs) <= 0 or max(costs) / min(costs) <= LOG_ABOVE:
-        return {}
-    decades = range(math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs))) + 1)
-    marks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
-    return {"type": "log", "tickvals": marks, "ticktext": [f"{mark:,.12g}" for mark in marks]}
+def _range(zoom: Sequence[tuple[float, float]], axis: int) -> dict[str, Any]:
+    return {"range": list(zoom[axis])} if zoom else {}

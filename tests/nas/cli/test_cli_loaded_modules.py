@@ -99,6 +99,7 @@ WRONG = {
     "sampler": (["search", "--space", "quickstart", "--data", "digits", "--sampler", "x"], 2),
     "recipe of a search": (["search", "--space", "x", "--data", "digits", "--recipe", "x"], 2),
     "pareto of no run": (["pareto", "nowhere"], 2),
+    "confirm of no run": (["confirm", "nowhere"], 2),
     "report of no run": (["report", "nowhere"], 2),
     "train of no run": (["train", "nowhere"], 2),
     "export of no run": (["export", "nowhere", "--pick", "knee"], 2),
@@ -172,6 +173,15 @@ READING = {
 def test_a_run_is_read_without_torch(case: str, runs: Path) -> None:
     code, names, printed = loaded(READING[case], TORCH, runs)
     assert (code, names) == (0, []), printed
+
+
+def test_a_confirmed_run_is_read_without_torch(runs: Path) -> None:
+    folder = runs / "runs/before/confirm"
+    folder.mkdir()
+    (folder / "confirm.json").write_text('{"repeats": []}')
+    code, names, printed = loaded(["pareto", "before"], (*TORCH, "optuna", "sklearn"), runs)
+    assert (code, names) == (0, []), printed
+    assert "0 further trainings" in printed
 
 
 LIGHT = {name: READING[name] for name in READING if name != "report"}

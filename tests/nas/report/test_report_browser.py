@@ -173,6 +173,30 @@ def test_a_click_on_a_point_leads_to_its_network(desktop: Tab, material: Materia
     desktop.wait(lambda: desktop.run(SEEN) == [])
 
 
+@pytest.mark.parametrize("screen", ["mouse", "finger"])
+def test_a_button_shows_the_networks_behind_the_front(
+    screen: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    tab: Tab = request.getfixturevalue(screen)
+    search = FakeSearch(tmp_path)
+    for values in ([0.08, 1.0], [0.06, 2.0], [0.05, 3.0], [0.45, 2.5]):
+        trial, _ = search.propose()
+        search.study.tell(trial, values)
+    tab.open(write_report(search.run).absolute().as_uri())
+    highest = "document.querySelector('#front [data-drawing]')._fullLayout.yaxis.range[1]"
+    press = tab.click if screen == "mouse" else tab.tap
+    assert tab.run(highest) < 10
+    press("document.querySelectorAll('[data-view]')[1]")
+    tab.wait(lambda: tab.run(highest) > 40)
+    pressed = "[...document.querySelectorAll('[data-view]')].map(b => b.ariaPressed)"
+    assert tab.run(pressed) == ["false", "true"]
+    press("document.querySelectorAll('[data-view]')[0]")
+    tab.wait(lambda: tab.run(highest) < 10)
+    small = f"{TARGETS}.filter(b => b.height < {44 if screen == 'finger' else 24})"
+    assert [one["text"] for one in tab.run(small) if one["text"] in ("Front", "All networks")] == []
+    assert tab.errors == []
+
+
 def test_points_of_the_other_figures_lead_there_too(desktop: Tab, material: Material) -> None:
     desktop.click(point("hypervolume", 0, 3))
     desktop.wait(lambda: desktop.run(SEEN) == [f"trial-{material.trained[3].number}"])

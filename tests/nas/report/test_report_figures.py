@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import html
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from nas.report import read_material, render_report
 from nas.report.figures.base import hover_text
 from nas.runs import TrialState
 from nas.searching import read_run
+from nas.training import read_metrics
+from nas.training.metrics import write_metrics
 from tests.nas.report.page_reader import Page, trace
 from tests.nas.report.report_runs import FakeSearch
 
@@ -98,6 +101,64 @@ def test_wide_costs_have_a_logarithmic_axis(tmp_path: Path, largest: float, kind
         search.study.tell(trial, values)
     (drawing,) = drawn(search, "front")
     assert drawing["layout"]["xaxis"].get("type") == kind
+
+
+@pytest.mark.parametrize(("least", "kind"), [(0.06, None), (0.04, "log"), (0.0, None)])
+def test_wide_errors_have_a_logarithmic_axis(tmp_path: Path, least: float, kind: str) -> None:
+    search = FakeSearch(tmp_path)
+    for values in ([0.5, 1.0], [least, 2.0]):
+        trial, _ = search.propose()
+        search.study.tell(trial, values)
+    (drawing,) = drawn(search, "front")
+    assert drawing["layout"]["yaxis"].get("type") == kind
+
+
+def squeezed(folder: Path, *, dominated: bool) -> FakeSearch:
+    """A search whose front lies within a few points, with networks far behind it or not."""
+    search = FakeSearch(folder)
+    for values in ([0.08, 1.0], [0.06, 2.0], [0.05, 3.0], [0.45 if dominated else 0.07, 2.5]):
+        trial, _ = search.propose()
+        search.study.tell(trial, values)
+    return search
+
+
+def test_networks_behind_the_front_do_not_squeeze_it(tmp_path: Path) -> None:
+    page = Page(render_report(read_material(squeezed(tmp_path, dominated=True).run)))
+    (drawing,) = page.drawings("front")
+    low, high = drawing["layout"]["yaxis"]["range"]
+    assert 4 < low < 5
+    assert 8 < high < 9
+    assert trace(drawing, "other trials")["y"] == [45.0]
+    front, everyone = page.all("button", "front")
+    assert (front.text, everyone.text) == ("Front", "All networks")
+    assert json.loads(front.attributes["data-view"])["yaxis.range"] == [low, high]
+    assert json.loads(everyone.attributes["data-view"])["yaxis.autorange"] is True
+
+
+def test_a_front_that_fills_the_figure_has_one_view(tmp_path: Path) -> None:
+    page = Page(render_report(read_material(squeezed(tmp_path, dominated=False).run)))
+    assert page.all("button", "front") == []
+    assert "range" not in page.drawings("front")[0]["layout"]["yaxis"]
+
+
+def test_errors_of_the_front_have_their_intervals(tmp_path: Path) -> None:
+    search = FakeSearch(tmp_path)
+    search.train_some(6)
+    assert "error_y" not in trace(drawn(search, "front")[0], "front")
+    for one in search.study.trials:
+        metrics = tuple(
+            epoch.model_copy(update={"val_images": 288})
+            for epoch in read_metrics(search.run.trial(one.number))
+        )
+        write_metrics(search.run.trial(one.number), metrics)
+    material = read_material(search.run)
+    line = trace(drawn(search, "front")[0], "front")
+    for trial, value, above, below in zip(
+        line["customdata"], line["y"], line["error_y"]["array"], line["error_y"]["arrayminus"],
+        strict=True,
+    ):  # fmt: skip
+        rate = material.uncertainty.rates[trial]
+        assert (value - below, value + above) == pytest.approx((100 * rate.low, 100 * rate.high))
 
 
 def test_figures_that_are_not_finite_are_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""What ``nas confirm`` keeps in a run: which trials it trains again, and what came of it.
+
+Light commands read it: nothing here needs numpy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from blocks.checked_model import CheckedModel, Integer, reason_of_invalid
+from blocks.errors import InvalidInput
+from nas.runs import ERROR, RunFolder, TrialRecord, TrialState, write_text
+from nas.searching.config import SearchConfig
+from nas.training import Recipe, read_metrics
+
+
+class Repeat(CheckedModel):
+    """A training of a trial with another seed.
+
+    Attributes:
+        trial: Number of the trial.
+        repeat: Counted from 1; decides the seed, with the trial and the seed of the run.
+        failure: Why it failed; None: it did not.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trial: Annotated[Integer, Field(ge=0)]
+    repeat: Annotated[Integer, Field(ge=1)]
+    failure: str | None = None
+
+
+class Plan(CheckedModel):
+    """The content of confirm.json.
+
+    Attributes:
+        format: Version of this layout.
+        recipe_name: Name of the recipe if it is not the search's; None: it is the search's, whose
+            trainings count as well.
+        recipe: That recipe; None: the search's.
+        images: Digest of the validation images; None: not known.
+        repeats: All trainings so far, in the order in which they were chosen. Those that have not ended
+            are trained when the command is given again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    recipe_name: str | None = None
+    recipe: Recipe | None = None
+    images: str | None = None
+    repeats: tuple[Repeat, ...] = ()
+
+    def epochs(self, config: SearchConfig) -> int:
+        """Epochs of one training."""
+        return config.epochs if self.recipe is None else self.recipe.epochs
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A training that has come to its end.
+
+    Attributes:
+        repeat: 0: the training of the search; else see `Repeat`.
+        error: Its validation error.
+    """
+
+    repeat: int
+    error: float
+
+
+def read_plan(run: RunFolder) -> Plan | None:
+    """The plan of a run; None: it was never confirmed.
+
+    Raises:
+        InvalidInput: The file is damaged.
+    """
+    try:
+        text = run.confirmation.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{run.confirmation}: not a text file") from None
+    try:
+        return Plan.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidInput(reason_of_invalid(error, Plan, str(run.confirmation))) from None
+
+
+def write_plan(run: RunFolder, plan: Plan) -> None:
+    """Store the plan of a run."""
+    write_text(run.confirmation, plan.model_dump_json(indent=2, exclude_none=True) + "\n")
+
+
+def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials that a front may hold."""
+    return [
+        one
+        for one in records
+        if one.state is TrialState.TRAINED and all(math.isfinite(value) for value in one.values)
+    ]
+
+
+def stored_costs(config: SearchConfig, one: TrialRecord) -> tuple[float, ...]:
+    """The costs among the objectives of a trained trial, as they are stored: counting needs torch."""
+    figures = zip(config.objectives, one.values, strict=True)
+    return tuple(value for name, value in figures if name != ERROR)
+
+
+def ended_trainings(
+    run: RunFolder, plan: Plan, config: SearchConfig, records: Sequence[TrialRecord]
+) -> dict[int, list[Ended]]:
+    """Trial -> its trainings by the recipe of the plan; trials without any are left out."""
+    column = config.objectives.index(ERROR)
+    found: dict[int, list[Ended]] = {one.number: [] for one in trained(records)}
+    if plan.recipe is None:
+        for one in trained(records):
+            found[one.number].append(Ended(0, one.values[column]))
+    for repeat, error in _ended(run, plan, config):
+        if repeat.trial in found:
+            found[repeat.trial].append(Ended(repeat.repeat, error))
+    return {number: trainings for number, trainings in found.items() if trainings}
+
+
+def open_repeats(run: RunFolder, plan: Plan, config: SearchConfig) -> list[Repeat]:
+    """Trainings of a plan that have neither ended nor failed, in its order."""
+    over = {(one.trial, one.repeat) for one, _ in _ended(run, plan, config)}
+    return [
+        one for one in plan.repeats if one.failure is None and (one.trial, one.repeat) not in over
+    ]
+
+
+def confirmed_records(
+    run: RunFolder, config: SearchConfig, records: Sequence[TrialRecord]
+) -> list[TrialRecord]:
+    """The trials with their mean errors over all trainings with the recipe of the plan.
+
+    After a confirmation by another recipe than the search's, networks that it has not trained are left
+    out: their errors are of another kind. Without a confirmation the trials are as they are.
+    """
+    plan = read_plan(run)
+    if plan is None:
+        return list(records)
+    ended = ended_trainings(run, plan, config, records)
+    if plan.recipe is not None and not ended:
+        return list(records)
+    column = config.objectives.index(ERROR)
+    found = []
+    for one in records:
+        if one.number in ended:
+            values = list(one.values)
+            errors = [each.error for each in ended[one.number]]
+            values[column] = math.fsum(errors) / len(errors)
+            found.append(replace(one, values=tuple(values)))
+        elif plan.recipe is None or one.state is not TrialState.TRAINED:
+            found.append(one)
+    return found
+
+
+def _ended(run: RunFolder, plan: Plan, config: SearchConfig) -> Iterator[tuple[Repeat, float]]:
+    last = plan.epochs(config)
+    for one in plan.repeats:
+        epochs = read_metrics(run.repeat(one.trial, one.repeat))
+        error = epochs[-1].val_error if epochs and epochs[-1].epoch == last else None
+        if one.failure is None and error is not None and math.isfinite(error):
+            yield one, error
