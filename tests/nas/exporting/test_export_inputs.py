@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -42,6 +43,26 @@ def test_onnx_file_takes_pixels(tmp_path: Path) -> None:
     assert np.abs(found - wanted).max() < 1e-4 * np.abs(wanted).max()
     run = load("onnx", file, Pixels(MEAN, STD, 3))  # as the programs of a bundle do
     assert np.abs(run(images[:1].numpy()) - wanted[:1]).max() < 1e-4 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("backbone", ["shufflenet_v2", "mobilenet_v3_small"])
+@pytest.mark.parametrize("kind", ["sk", "se"])
+def test_a_grey_network_computes_with_no_shapes(backbone: str, kind: str, tmp_path: Path) -> None:
+    # Maps of one channel count as channels last, too; a pooling then became a Gather with computed rows,
+    # which OpenCV refuses.
+    spec = nas.ArchSpec(
+        backbone=backbone, width=0.5, num_classes=4, in_channels=1, input_size=32,
+        unit=nas.UnitSpec(kind=kind),
+    )  # fmt: skip
+    images = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    model = fuse(nas.build(spec).eval(), "graph")
+    (file,) = write_onnx(model, images[:1], tmp_path).files
+    operators = {node.op_type for node in onnx.load(file).graph.node}
+    assert not operators & {"Gather", "Range", "Shape"}
+    (found,) = onnxruntime.InferenceSession(str(file)).run(None, {"image": images.numpy()})
+    with torch.inference_mode():
+        wanted = model(images).numpy()
+    assert np.abs(found - wanted).max() < 1e-4 * np.abs(wanted).max()
 
 
 def test_ncnn_in_16_bits_is_half_as_large_and_gives_the_same_class(tmp_path: Path) -> None:
