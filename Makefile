@@ -25,7 +25,7 @@ test-fast: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist worksteal --fast
 
 # Exported files in programs that others wrote, each in an environment that pip makes on the first run;
-# then the table of docs/results/clients anew. A quarter of an hour on two cores, the first time more.
+# then the table of docs/results/clients anew. Seven minutes on two cores, the first time more.
 CLIENTS := docs/results/clients
 clients: .venv/installed
 	rm -f $(CLIENTS)/clients.csv
