@@ -1,7 +1,7 @@
 """Pictures that are in a set twice: exact copies, and copies that were encoded, scaled or cut anew.
 
-Perceptual hashes (ImageHash) find the candidates among all pairs. Their fine structure narrows them down,
-since different pictures of one scene or class may have equal hashes; their colours decide.
+Perceptual hashes (ImageHash) find the candidates among all pairs. Their fine structure narrows them
+down, since different pictures of one scene or class may have equal hashes; their colours decide.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ def _near_pairs(
             for at in np.flatnonzero(alike.max(0, initial=0) >= LEAST_ALIKE):
                 other, box = others[at], _BOXES[int(alike[:, at].argmax())]
                 one, two = pictures[row].thumb, pictures[rows[other]].thumb
-                assert one is not None and two is not None
+                assert one is not None
+                assert two is not None
                 if shows_the_same(one, two[:, ::turn], box):
                     yield row, rows[other], int(apart[other, side])
 

@@ -1,7 +1,7 @@
 """Whether two pictures that look alike in outline show the same: their levels and colours decide.
 
-Objects on a plain ground have outlines that resemble each other, and outlines are most of what hashes and
-edges see. So the ground that both have is left out, and what remains is compared pixel by pixel.
+Objects on a plain ground have outlines that resemble each other, and outlines are most of what hashes
+and edges see. So the ground that both have is left out, and what remains is compared pixel by pixel.
 """
 
 from __future__ import annotations

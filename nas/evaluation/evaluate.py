@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -83,6 +83,7 @@ class Suspect:
         label: The label that it has.
         likelier: The class that it looks like.
         margin: Probability of the label less that of the other class; -1 is the most suspect.
+        copy: Name of an exact copy that is labelled as the likelier class, or empty.
     """
 
     image: Image
@@ -90,6 +91,7 @@ class Suspect:
     label: str
     likelier: str
     margin: float
+    copy: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,9 @@ class Evaluation:
         predictions: On the images of these splits.
         figures: Of these predictions.
         temperature: Fitted on validation images, if they were not trained on.
-        suspects: Suspected wrong labels in all splits, the most suspect first; no more than the
-            estimated number of wrong labels.
+        suspects: Suspected wrong labels in all splits: first those of exact copies that have another
+            label, which are wrong for certain; then the most suspect, no more than the estimated
+            number of wrong labels.
         least_sure: The images that follow in the same ranking. Nothing says that their labels are wrong.
         judged: Number of images whose labels were judged; 0: none was.
         copies: Copies in all splits; those across splits first.
@@ -295,17 +298,54 @@ def _trouble(subject: Subject, data: Data, seen: dict[Split, _Seen]) -> _Trouble
             f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
             "exact copies were looked for"
         )
-    copies = [_copies(one, every, places, subject) for one in find_duplicates(fingerprints)]
+    groups = find_duplicates(fingerprints)
+    copies = [_copies(one, every, places, subject) for one in groups]
     copies.sort(key=lambda one: (not one.across, not one.disagree))
     if judged is None:
         return _Trouble(copies=tuple(copies), notes=tuple(notes))
+    certain = _contradicted(judged, groups, fingerprints, every, places)
+    known = {one.image for one in certain}
+    suspects, least_sure = (
+        tuple(one for one in _suspects(judged, rows, every, places) if one.image not in known)
+        for rows in (judged.suspects, judged.least_sure)
+    )
     return _Trouble(
-        _suspects(judged, judged.suspects, every, places),
-        _suspects(judged, judged.least_sure, every, places),
+        (*certain, *suspects),
+        least_sure,
         len(every),
         tuple(copies),
         tuple(notes),
     )
+
+
+def _contradicted(
+    judged: Suspicion,
+    groups: Iterable[Duplicates],
+    prints: Sequence[Fingerprint],
+    every: Predictions,
+    places: Sequence[Image],
+) -> tuple[Suspect, ...]:
+    """Labels of exact copies that contradict the label of the copy that is the least suspect."""
+    found = []
+    for group in groups:
+        exact: dict[str, list[int]] = {}
+        for row in group.rows:
+            exact.setdefault(prints[row].exact, []).append(row)
+        for rows in exact.values():
+            best = max(rows, key=lambda row: float(judged.margins[row]))
+            found += [
+                Suspect(
+                    places[row],
+                    every.names[row],
+                    every.class_names[every.labels[row]],
+                    every.class_names[every.labels[best]],
+                    round(float(judged.margins[row]), 4),
+                    every.names[best],
+                )
+                for row in rows
+                if every.labels[row] != every.labels[best]
+            ]
+    return tuple(sorted(found, key=lambda one: one.margin))
 
 
 def _suspects(

@@ -26,6 +26,7 @@ from nas.evaluation.output import (
     class_lines,
     cost_text,
     document,
+    reason,
     table,
     temperature_line,
     words_of,
@@ -167,7 +168,7 @@ def _mistake(evaluation: Evaluation, row: int) -> Picture:
 
 
 def _suspect(evaluation: Evaluation, one: Suspect) -> Picture:
-    text = f"{one.label}; looks like {one.likelier}"
+    text = f"{one.label}; {reason(one)}"
     return Picture(_url(evaluation, one.image), f"{one.name} ({one.image[0]})", text)
 
 

@@ -206,6 +206,19 @@ def test_wrong_labels_and_copies_are_found(rare: Path) -> None:
     assert found["suspects"][0]["likelier"] == "mould"
 
 
+def test_an_exact_copy_with_another_label_is_suspected(rare: Path) -> None:
+    """The network need not doubt it: one of the two labels is wrong."""
+    shutil.copytree("photographs/train", "both")
+    shutil.copy("both/mould/003.png", "both/sound/copy.png")
+    evaluate = nas.evaluate("runs/rare/train/0000/checkpoint.pt", data="imagefolder:both")
+    first = evaluate.suspects[0]
+    pair = {"train/mould/003.png", "train/sound/copy.png"}
+    assert {first.name, first.copy} <= {name.removeprefix("train/") for name in pair}
+    assert {first.label, first.likelier} == {"mould", "sound"}
+    names = [one.name for one in (*evaluate.suspects, *evaluate.least_sure)]
+    assert len(names) == len(set(names))
+
+
 def test_copies_matter_between_what_is_trained_on_and_what_is_not(
     rare: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
