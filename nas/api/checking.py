@@ -139,11 +139,13 @@ def _checkpoint(network: str) -> Path:
 def _with_suspects(checked: Checked, checkpoint: Path, config: DataConfig) -> Checked:
     """The check with the labels that a network suspects."""
     from nas.data.checking.result import Finding
+    from nas.data.image_folder import nothing_said
     from nas.evaluation import evaluate_network
     from nas.evaluation.output import reason, suspects_line
     from nas.evaluation.subjects import default_splits, photographs_subject
 
-    subject, data = photographs_subject(checkpoint, config)
+    with nothing_said():  # the check has it
+        subject, data = photographs_subject(checkpoint, config)
     done = evaluate_network(subject, data, default_splits(subject, data, "all"))
     found = [
         Finding(kind, one.name, "", f"{one.label}; {reason(one)} ({one.image[0]})")

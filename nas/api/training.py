@@ -305,6 +305,8 @@ def _train(
     end_load()
     images = with_record(images, folder)
     recipe = training_recipe(given, images, folder, pretrained=weights is not None)
+    if weights is not None:
+        logging.getLogger("nas.recipe").info(weights.said)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:

@@ -179,6 +179,7 @@ def test_a_check_of_photographs_takes_a_network(
 ) -> None:
     Path("photographs/val/mould/broken.png").write_bytes(b"no picture")  # does not stop it
     found = nas.check_data("photographs", network="rare")
+    assert capfd.readouterr().err == ""  # what is to be known is in the result
     names = {one.path for one in found.of("suspected label")}
     assert names
     assert names <= {f"train/sound/wrong_{number}.png" for number in (500, 501)}
@@ -210,12 +211,12 @@ def test_an_exact_copy_with_another_label_is_suspected(rare: Path) -> None:
     """The network need not doubt it: one of the two labels is wrong."""
     shutil.copytree("photographs/train", "both")
     shutil.copy("both/mould/003.png", "both/sound/copy.png")
-    evaluate = nas.evaluate("runs/rare/train/0000/checkpoint.pt", data="imagefolder:both")
-    first = evaluate.suspects[0]
-    pair = {"train/mould/003.png", "train/sound/copy.png"}
-    assert {first.name, first.copy} <= {name.removeprefix("train/") for name in pair}
-    assert {first.label, first.likelier} == {"mould", "sound"}
-    names = [one.name for one in (*evaluate.suspects, *evaluate.least_sure)]
+    nas.evaluate("runs/rare/train/0000/checkpoint.pt", data="imagefolder:both", out="found")
+    found = document("found")
+    first = found["suspects"][0]
+    assert {first["name"], first["copy"]} == {"mould/003.png", "sound/copy.png"}
+    assert {first["label"], first["likelier"]} == {"mould", "sound"}
+    names = [one["name"] for one in found["suspects"] + found["least_sure"]]
     assert len(names) == len(set(names))
 
 
