@@ -128,7 +128,8 @@ class _Maker:
             network = from_pixels(network, info.mean, info.std, wide)
             images = pixels_of(images, info.mean, info.std, wide)
             pixels, limits = Pixels(info.mean, info.std, wide), (0.0, 1.0)
-        self.say(f"{name}: float32")
+        # Most of an export without int8: on two busy cores it takes a minute or two.
+        self.say(f"{name}: float32, tracing the network")
         made = [Made(name, "fp32", target.write(network, images[:1], folder), pixels=pixels)]
         if self.wishes.fp16 and target.write_fp16 is not None:
             self.say(f"{name}: float16")
