@@ -66,9 +66,10 @@ def _in_folder(folder: Path, group_by: str | None) -> Listing:
     lists = [one for one in tables if _is_list(one)]
     if len(tables) == 1 and lists:
         return table.list_table(lists[0], group_by)
-    if lists and not folders_in(folder):
+    if len(tables) > 1 and not folders_in(folder):
+        one = (lists or tables)[0]
         raise InvalidInput(
-            f"{folder} holds {len(tables)} tables; give the path of one, such as {lists[0]}"
+            f"{folder} holds {len(tables)} tables; give the path of one, such as {one}"
         )
     return list_folders(folder)
 
