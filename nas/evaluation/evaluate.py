@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,6 @@ from nas.evaluation.label_errors import (
     FEWEST_IMAGES,
     MOST_ERROR,
     MOST_IMAGES,
-    Suspicion,
     features_of,
     find_suspects,
 )
@@ -34,6 +32,7 @@ from nas.evaluation.predictions import (
     predict,
     recorded_features,
 )
+from nas.evaluation.suspects import Image, Suspect, contradicted, ranked
 from nas.training.cost_matrix import CostMatrix
 
 MOST_MISTAKES = 40
@@ -41,7 +40,6 @@ MOST_SUSPECTS = 40
 MOST_LEAST_SURE = 20
 MOST_IN_CELLS, MOST_OF_CELL = 200, 6
 """Pictures of the confusion matrix, in all and of a cell."""
-Image: TypeAlias = tuple[Split, int]
 
 
 @dataclass(frozen=True)
@@ -71,27 +69,6 @@ class Subject:
     foreign: bool = False
     temperature: Temperature | None = None
     costs: CostMatrix | None = None
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """An image whose label is suspected, or that the cross-validated predictions are least sure of.
-
-    Attributes:
-        image: Its split and position.
-        name: Of the image.
-        label: The label that it has.
-        likelier: The class that it looks like.
-        margin: Probability of the label less that of the other class; -1 is the most suspect.
-        copy: Name of an exact copy that is labelled as the likelier class, or empty.
-    """
-
-    image: Image
-    name: str
-    label: str
-    likelier: str
-    margin: float
-    copy: str = ""
 
 
 @dataclass(frozen=True)
@@ -303,10 +280,10 @@ def _trouble(subject: Subject, data: Data, seen: dict[Split, _Seen]) -> _Trouble
     copies.sort(key=lambda one: (not one.across, not one.disagree))
     if judged is None:
         return _Trouble(copies=tuple(copies), notes=tuple(notes))
-    certain = _contradicted(judged, groups, fingerprints, every, places)
+    certain = contradicted(judged, groups, fingerprints, every, places)
     known = {one.image for one in certain}
     suspects, least_sure = (
-        tuple(one for one in _suspects(judged, rows, every, places) if one.image not in known)
+        tuple(one for one in ranked(judged, rows, every, places) if one.image not in known)
         for rows in (judged.suspects, judged.least_sure)
     )
     return _Trouble(
@@ -315,52 +292,6 @@ def _trouble(subject: Subject, data: Data, seen: dict[Split, _Seen]) -> _Trouble
         len(every),
         tuple(copies),
         tuple(notes),
-    )
-
-
-def _contradicted(
-    judged: Suspicion,
-    groups: Iterable[Duplicates],
-    prints: Sequence[Fingerprint],
-    every: Predictions,
-    places: Sequence[Image],
-) -> tuple[Suspect, ...]:
-    """Labels of exact copies that contradict the label of the copy that is the least suspect."""
-    found = []
-    for group in groups:
-        exact: dict[str, list[int]] = {}
-        for row in group.rows:
-            exact.setdefault(prints[row].exact, []).append(row)
-        for rows in exact.values():
-            best = max(rows, key=lambda row: float(judged.margins[row]))
-            found += [
-                Suspect(
-                    places[row],
-                    every.names[row],
-                    every.class_names[every.labels[row]],
-                    every.class_names[every.labels[best]],
-                    round(float(judged.margins[row]), 4),
-                    every.names[best],
-                )
-                for row in rows
-                if every.labels[row] != every.labels[best]
-            ]
-    return tuple(sorted(found, key=lambda one: one.margin))
-
-
-def _suspects(
-    judged: Suspicion, rows: NDArray[np.int64], every: Predictions, places: Sequence[Image]
-) -> tuple[Suspect, ...]:
-    names = every.class_names
-    return tuple(
-        Suspect(
-            places[row],
-            every.names[row],
-            names[every.labels[row]],
-            names[judged.likelier[row]],
-            round(float(judged.margins[row]), 4),
-        )
-        for row in rows
     )
 
 

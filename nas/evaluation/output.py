@@ -12,8 +12,9 @@ from blocks.wording import plural
 from nas.training.recipe import metric_text
 
 if TYPE_CHECKING:  # the names of the files are known without torch
-    from nas.evaluation.evaluate import Evaluation, Suspect
+    from nas.evaluation.evaluate import Evaluation
     from nas.evaluation.figures import ClassFigures
+    from nas.evaluation.suspects import Suspect
     from nas.training.intervals import Rate
 
 FORMAT = 1

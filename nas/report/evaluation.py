@@ -15,7 +15,6 @@ from nas.evaluation.evaluate import (
     Copies,
     Evaluation,
     Image,
-    Suspect,
     cells,
 )
 from nas.evaluation.figures import ClassFigures
@@ -31,6 +30,7 @@ from nas.evaluation.output import (
     temperature_line,
     words_of,
 )
+from nas.evaluation.suspects import Suspect
 from nas.report import assets
 from nas.report.figures.confusion import confusion_figure, shown_classes
 from nas.report.figures.reliability import reliability_figure

@@ -213,6 +213,9 @@ def test_an_exact_copy_with_another_label_is_suspected(rare: Path) -> None:
     shutil.copy("both/mould/003.png", "both/sound/copy.png")
     nas.evaluate("runs/rare/train/0000/checkpoint.pt", data="imagefolder:both", out="found")
     found = document("found")
+    page = Path("found/index.html").read_text()
+    assert f"its copy {found['suspects'][0]['copy']} is" in page
+    assert "bootstrap" not in page
     first = found["suspects"][0]
     assert {first["name"], first["copy"]} == {"mould/003.png", "sound/copy.png"}
     assert {first["label"], first["likelier"]} == {"mould", "sound"}
