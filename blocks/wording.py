@@ -36,6 +36,17 @@ def number(value: float) -> str:
     return "NaN" if math.isnan(value) else f"{value:g}"
 
 
+def check_not_empty(name: str, value: Any) -> None:
+    """Raise InvalidInput when an argument is an empty text; it may be of any other type.
+
+    Args:
+        name: Of the argument.
+        value: As it was given.
+    """
+    if isinstance(value, str) and not value.strip():
+        raise InvalidInput(f"{name}: empty; give a value, or leave it out")
+
+
 def check_type(name: str, value: Any, kinds: type | tuple[type, ...], allowed: str) -> None:
     """Raise InvalidInput when an argument is of another type.
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from blocks.errors import InvalidInput
-from blocks.wording import check_type
+from blocks.wording import check_not_empty, check_type
 from nas.naming import option
 
 RUNS, DEVICES, LOGS = "SKNAS_RUNS_DIR", "SKNAS_DEVICES_DIR", "SKNAS_LOGS_DIR"
@@ -114,6 +114,7 @@ def given_path(name: str, path: str | Path) -> Path:
         InvalidInput: It is none.
     """
     check_type(option(name), path, (str, Path), "a path")
+    check_not_empty(option(name), path)
     return Path(path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.errors import InvalidInput
-from blocks.wording import check_type
+from blocks.wording import check_not_empty, check_type
 from nas.api.choosing import check_subject, chosen_checkpoint, names_file
 from nas.api.default_names import run_name
 from nas.data.checking.result import DataCheck
@@ -67,6 +67,8 @@ def check_data(
         blocks.errors.InvalidInput: nowhere does not exist; allowed: train/ and val/ ...
     """
     end_load()
+    for argument, value in (("group_by", group_by), ("splits", splits)):
+        check_not_empty(option(argument), value)
     source, root = photographs_at(path)
     folder = _folder(root, source) if out is None else _outside(root, given_path("out", out))
     check_folders_above(folder / "index.html")
@@ -94,6 +96,7 @@ def photographs_at(path: str | Path) -> tuple[str, Path]:
         InvalidInput: There is nothing.
     """
     check_type("path", path, (str, Path), "a path")
+    check_not_empty("path", path)
     source = str(path).removeprefix(PHOTOGRAPHS)
     root = expanded(source)
     if not root.exists():
@@ -136,14 +139,16 @@ def _checkpoint(network: str) -> Path:
 def _with_suspects(checked: Checked, checkpoint: Path, config: DataConfig) -> Checked:
     """The check with the labels that a network suspects."""
     from nas.data.checking.result import Finding
+    from nas.data.image_folder import nothing_said
     from nas.evaluation import evaluate_network
-    from nas.evaluation.output import suspects_line
+    from nas.evaluation.output import reason, suspects_line
     from nas.evaluation.subjects import default_splits, photographs_subject
 
-    subject, data = photographs_subject(checkpoint, config)
+    with nothing_said():  # the check has it
+        subject, data = photographs_subject(checkpoint, config)
     done = evaluate_network(subject, data, default_splits(subject, data, "all"))
     found = [
-        Finding(kind, one.name, "", f"{one.label}; looks like {one.likelier} ({one.image[0]})")
+        Finding(kind, one.name, "", f"{one.label}; {reason(one)} ({one.image[0]})")
         for kind, some in (("suspected label", done.suspects), ("least sure", done.least_sure))
         for one in some
     ]

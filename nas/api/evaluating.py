@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
-from blocks.wording import check_type
+from blocks.wording import check_not_empty, check_type
 from nas.api.choosing import made_from
 from nas.api.references import named
 from nas.folders import given_folder, given_path, make_folder
@@ -96,6 +96,7 @@ def evaluate(
     source = given_path("network", network)
     for argument, value in (("split", split), ("artifact", artifact)):
         check_type(option(argument), value, (str, type(None)), "a name")
+        check_not_empty(option(argument), value)
     bundled = is_bundle(source)
     matrix = None if costs is None else read_costs(given_path("costs", costs))
     folder = given_folder("out", out) if out is not None else _folder(source, bundled)

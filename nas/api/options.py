@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
 from blocks.registry import Registry
-from blocks.wording import check_type
+from blocks.wording import check_not_empty, check_type
 from nas.api.default_names import run_name
 from nas.api.importing import importing
 from nas.api.references import named
@@ -111,6 +111,7 @@ class Request:
             InvalidInput: One is missing, unknown or out of range.
         """
         options = dict(given)
+        check_none_empty(options)
         root = options.pop("runs_dir", None)
         root = runs_dir() if root is None else given_folder("runs_dir", root)
         resumed = options.pop("resume", None)
@@ -119,6 +120,12 @@ class Request:
             return cls(run, None, resume_changes(options, run))
         config = search_config(options)
         return cls(RunFolder.named(config.name, root), config, {})
+
+
+def check_none_empty(given: Mapping[str, Any]) -> None:
+    """Raise InvalidInput when one of the arguments, by name, is an empty text."""
+    for name, value in given.items():
+        check_not_empty(option(name), value)
 
 
 def search_config(given: Mapping[str, Any]) -> SearchConfig:

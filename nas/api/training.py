@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from blocks.errors import InvalidInput
 from blocks.wording import check_type
 from nas.api.default_names import run_name
-from nas.api.options import check_options
+from nas.api.options import check_none_empty, check_options
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
 from nas.api.training_recipe import training_recipe
@@ -172,6 +172,7 @@ def train(
     """
     from blocks import ArchSpec
 
+    check_none_empty(locals())
     path = None if isinstance(network, ArchSpec) else _path("network", network)
     spec = network if isinstance(network, ArchSpec) else ArchSpec.from_yaml(path or Path())
     root = None if runs_dir is None else given_folder("runs_dir", runs_dir)
@@ -243,6 +244,7 @@ def train_trial(
     """
     from blocks import ArchSpec
 
+    check_none_empty(locals())
     config = read_config(run)
     spec = ArchSpec.from_yaml(run.trial(trial).arch)
     # A limit made the search's trainings short; the full training is full.
@@ -303,6 +305,8 @@ def _train(
     end_load()
     images = with_record(images, folder)
     recipe = training_recipe(given, images, folder, pretrained=weights is not None)
+    if weights is not None:
+        logging.getLogger("nas.recipe").info(weights.said)
     from nas.training.fit import fit  # here, for Lightning takes seconds to import
 
     try:

@@ -41,7 +41,8 @@ def training_recipe(
         number, pretrained=pretrained, trial=False, batch_size=given["batch_size"]
     )
     recipe = check_options(given, default)
-    line = said(name, recipe.epochs, number, pretrained=pretrained)
+    asked = given["epochs"] is not None
+    line = said(name, recipe.epochs, number, pretrained=pretrained, given=asked)
     logging.getLogger("nas.recipe").info(line)
     return recipe
 

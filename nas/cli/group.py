@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from blocks.errors import InvalidInput
+
 COMMANDS: dict[str, str] = {
     "data": "Check photographs before anything is trained on them.",
     "search": "Search a space for networks of low error and low cost.",
@@ -32,7 +34,23 @@ COMMANDS: dict[str, str] = {
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose help groups the options by their ``rich_help_panel``, as plain text."""
+    """A command whose help groups the options by their ``rich_help_panel``, as plain text.
+
+    It takes no empty values. An empty path would be the folder at hand, and an empty name is none; both
+    come from shell variables that are not set.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse words that are not empty."""
+        for place, word in enumerate(args):
+            name, equals, value = word.partition("=")
+            before = args[place - 1] if place else ""
+            if not word.strip():
+                name = before if before.startswith("-") else "argument"
+            elif not (word.startswith("--") and equals and not value.strip()):
+                continue
+            raise InvalidInput(f"{name}: empty; give a value, or leave it out")
+        return list(super().parse_args(ctx, args))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write a section for the arguments, and one for each group of options."""

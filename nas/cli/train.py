@@ -29,6 +29,7 @@ from nas.cli.completion import complete_data, complete_runs_and_files
 from nas.cli.console import AsJson, console, print_json, say
 from nas.cli.photographs import GroupBy, OnBadImage, Splits
 from nas.errors import WorkFailed
+from nas.naming import trial_call
 from nas.runs.folder import RunFolder
 from nas.training.recipe import BALANCES, METRICS, RECIPES, metric_text
 from nas.training.waiting import passive_waiting
@@ -211,9 +212,12 @@ def train(
                     "--data is missing: a network alone does not say what to train it on"
                 )
             done = nas.train(what, name=name, **options)
+            follow_up = f"nas export {done.checkpoint}"
         else:
             run = RunFolder.existing(what)
-            done = train_trial(run, chosen_trial(run, trial, pick, budgets), **options)
+            number = chosen_trial(run, trial, pick, budgets)
+            done = train_trial(run, number, **options)
+            follow_up = trial_call("export", run.name, number)
     except KeyboardInterrupt:
         raise WorkFailed("interrupted; the same command continues from the last epoch") from None
     if as_json:
@@ -226,14 +230,12 @@ def train(
     )
     if done.test_metric is not None:
         say(f"test {METRICS[done.metric]} {_metric_with_interval(done)}")
-    if done.started_from is not None:
-        say(done.started_from)
     for line in done.warnings:
         say(line)
     if done.page is not None:
         say(f"mistakes:   {done.page}")
     say(f"checkpoint: {done.checkpoint}")
-    say(f"next:       nas export {done.checkpoint} --targets onnx")
+    say(f"next:       {follow_up} --targets onnx")
 
 
 def _with_interval(done: FullTraining) -> str:

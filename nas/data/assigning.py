@@ -41,10 +41,12 @@ def rule_of(listing: Listing) -> Rule:
         return Rule({}, None, f"validation: {sides[VAL]}, test: {sides[TEST]}")
     if VAL in sides or TEST in sides:
         test = sides.get(VAL) or sides[TEST]
-        words = f"test: {test}, validation: {VAL_ONLY.val:.0%} of each class of the training images"
-        return Rule({VAL: TEST}, VAL_ONLY, words)
-    words = f"split {1 - BOTH.val - BOTH.test:.0%}/{BOTH.val:.0%}/{BOTH.test:.0%}"
-    return Rule({}, BOTH, f"{words.replace('%', '')} per class by a hash of each path")
+        held = (
+            f"about {VAL_ONLY.val:.0%} of each class of the training images, by a hash of each path"
+        )
+        return Rule({VAL: TEST}, VAL_ONLY, f"test: {test}, validation: {held}")
+    shares = "/".join(f"{100 * one:.0f}" for one in (1 - BOTH.val - BOTH.test, BOTH.val, BOTH.test))
+    return Rule({}, BOTH, f"split about {shares} of each class, by a hash of each path")
 
 
 def assign(photos: Sequence[Photo], digests: Sequence[str], rule: Rule) -> list[Assigned]:

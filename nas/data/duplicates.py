@@ -1,7 +1,7 @@
 """Pictures that are in a set twice: exact copies, and copies that were encoded, scaled or cut anew.
 
-Perceptual hashes (ImageHash) find the candidates among all pairs; their fine structure decides, since
-different pictures of one scene or class may have equal hashes.
+Perceptual hashes (ImageHash) find the candidates among all pairs. Their fine structure narrows them
+down, since different pictures of one scene or class may have equal hashes; their colours decide.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from nas.data.same_picture import SIDE, Box, shows_the_same
+
 LEAST_SIDE = 48
 """Pixels of the shorter side below which only exact copies are found: small pictures of one class look
 like each other."""
@@ -25,7 +27,7 @@ LEAST_ALIKE = 0.6
 """Least correlation of the fine structure of two copies; that of different pictures is about 0."""
 MOST_PICTURES = 30_000
 """Pictures up to which near copies are looked for: the time grows with the square."""
-_THUMB, _FINE = 64, 32
+_THUMB, _FINE = SIDE, 32
 _WHOLE = (0.0, 0.0, float(_THUMB), float(_THUMB))
 _BOXES = (
     _WHOLE,
@@ -46,7 +48,7 @@ class Fingerprint:
         name: Of the picture.
         exact: Digest of its pixels.
         hashes: Perceptual hash of the picture and of its mirror image; None for a small one.
-        thumb: Grey, (64, 64); None for a small one.
+        thumb: In RGB, (64, 64, 3); None for a small one.
     """
 
     name: str
@@ -83,7 +85,8 @@ def fingerprint(name: str, picture: Image.Image) -> Fingerprint:
     grey = picture.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX)
     hashes = (_as_int(imagehash.phash(one)) for one in (grey, ImageOps.mirror(grey)))
     straight, mirrored = hashes
-    return Fingerprint(name, digest.hexdigest(), (straight, mirrored), np.asarray(grey))
+    thumb = picture.convert("RGB").resize((_THUMB, _THUMB), Image.Resampling.BOX)
+    return Fingerprint(name, digest.hexdigest(), (straight, mirrored), np.asarray(thumb))
 
 
 def fingerprints(names: Iterable[str], read: Callable[[str], Image.Image]) -> Iterator[Fingerprint]:
@@ -169,26 +172,31 @@ def _near_pairs(
     whole = np.stack([_cut(pictures[row], _WHOLE) for row in rows]) if rows else np.empty((0, 0))
     for place, row in enumerate(rows):
         apart = np.bitwise_count(hashes[place, 0] ^ hashes)
-        near = np.flatnonzero(apart.min(1) <= MOST_APART)
-        near = near[near != place]
-        if not len(near):
+        apart[place] = MOST_APART + 1
+        near = apart <= MOST_APART
+        if not near.any():
             continue
-        mirrored = apart[near].argmin(1) == 1
-        others = whole[near]
-        others[mirrored] = others[mirrored][:, :, ::-1]
         cuts = np.stack([_cut(pictures[row], box) for box in _BOXES])
-        alike = np.einsum("bxy,nxy->bn", cuts, others).max(0)
-        for other in near[alike >= LEAST_ALIKE]:
-            yield row, rows[other], int(apart[other].min())
+        # Of a symmetrical picture, both ways round are near.
+        for side, turn in enumerate((1, -1)):
+            others = np.flatnonzero(near[:, side])
+            alike = np.einsum("bxy,nxy->bn", cuts, whole[others][:, :, ::turn])
+            for at in np.flatnonzero(alike.max(0, initial=0) >= LEAST_ALIKE):
+                other, box = others[at], _BOXES[int(alike[:, at].argmax())]
+                one, two = pictures[row].thumb, pictures[rows[other]].thumb
+                assert one is not None
+                assert two is not None
+                if shows_the_same(one, two[:, ::turn], box):
+                    yield row, rows[other], int(apart[other, side])
 
 
-def _cut(picture: Fingerprint, box: tuple[float, float, float, float]) -> NDArray[np.float32]:
+def _cut(picture: Fingerprint, box: Box) -> NDArray[np.float32]:
     """The fine structure of a part of a picture, (32, 32)."""
     assert picture.thumb is not None
-    return _fine(Image.fromarray(picture.thumb), box)
+    return _fine(Image.fromarray(picture.thumb).convert("L"), box)
 
 
-def _fine(picture: Image.Image, box: tuple[float, float, float, float]) -> NDArray[np.float32]:
+def _fine(picture: Image.Image, box: Box) -> NDArray[np.float32]:
     """The fine structure of a part of a picture, of length 1; 0 for a picture without any."""
     small = picture.resize((_FINE, _FINE), Image.Resampling.BILINEAR, box=box)
     pixels = np.asarray(small, np.float32)

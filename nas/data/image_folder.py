@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -33,6 +35,17 @@ STD = (0.229, 0.224, 0.225)
 
 _SAID: set[str] = set()
 """Lines about photographs that this process has said."""
+_quiet: ContextVar[bool] = ContextVar("photographs_quiet", default=False)
+
+
+@contextmanager
+def nothing_said() -> Iterator[None]:
+    """No line about photographs inside: a person gets them otherwise."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
 
 
 class ImageFolderData:
@@ -233,6 +246,8 @@ def _named(sets: PhotoSets, split: str) -> NamedFiles:
 
 def _say(root: Path, sets: PhotoSets) -> None:
     """Tell what was found; once a process."""
+    if _quiet.get():
+        return
     log = logging.getLogger("nas.data")
     understood = [] if sets.understood is None else [(logging.INFO, sets.understood)]
     for level, text in (*understood, *((logging.WARNING, one) for one in sets.warnings)):

@@ -28,8 +28,8 @@ FEW = 5
 SHOWN = 5
 FAR = (0.6, 1.5)
 """Held-out shares of a class, as multiples of what is asked for, between which nothing is said."""
-FAR_IMAGES = 5
-"""The least difference in images of which a person is told."""
+FAR_IMAGES = 2
+"""The least difference in images of which a person is told; one more or less is nothing to act on."""
 
 
 @dataclass(frozen=True)
@@ -227,8 +227,8 @@ def _few(assigned: Sequence[Assigned]) -> list[str]:
 def _far(assigned: Sequence[Assigned], rule: Rule) -> list[str]:
     """A line about classes whose held-out share is far from what is asked for.
 
-    A group is placed by its own hash alone, so that no other one moves it. That leaves the shares of a
-    class with few or large groups to chance.
+    A photograph or group is placed by its own hash alone, so that no other one moves it. That leaves the
+    shares of a small class, or of one with few or large groups, to chance.
     """
     if rule.shares is None:
         return []
@@ -248,7 +248,7 @@ def _far(assigned: Sequence[Assigned], rule: Rule) -> list[str]:
         return []
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     grouped = any(one.photo.group is not None for one in assigned)
-    kind = "groups stay whole, and each" if grouped else "each"
+    kind = "groups stay whole, and each" if grouped else "each photograph"
     said = f"{', '.join(found[:SHOWN])}{more}".replace("%", " %")
     return [
         f"shares far from what was asked, since {kind} goes by its own hash: {said}; "

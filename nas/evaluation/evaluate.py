@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,6 @@ from nas.evaluation.label_errors import (
     FEWEST_IMAGES,
     MOST_ERROR,
     MOST_IMAGES,
-    Suspicion,
     features_of,
     find_suspects,
 )
@@ -34,6 +32,7 @@ from nas.evaluation.predictions import (
     predict,
     recorded_features,
 )
+from nas.evaluation.suspects import Image, Suspect, contradicted, ranked
 from nas.training.cost_matrix import CostMatrix
 
 MOST_MISTAKES = 40
@@ -41,7 +40,6 @@ MOST_SUSPECTS = 40
 MOST_LEAST_SURE = 20
 MOST_IN_CELLS, MOST_OF_CELL = 200, 6
 """Pictures of the confusion matrix, in all and of a cell."""
-Image: TypeAlias = tuple[Split, int]
 
 
 @dataclass(frozen=True)
@@ -71,25 +69,6 @@ class Subject:
     foreign: bool = False
     temperature: Temperature | None = None
     costs: CostMatrix | None = None
-
-
-@dataclass(frozen=True)
-class Suspect:
-    """An image whose label is suspected, or that the cross-validated predictions are least sure of.
-
-    Attributes:
-        image: Its split and position.
-        name: Of the image.
-        label: The label that it has.
-        likelier: The class that it looks like.
-        margin: Probability of the label less that of the other class; -1 is the most suspect.
-    """
-
-    image: Image
-    name: str
-    label: str
-    likelier: str
-    margin: float
 
 
 @dataclass(frozen=True)
@@ -130,8 +109,9 @@ class Evaluation:
         predictions: On the images of these splits.
         figures: Of these predictions.
         temperature: Fitted on validation images, if they were not trained on.
-        suspects: Suspected wrong labels in all splits, the most suspect first; no more than the
-            estimated number of wrong labels.
+        suspects: Suspected wrong labels in all splits: first those of exact copies that have another
+            label, which are wrong for certain; then the most suspect, no more than the estimated
+            number of wrong labels.
         least_sure: The images that follow in the same ranking. Nothing says that their labels are wrong.
         judged: Number of images whose labels were judged; 0: none was.
         copies: Copies in all splits; those across splits first.
@@ -295,32 +275,23 @@ def _trouble(subject: Subject, data: Data, seen: dict[Split, _Seen]) -> _Trouble
             f"the network sees {data.info.input_size} pixels a side, too few for near duplicates: only "
             "exact copies were looked for"
         )
-    copies = [_copies(one, every, places, subject) for one in find_duplicates(fingerprints)]
+    groups = find_duplicates(fingerprints)
+    copies = [_copies(one, every, places, subject) for one in groups]
     copies.sort(key=lambda one: (not one.across, not one.disagree))
     if judged is None:
         return _Trouble(copies=tuple(copies), notes=tuple(notes))
+    certain = contradicted(judged, groups, fingerprints, every, places)
+    known = {one.image for one in certain}
+    suspects, least_sure = (
+        tuple(one for one in ranked(judged, rows, every, places) if one.image not in known)
+        for rows in (judged.suspects, judged.least_sure)
+    )
     return _Trouble(
-        _suspects(judged, judged.suspects, every, places),
-        _suspects(judged, judged.least_sure, every, places),
+        (*certain, *suspects),
+        least_sure,
         len(every),
         tuple(copies),
         tuple(notes),
-    )
-
-
-def _suspects(
-    judged: Suspicion, rows: NDArray[np.int64], every: Predictions, places: Sequence[Image]
-) -> tuple[Suspect, ...]:
-    names = every.class_names
-    return tuple(
-        Suspect(
-            places[row],
-            every.names[row],
-            names[every.labels[row]],
-            names[judged.likelier[row]],
-            round(float(judged.margins[row]), 4),
-        )
-        for row in rows
     )
 
 

@@ -12,8 +12,9 @@ from blocks.wording import plural
 from nas.training.recipe import metric_text
 
 if TYPE_CHECKING:  # the names of the files are known without torch
-    from nas.evaluation.evaluate import Evaluation, Suspect
+    from nas.evaluation.evaluate import Evaluation
     from nas.evaluation.figures import ClassFigures
+    from nas.evaluation.suspects import Suspect
     from nas.training.intervals import Rate
 
 FORMAT = 1
@@ -62,6 +63,7 @@ def _suspect(one: Suspect) -> dict[str, Any]:
         "label": one.label,
         "likelier": one.likelier,
         "margin": one.margin,
+        "copy": one.copy,
     }
 
 
@@ -162,10 +164,7 @@ def trouble_lines(evaluation: Evaluation) -> list[str]:
     if evaluation.judged:
         ranked = [("first", one) for one in evaluation.suspects]
         ranked += [("least sure of", one) for one in evaluation.least_sure]
-        said = [
-            f"; {word} {one.name}: {one.label}, looks like {one.likelier}"
-            for word, one in ranked[:1]
-        ]
+        said = [f"; {word} {one.name}: {one.label}, {reason(one)}" for word, one in ranked[:1]]
         lines.append(suspects_line(len(evaluation.suspects), evaluation.judged) + "".join(said))
     across = [one for one in evaluation.copies if one.across]
     if evaluation.copies:
@@ -176,6 +175,11 @@ def trouble_lines(evaluation: Evaluation) -> list[str]:
             where = f", {len(across)} of them on several sides of the split; first {first_across}"
         lines.append(f"duplicates: {groups}{where}")
     return lines
+
+
+def reason(one: Suspect) -> str:
+    """Why a label is suspected, such as ``looks like bee`` or ``its copy ... is bee``."""
+    return f"its copy {one.copy} is {one.likelier}" if one.copy else f"looks like {one.likelier}"
 
 
 def suspects_line(suspects: int, judged: int) -> str:

@@ -10,6 +10,7 @@ from nas.data.config import PHOTOGRAPHS, data_name, is_same_data, shown_name
 from nas.evaluation.evaluate import Subject
 from nas.evaluation.pictures import renormalised
 from nas.evaluation.predictions import SPLITS, Split
+from nas.folders import runs_dir
 from nas.training import CheckpointInfo, load_checkpoint
 from nas.training.trained_on import load_trained_on
 
@@ -40,7 +41,7 @@ def checkpoint_subject(
     check_images(data.info, names, info.spec.in_channels, info.spec.input_size)
     run = renormalised(loaded.model, data.info, trained.info.mean, trained.info.std)
     subject = Subject(
-        title=f"{checkpoint}: {info.spec.label}",
+        title=_title(checkpoint, info),
         source=str(checkpoint),
         key=info.spec.key,
         class_names=names,
@@ -51,6 +52,14 @@ def checkpoint_subject(
         foreign=foreign,
     )
     return subject, data
+
+
+def _title(checkpoint: Path, info: CheckpointInfo) -> str:
+    """What a page calls a network: the checkpoint as seen from here, and the architecture."""
+    for above in (Path.cwd(), runs_dir()):
+        if checkpoint.is_absolute() and checkpoint.is_relative_to(above):
+            checkpoint = checkpoint.relative_to(above)
+    return f"{checkpoint}: {info.spec.label}"
 
 
 def photographs_subject(checkpoint: Path, config: DataConfig) -> tuple[Subject, Data]:
@@ -76,7 +85,7 @@ def photographs_subject(checkpoint: Path, config: DataConfig) -> tuple[Subject, 
     check_images(data.info, names, info.spec.in_channels, info.spec.input_size)
     # All photographs are normalised alike.
     subject = Subject(
-        title=f"{checkpoint}: {info.spec.label}",
+        title=_title(checkpoint, info),
         source=str(checkpoint),
         key=info.spec.key,
         class_names=names,

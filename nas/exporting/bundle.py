@@ -125,6 +125,7 @@ def export_bundle(
         if not making.made:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in making.failed.items())
             raise WorkFailed(f"nothing was exported; {reasons}")
+        say("memory and figures of the network")
         manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
         copy_programs(folder)

@@ -78,8 +78,10 @@ def make_files(
 ) -> Making:
     """Write the network of ``loaded`` for each target into ``folder``; ``say`` is told each step."""
     done = Making()
+    # Without int8 files an example is enough.
+    int8 = wishes.int8 or any(target.base is not None for target in chosen.values())
     say("reading training images")
-    maker = _Maker(loaded, data, wishes, say)
+    maker = _Maker(loaded, data, wishes, PICKING_IMAGES if int8 else 1, say)
     # Those that are made of another target's files come after it.
     for name, target in sorted(chosen.items(), key=lambda one: one[1].base is not None):
         before = set(folder.iterdir())
@@ -106,10 +108,12 @@ def reason_of(error: BaseException) -> str:
 class _Maker:
     """Writes files for one network after the other; rewritten networks are kept for the next."""
 
-    def __init__(self, loaded: Checkpoint, data: Data, wishes: Wishes, say: Say) -> None:
+    def __init__(
+        self, loaded: Checkpoint, data: Data, wishes: Wishes, images: int, say: Say
+    ) -> None:
         self.say = say
         self.loaded, self.info, self.wishes = loaded, data.info, wishes
-        self.images, self.labels = training_images(data, loaded.info.seed, PICKING_IMAGES)
+        self.images, self.labels = training_images(data, loaded.info.seed, images)
         self.networks: dict[str, nn.Module] = {}
 
     def make(self, name: str, target: Target, folder: Path, *, int8: bool) -> list[Made]:
@@ -124,7 +128,8 @@ class _Maker:
             network = from_pixels(network, info.mean, info.std, wide)
             images = pixels_of(images, info.mean, info.std, wide)
             pixels, limits = Pixels(info.mean, info.std, wide), (0.0, 1.0)
-        self.say(f"{name}: float32")
+        # Most of an export without int8: on two busy cores it takes a minute or two.
+        self.say(f"{name}: float32, tracing the network")
         made = [Made(name, "fp32", target.write(network, images[:1], folder), pixels=pixels)]
         if self.wishes.fp16 and target.write_fp16 is not None:
             self.say(f"{name}: float16")

@@ -102,8 +102,6 @@ def facts(result: DataCheck) -> list[tuple[str, str]]:
             width, height = getattr(result.sizes, name)
             said.append((name, f"{width} x {height}"))
     said.append(("formats", _listed(result.formats)))
-    if result.unread:
-        said.append(("not read", _listed(result.unread)))
     for name, count in (
         ("greyscale", result.greyscale),
         ("transparent, on white", result.transparent),

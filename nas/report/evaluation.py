@@ -15,7 +15,6 @@ from nas.evaluation.evaluate import (
     Copies,
     Evaluation,
     Image,
-    Suspect,
     cells,
 )
 from nas.evaluation.figures import ClassFigures
@@ -26,10 +25,12 @@ from nas.evaluation.output import (
     class_lines,
     cost_text,
     document,
+    reason,
     table,
     temperature_line,
     words_of,
 )
+from nas.evaluation.suspects import Suspect
 from nas.report import assets
 from nas.report.figures.confusion import confusion_figure, shown_classes
 from nas.report.figures.reliability import reliability_figure
@@ -167,7 +168,7 @@ def _mistake(evaluation: Evaluation, row: int) -> Picture:
 
 
 def _suspect(evaluation: Evaluation, one: Suspect) -> Picture:
-    text = f"{one.label}; looks like {one.likelier}"
+    text = f"{one.label}; {reason(one)}"
     return Picture(_url(evaluation, one.image), f"{one.name} ({one.image[0]})", text)
 
 

@@ -124,7 +124,13 @@ def chosen(config: SearchConfig) -> Iterator[str]:
     choice = config.recipe_choice
     if choice is not None and choice.images is not None:
         pretrained = config.pretrained is not None
-        yield said(choice.name, config.recipe.epochs, choice.images, pretrained=pretrained)
+        yield said(
+            choice.name,
+            config.recipe.epochs,
+            choice.images,
+            pretrained=pretrained,
+            given="epochs" in choice.given,
+        )
 
 
 def _saves_epochs(fields: dict[str, Any]) -> bool:

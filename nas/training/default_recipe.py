@@ -77,7 +77,18 @@ def default_recipe(
     return name, recipe.model_copy(update={"epochs": epochs})
 
 
-def said(name: str, epochs: int, images: int, *, pretrained: bool) -> str:
-    """One line about a recipe that was chosen."""
+def said(name: str, epochs: int, images: int, *, pretrained: bool, given: bool = False) -> str:
+    """One line about a recipe that was chosen.
+
+    Args:
+        name: Of the recipe.
+        epochs: Its epochs.
+        images: Of an epoch.
+        pretrained: Whether the training starts from pretrained weights.
+        given: Whether the epochs were asked for, and are not those of the default.
+    """
     start = "from pretrained weights" if pretrained else "from random weights"
+    if given:
+        asked = f"{plural(epochs, 'epoch')} as given"
+        return f"recipe {name}: the default for {images:,} images {start}; {asked}"
     return f"recipe {name}, {plural(epochs, 'epoch')}: the default for {images:,} images {start}"

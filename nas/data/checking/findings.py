@@ -85,8 +85,10 @@ def findings_of_classes(classes: Sequence[ClassCount]) -> Iterator[Finding]:
     sizes = sorted(classes, key=lambda one: one.images)
     if sizes and sizes[-1].images >= UNEQUAL * sizes[0].images:
         small, large = sizes[0], sizes[-1]
-        times = f", {large.images / small.images:.1f} times as many" if small.images else ""
-        what = f"{large.name} has {large.images:,} images{times}; {small.name} has {small.images:,}"
+        what = f"{large.name} has {large.images:,} images, {small.name} has {small.images:,}"
+        if small.images:
+            times = f"{large.images / small.images:.1f}".removesuffix(".0")
+            what += f": {times} times as many"
         yield Finding("imbalance", "", "", what)
 
 

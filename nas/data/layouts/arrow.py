@@ -39,6 +39,11 @@ def is_dataset(folder: Path) -> bool:
     return bool(_saved(folder) or _parquet_files(folder))
 
 
+def kind_of(source: Path) -> str:
+    """What a source for which ``as_table`` works is, in words."""
+    return "Parquet" if source.is_file() or not _saved(source) else "Hugging Face data set"
+
+
 def as_table(source: Path) -> Path:
     """The table that lists the images of a data set, which are written beside it.
 

@@ -10,7 +10,7 @@ from blocks.errors import InvalidInput
 from nas.data.layouts import archive, arrow, table
 from nas.data.layouts.folders import list_folders, split_folders
 from nas.data.layouts.listing import ALLOWED, Listing
-from nas.data.layouts.walk import entries
+from nas.data.layouts.walk import entries, folders_in
 
 
 def list_photos(path: Path, group_by: str | None = None) -> Listing:
@@ -50,19 +50,39 @@ def _list(path: Path, group_by: str | None) -> Listing:
     if archive.is_archive(path):
         return _in_folder(archive.unpacked(path), group_by)
     if ending in arrow.ENDINGS:
-        return table.list_table(arrow.as_table(path), group_by)
-    raise InvalidInput(f"{path}: a file of another kind; {ALLOWED}")
+        return _in_arrow(path, group_by)
+    what = f"a {ending} file" if ending else "a file without an ending"
+    raise InvalidInput(f"{path}: {what}, not photographs or a list of them; {ALLOWED}")
 
 
 def _in_folder(folder: Path, group_by: str | None) -> Listing:
     if arrow.is_dataset(folder):
-        return table.list_table(arrow.as_table(folder), group_by)
+        return _in_arrow(folder, group_by)
     here = entries(folder)
     tables = [path for path in here if path.suffix.lower() in table.ENDINGS and path.is_file()]
     # Beside train/ and val/ a table may be anything.
-    if len(tables) == 1 and not split_folders(folder) and _is_list(tables[0]):
-        return table.list_table(tables[0], group_by)
+    if split_folders(folder):
+        return list_folders(folder)
+    lists = [one for one in tables if _is_list(one)]
+    if len(tables) == 1 and lists:
+        return table.list_table(lists[0], group_by)
+    if len(tables) > 1 and not folders_in(folder):
+        one = (lists or tables)[0]
+        raise InvalidInput(
+            f"{folder} holds {len(tables)} tables; give the path of one, such as {one}"
+        )
     return list_folders(folder)
+
+
+def _in_arrow(source: Path, group_by: str | None) -> Listing:
+    """The photographs of a Hugging Face data set or Parquet, which were written as files."""
+    written = arrow.as_table(source)
+    listing = table.list_table(written, group_by)
+    note = (
+        f"images are named by their rows, such as {listing.photos[0].name}; they are in "
+        f"{written.parent}"
+    )
+    return replace(listing, layout=arrow.kind_of(source), notes=(*listing.notes, note))
 
 
 def _is_list(file: Path) -> bool:

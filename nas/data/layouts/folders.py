@@ -170,12 +170,9 @@ def _check_classes(
             raise InvalidInput(f"{sides[side]} has no class folders; {ALLOWED}")
         extra = sorted({folder.name for folder in folders} - train)
         if extra:
-            lacking = sorted(train - {folder.name for folder in folders})
-            also = f"; it lacks {', '.join(lacking[:3])}" if lacking else ""
             raise InvalidInput(
                 f"{sides[side]} has {len(extra)} class folder{'s' * (len(extra) > 1)} that "
-                f"{sides[TRAIN].name} lacks ({', '.join(extra[:3])}){also}; both must have the same "
-                "classes"
+                f"{sides[TRAIN].name} lacks ({', '.join(extra[:3])}); every class needs training images"
             )
 
 

@@ -6,7 +6,6 @@ import csv
 import io
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from blocks.errors import InvalidInput
@@ -48,6 +47,7 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
     rows = _rows(file)
     columns, first = _columns(rows, file, group_by)
     photos: dict[str, Photo] = {}  # by path, which may be written in two ways
+    lines: dict[str, int] = {}
     missing: list[str] = []
     unread: list[str] = []
     for line, row in enumerate(rows[first:], first + 1):
@@ -56,16 +56,16 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
         photo = _photo(row, columns, file, line)
         key = posixpath.normpath(photo.name)
         earlier = photos.get(key)
-        if earlier is not None and replace(earlier, name=photo.name, path=photo.path) != photo:
+        if earlier is not None and (differs := _difference(earlier, photo)):
             raise InvalidInput(
-                f"{file}, line {line}: {photo.name} was listed before, and otherwise"
+                f"{file}, line {line}: {photo.name} is also in line {lines[key]}, with another {differs}"
             )
         if not photo.path.is_file():
             missing.append(f"line {line}: {photo.name}")
         elif not is_photo(photo.path.name):
             unread.append(photo.name)
         elif earlier is None:
-            photos[key] = photo
+            photos[key], lines[key] = photo, line
     if missing:
         raise InvalidInput(
             f"{file}: {len(missing)} file{' is' if len(missing) == 1 else 's are'} missing "
@@ -76,7 +76,7 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
             f"{file}: lists no photographs; expected lines of path,label[,split][,group]"
         )
     listed = tuple(sorted(photos.values(), key=lambda one: one.name))
-    sides = {one: one for one in (TRAIN, VAL, TEST) if any(p.split == one for p in listed)}
+    sides = _sides(rows[first:], columns, listed)
     _check_trained(listed, file)
     notes = (describe_unread(unread),) if unread else ()
     column = rows[0][columns["group"]] if first and "group" in columns else None
@@ -84,6 +84,33 @@ def list_table(file: Path, group_by: str | None = None) -> Listing:
         column if group_by is None or (column or "").strip().lower() == group_by.lower() else None
     )
     return Listing(listed, f"table {file.name}", sides, notes, named, tuple(unread))
+
+
+def _difference(earlier: Photo, photo: Photo) -> str:
+    """In what two rows of one photograph differ, in words; empty if in nothing."""
+    return " and another ".join(
+        f"{column} ({theirs or 'none'}, not {ours or 'none'})"
+        for column, theirs, ours in (
+            ("label", earlier.label, photo.label),
+            ("split", earlier.split, photo.split),
+            ("group", earlier.group, photo.group),
+        )
+        if theirs != ours
+    )
+
+
+def _sides(
+    rows: Sequence[Sequence[str]], columns: Mapping[str, int], photos: Sequence[Photo]
+) -> dict[str, str]:
+    """Split -> the word that the table has for it."""
+    place = columns.get("split")
+    words: dict[str, str] = {}
+    for row in rows if place is not None else ():
+        word = row[place].strip() if place is not None and place < len(row) else ""
+        if word:
+            words.setdefault(SPLIT_NAMES[word.lower()], word)
+    used = {photo.split for photo in photos}
+    return {side: words[side] for side in (TRAIN, VAL, TEST) if side in used}
 
 
 def _rows(file: Path) -> list[list[str]]:

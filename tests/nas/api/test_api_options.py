@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import nas
 from blocks import InvalidInput
 from blocks.yaml_files import dump_yaml, parse, read_yaml
 from nas.api.options import resume_changes, search_config
@@ -211,3 +212,16 @@ def test_a_search_without_plugins_takes_none_when_it_is_resumed(tmp_path: Path) 
     for option in ("data", "sampler", "module", "evaluator", "objectives"):
         with pytest.raises(InvalidInput, match=r"cannot change .*; allowed: leave it out$"):
             resume_changes({option: "own.py:tpe"}, run)
+
+
+@pytest.mark.parametrize("name", ["pretrained", "teacher", "data_dir", "splits", "name"])
+def test_an_empty_text_is_no_value(name: str) -> None:
+    spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5)
+    with pytest.raises(InvalidInput, match=f"^{name}: empty; give a value"):
+        nas.train(spec, data="digits", **{name: ""})
+
+
+@pytest.mark.parametrize("name", ["pretrained", "splits", "name", "config"])
+def test_an_empty_text_is_no_value_of_a_search(name: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{name}: empty; give a value"):
+        nas.search("quickstart", data="digits", **{"name": "new", name: ""})

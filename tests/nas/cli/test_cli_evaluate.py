@@ -179,6 +179,7 @@ def test_a_check_of_photographs_takes_a_network(
 ) -> None:
     Path("photographs/val/mould/broken.png").write_bytes(b"no picture")  # does not stop it
     found = nas.check_data("photographs", network="rare")
+    assert capfd.readouterr().err == ""  # what is to be known is in the result
     names = {one.path for one in found.of("suspected label")}
     assert names
     assert names <= {f"train/sound/wrong_{number}.png" for number in (500, 501)}
@@ -204,6 +205,22 @@ def test_wrong_labels_and_copies_are_found(rare: Path) -> None:
     assert len(ranked) == len(set(ranked)) == 10
     assert found["suspects"][0]["label"] == "sound"
     assert found["suspects"][0]["likelier"] == "mould"
+
+
+def test_an_exact_copy_with_another_label_is_suspected(rare: Path) -> None:
+    """The network need not doubt it: one of the two labels is wrong."""
+    shutil.copytree("photographs/train", "both")
+    shutil.copy("both/mould/003.png", "both/sound/copy.png")
+    nas.evaluate("runs/rare/train/0000/checkpoint.pt", data="imagefolder:both", out="found")
+    found = document("found")
+    page = Path("found/index.html").read_text()
+    assert f"its copy {found['suspects'][0]['copy']} is" in page
+    assert "bootstrap" not in page
+    first = found["suspects"][0]
+    assert {first["name"], first["copy"]} == {"mould/003.png", "sound/copy.png"}
+    assert {first["label"], first["likelier"]} == {"mould", "sound"}
+    names = [one["name"] for one in found["suspects"] + found["least_sure"]]
+    assert len(names) == len(set(names))
 
 
 def test_copies_matter_between_what_is_trained_on_and_what_is_not(

@@ -37,7 +37,7 @@ def test_a_missing_runtime_is_said_and_the_others_go_on(
     assert main([*words, "--targets", "ncnn,onnx"]) == 0
     line, *steps = capfd.readouterr().err.strip().splitlines()
     assert line == ("nas: target ncnn: the package ncnn is missing; pip install 'sknas[deploy]'")
-    assert "onnx: float32" in steps
+    assert "onnx: float32, tracing the network" in steps
     manifest = json.loads((in_run / "runs/first/export/0000/manifest.json").read_text())
     assert [artifact["target"] for artifact in manifest["artifacts"]] == ["onnx"]
     assert manifest["accuracy"]["images"] == 20
@@ -55,10 +55,14 @@ def test_the_steps_are_shown_on_standard_error(
     steps = said.err.splitlines()
     assert steps[:3] == [
         "reading training images",
-        "onnx: float32",
+        "onnx: float32, tracing the network",
         "onnx: int8: calibrating on 100 images",
     ]
-    assert steps[-2:] == ["accuracy of 2 networks on held-out images", "latency"]
+    assert steps[-3:] == [
+        "accuracy of 2 networks on held-out images",
+        "memory and figures of the network",
+        "latency",
+    ]
 
 
 def test_python_exports_in_silence_unless_asked(

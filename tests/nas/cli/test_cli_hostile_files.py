@@ -212,7 +212,7 @@ def test_aliases_within_aliases_take_no_memory(
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc/x", "", ".", "a\0b", "x" * 101, "x" * 100_000, "a/b", "a\nb", "~"]
+    "name", ["../x", "/etc/x", ".", "a\0b", "x" * 101, "x" * 100_000, "a/b", "a\nb", "~"]
 )
 def test_a_name_that_leads_elsewhere_is_refused_by_every_command(
     name: str, in_run: Path, capfd: pytest.CaptureFixture[str]
@@ -222,6 +222,26 @@ def test_a_name_that_leads_elsewhere_is_refused_by_every_command(
         line = refused(words, capfd)
         assert "run name" in line
         assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["search", "--space", "quickstart", "--data", "digits", "--name", ""], "--name"),
+        (["search", "--space", "quickstart", "--data", "digits", "--pretrained="], "--pretrained"),
+        (["search", "--space", "", "--data", "digits"], "--space"),
+        (["train", "first", "--pick", "knee", "--teacher", ""], "--teacher"),
+        (["train", "first", "--pick", "knee", "--pretrained", " "], "--pretrained"),
+        (["export", "first", "--pick", "knee", "--out", ""], "--out"),
+        (["data", "check", "photos", "--network", ""], "--network"),
+        (["data", "check", ""], "argument"),
+        (["tables", ""], "argument"),
+    ],
+)
+def test_empty_values_are_refused_by_every_command(
+    words: list[str], named: str, in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert f"{named}: empty; give a value" in refused(words, capfd)
 
 
 def test_the_name_in_a_run_cannot_lead_its_logs_elsewhere(

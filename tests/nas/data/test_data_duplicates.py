@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_sample_images
 
 from nas.data.duplicates import find_duplicates, fingerprint, fingerprints
@@ -93,3 +93,42 @@ def test_several_copies_are_one_group(pictures: list[Image.Image]) -> None:
 def test_pictures_without_structure_are_not_compared() -> None:
     plain = [Image.new("RGB", (100, 100), (level, 90, 90)) for level in range(0, 250, 10)]
     assert find_duplicates([fingerprint(f"{row}", one) for row, one in enumerate(plain)]) == ()
+
+
+COLOURS = {"apricot": "orange", "kiwi": "green", "potato": "sienna", "sign": "red", "egg": "ivory"}
+
+
+def drawn(name: str) -> Image.Image:
+    """A round thing with its own marks on a white ground."""
+    picture = Image.new("RGB", (120, 120), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((15, 15, 105, 105), COLOURS[name], "black", 3)
+    draws = np.random.default_rng(len(name) + ord(name[0]))
+    for x, y in draws.integers(30, 75, (4, 2)).tolist():
+        draw.ellipse((x, y, x + 16, y + 16), "white" if name == "sign" else "black")
+    return picture
+
+
+def test_things_of_one_outline_on_a_plain_ground_are_no_copies() -> None:
+    things = [drawn(name) for name in COLOURS]
+    prints = [fingerprint(f"{row}", one) for row, one in enumerate(things)]
+    assert find_duplicates(prints) == ()
+
+
+@pytest.mark.parametrize("change", [change for change in CHANGES if change != "cut"])
+def test_copies_of_things_on_a_plain_ground_are_found(change: str) -> None:
+    things = [drawn(name) for name in COLOURS]
+    changed = [CHANGES[change](one) for one in things]
+    prints = [fingerprint(f"{row}", one) for row, one in enumerate([*things, *changed])]
+    found = {group.rows for group in find_duplicates(prints)}
+    assert found == {(row, row + len(things)) for row in range(len(things))}
+
+
+def test_a_dark_vest_is_not_a_pair_of_white_trousers() -> None:
+    """Grey clothes on black, in outline alike."""
+    vest, trousers = (Image.new("L", (48, 48)) for _ in range(2))
+    ImageDraw.Draw(vest).rectangle((14, 4, 33, 44), 70, 130)
+    ImageDraw.Draw(trousers).rectangle((14, 4, 33, 44), 240)
+    ImageDraw.Draw(trousers).line((24, 14, 24, 44), 0, 2)
+    found = find_duplicates([fingerprint("vest", vest), fingerprint("trousers", trousers)])
+    assert found == ()

@@ -214,7 +214,7 @@ def test_classes_that_only_the_test_set_has(photographs: Path) -> None:
     with pytest.raises(InvalidInput, match=r"val has 1 class folder that train lacks \(fox\)"):
         load(photographs)
     (photographs / "val" / "emu").rename(photographs / "val" / "Emu")
-    with pytest.raises(InvalidInput, match=r"lacks \(Emu, fox\); it lacks emu"):
+    with pytest.raises(InvalidInput, match=r"lacks \(Emu, fox\); every class needs"):
         load(photographs)
 
 

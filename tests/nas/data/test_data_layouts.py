@@ -14,6 +14,7 @@ import torch
 
 from blocks.errors import InvalidInput
 from nas.data import DataConfig, load_data
+from nas.data.layouts.find import list_photos
 from nas.data.layouts.kinds import is_photo, is_system
 from tests.nas.data.photo_helpers import class_folders, counts, fill, load, names, picture
 
@@ -128,7 +129,10 @@ def test_labels_belong_to_their_images(tmp_path: Path) -> None:
         ("path,label,split\n000.png,ant,tset\n", r"line 2: split 'tset'; allowed: train"),
         ("name,kind\n000.png,ant\n", r"has no column path or file"),
         ("path,label\n000.png,\n", r"line 2: no label"),
-        ("path,label\n000.png,ant\n000.png,bee\n", r"line 3: 000\.png was listed before"),
+        (
+            "path,label\n000.png,ant\n000.png,bee\n",
+            r"line 3: 000\.png is also in line 2, with another label \(ant, not bee\)",
+        ),
         (
             "path,label,split\n000.png,ant,train\n001.png,bee,test\n",
             r"without training images \(bee\)",
@@ -153,7 +157,7 @@ def test_a_path_written_in_two_ways_is_one_photograph(tmp_path: Path) -> None:
     assert sum(counts(load(table))) == 20
     table.write_text("\n".join(["path,label", *lines, "./img/000.png,b"]))
     with pytest.raises(
-        InvalidInput, match=r"line 22: \./img/000.png was listed before, and otherwise"
+        InvalidInput, match=r"line 22: \./img/000.png is also in line 2, with another label"
     ):
         load(table)
 
@@ -308,10 +312,28 @@ def test_parquet_and_saved_data_sets(tmp_path: Path) -> None:
         with out, pa.ipc.new_stream(out, part.schema) as stream:
             stream.write_table(part)
         (folder / "state.json").write_text("{}")
+    (tmp_path / "parts").mkdir()
     (tmp_path / "saved" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
     saved = load(tmp_path / "saved")
     assert counts(saved)[2] == 10
     assert saved.info.class_names == ("ant", "bee")
+    listing = list_photos(tmp_path / "saved")
+    assert listing.layout == "Hugging Face data set"
+    assert "images are named by their rows, such as test/00000" in listing.notes[0]
+    pq.write_table(table.slice(0, 30), tmp_path / "parts" / "train-0.parquet")
+    pq.write_table(table.slice(30), tmp_path / "parts" / "validation-0.parquet")
+    parts = list_photos(tmp_path / "parts")
+    assert (parts.layout, parts.sides) == ("Parquet", {"train": "train", "val": "validation"})
+
+
+def test_a_folder_of_several_tables(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("path,label\n000.png,ant\n")
+    with pytest.raises(
+        InvalidInput, match=r"holds 2 tables; give the path of one, such as .*a\.csv"
+    ):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("label", [None, float("nan"), " "])

@@ -196,6 +196,29 @@ def test_shares_that_groups_make_uneven_are_said(
     assert {name: after[name] for name in before} == before
 
 
+def test_uneven_shares_are_said_without_groups_too(
+    tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    data = load(class_folders(tmp_path / "photos", 20, names=tuple("abcdefghijklmnop")))
+    assert "split about 70/15/15 of each class, by a hash of each path" in said.text
+    sides = names(data)
+    far = set()
+    for label in data.info.class_names:
+        for split in ("val", "test"):
+            count = sum(
+                name.startswith(f"{label}/") and side == split for name, side in sides.items()
+            )
+            if count <= 1 or count >= 5:
+                far.add(f"{label} {count} of 20 {'validation' if split == 'val' else split}")
+    assert far
+    (line,) = [one.getMessage() for one in said.records if "shares far" in one.getMessage()]
+    assert "since each photograph goes by its own hash" in line
+    listed = line.partition("hash: ")[2].partition(";")[0]
+    parts = [one.partition(" (asked")[0] for one in listed.split(", ")]
+    assert set(parts) <= far
+    assert len(parts) == min(5, len(far))
+
+
 @pytest.mark.parametrize(
     ("expression", "match"),
     [

@@ -127,7 +127,7 @@ def test_a_named_recipe_or_lengths_that_must_fit_leave_no_choice(
 def test_a_run_says_and_keeps_what_was_chosen(capfd: pytest.CaptureFixture[str]) -> None:
     options = {**MINIMAL, "epochs": 1, "threads": 1, "limit": 128}
     run = nas.search(**options, trials=1, name="a")  # type: ignore[arg-type]
-    said = "recipe tiny, 1 epoch: the default for 128 images from random weights"
+    said = "recipe tiny: the default for 128 images from random weights; 1 epoch as given"
     assert said in capfd.readouterr().out
     config = read_config(RunFolder.existing("a"))
     assert config.recipe == RECIPES["tiny"].model_copy(update={"epochs": 1})
@@ -150,7 +150,10 @@ def test_a_training_goes_on_with_the_recipe_that_it_began_with(
     options: dict[str, object] = {"data": "digits", "name": "a", "threads": 1}
     with caplog.at_level(logging.INFO, "nas.recipe"):
         done = nas.train(SPEC, **options, epochs=1)  # type: ignore[arg-type]
-        assert "recipe tiny, 1 epoch: the default for 1,438 images" in caplog.text
+        assert (
+            "recipe tiny: the default for 1,438 images from random weights; 1 epoch as"
+            in caplog.text
+        )
         before = read_info(done.checkpoint)
         assert before.recipe == RECIPES["tiny"].model_copy(update={"epochs": 1})
         caplog.clear()
