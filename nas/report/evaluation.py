@@ -14,7 +14,6 @@ from nas.evaluation.evaluate import (
     MOST_SUSPECTS,
     Copies,
     Evaluation,
-    Image,
     cells,
 )
 from nas.evaluation.figures import ClassFigures
@@ -30,7 +29,7 @@ from nas.evaluation.output import (
     temperature_line,
     words_of,
 )
-from nas.evaluation.suspects import Suspect
+from nas.evaluation.suspects import Image, Suspect
 from nas.report import assets
 from nas.report.figures.confusion import confusion_figure, shown_classes
 from nas.report.figures.reliability import reliability_figure

@@ -217,11 +217,13 @@ def test_a_search_without_plugins_takes_none_when_it_is_resumed(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["pretrained", "teacher", "data_dir", "splits", "name"])
 def test_an_empty_text_is_no_value(name: str) -> None:
     spec = nas.ArchSpec(backbone="shufflenet_v2", width=0.5)
+    empty: dict[str, Any] = {name: ""}
     with pytest.raises(InvalidInput, match=f"^{name}: empty; give a value"):
-        nas.train(spec, data="digits", **{name: ""})
+        nas.train(spec, data="digits", **empty)
 
 
 @pytest.mark.parametrize("name", ["pretrained", "splits", "name", "config"])
 def test_an_empty_text_is_no_value_of_a_search(name: str) -> None:
+    empty: dict[str, Any] = {"name": "new", name: ""}
     with pytest.raises(InvalidInput, match=f"^{name}: empty; give a value"):
-        nas.search("quickstart", data="digits", **{"name": "new", name: ""})
+        nas.search("quickstart", data="digits", **empty)
