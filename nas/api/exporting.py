@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from blocks.errors import InvalidInput
 from blocks.wording import check_type
 from nas.api.choosing import made_from
+from nas.api.progress import given_console
 from nas.folders import given_path
 from nas.plugins import end_load
 
@@ -114,17 +115,9 @@ def export(
     if fp16 and not any(TARGETS[name].write_fp16 for name in names):
         raise InvalidInput(f"fp16: {', '.join(names)}; allowed: with the targets ncnn or coreml")
     wishes = Wishes(int8, cast(IoType, io), rgb, accelerator, fp16)
-    with shown_steps(_console(progress)) as say:
+    with shown_steps(given_console(progress)) as say:
         manifest = export_bundle(source, folder, names, wishes=wishes, images=images, say=say)
     return Bundle(folder, manifest)
-
-
-def _console(progress: bool | Console) -> Console | None:
-    if isinstance(progress, bool):
-        from rich import get_console
-
-        return get_console() if progress else None
-    return progress
 
 
 def split_names(names: str | Sequence[str]) -> list[str]:

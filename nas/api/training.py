@@ -14,6 +14,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import check_type
 from nas.api.default_names import run_name
 from nas.api.options import check_none_empty, check_options
+from nas.api.progress import given_console
 from nas.api.references import named
 from nas.api.training_images import chosen_images, sized, with_record
 from nas.api.training_recipe import training_recipe
@@ -298,6 +299,7 @@ def _train(
     **job: Any,
 ) -> FullTraining:
     check_options(given)  # before anything is deleted
+    console = given_console(progress)
     if again:
         old_files = (folder.result, folder.metrics, folder.checkpoint, folder.best, folder.splits)
         for old in (*old_files, folder.evaluation / DOCUMENT):
@@ -326,7 +328,7 @@ def _train(
                     **job,
                 ),
                 on_epoch,
-                bar=_bar(progress),
+                bar=_bar(console),
             )
             page, said = _evaluated(folder)
     except SystemExit:  # what Lightning makes of an interrupt
@@ -372,14 +374,12 @@ def _weights(source: str | Path | None, spec: ArchSpec) -> PretrainedWeights | N
     return find_weights(str(source), plain_network(spec))
 
 
-def _bar(progress: bool | Console) -> TrainingBar | None:
-    if progress is False:
+def _bar(console: Console | None) -> TrainingBar | None:
+    if console is None:
         return None
-    from rich import get_console
-
     from nas.training.bar import TrainingBar
 
-    return TrainingBar(get_console() if progress is True else progress)
+    return TrainingBar(console)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "train": {"network": SPEC, "data": "digits", "recipe": "none", "pretrained": "none.pt"},
 }
 MADE_BY_THE_PROGRAM = {
-    "Bundle", "Counts", "DataCheck", "Datasets", "Evaluated", "Front", "FrontPoint"
+    "Bundle", "ConfirmedFront", "Counts", "DataCheck", "Datasets", "Evaluated", "Front", "FrontPoint"
 }  # fmt: skip
 ERRORS = {"InvalidInput", "WorkFailed"}
 
@@ -114,12 +114,12 @@ def test_a_wrong_argument_is_one_line(
             lambda: api.search("quickstart", data="digits", evaluator=3),
             "evaluator: 3; allowed: a callable, or its import path$",
         ),
-        (lambda: api.objective("error"), "objective 'error': .*latency_ms, mflops, params, activ"),
+        (lambda: api.objective("error"), "objective 'error': .*latency_ms, npu_ms, mflops, params"),
         (lambda: api.search({"name": "a"}, data=3), "data: 3; allowed: a name, a callable"),
         (lambda: api.search("quickstart", data="digits", trials=True), "trials: .* got True"),
         (
             lambda: api.search("quickstart", data="digits", objectives="error,x"),
-            "objectives: unknown objective 'x'; allowed: error, .*latency_ms, and those of your own",
+            "objectives: unknown objective 'x'; allowed: error, .*npu_ms, and those of your own",
         ),
         (
             lambda: api.search("quickstart", data="digits", limits={"foo": 1}),
