@@ -71,6 +71,9 @@ SCRATCH_HANDLE = 8
 SCRATCH_REQUEST, FREE_REQUESTS = 16, 12
 PLANNED, PLANNER_ENTRY = 32, 40
 """Bytes for each tensor, constants included, and for each buffer, while the planner works."""
+ZERO_POINT = 4
+PREPARED = 640
+"""Bytes for each channel of a layer, and for its tensors, while it is prepared."""
 AFTER_PLANNING = 192
 """Part of the bookkeeping that is written after the planner has ended."""
 
@@ -83,16 +86,19 @@ class Arena:
         activations: Of the planned buffers.
         bookkeeping: Of the interpreter.
         planning: That the planner needs in place of the activations, while it works.
+        preparing: Likewise, that the kernel of the widest layer needs while it is prepared.
     """
 
     activations: int
     bookkeeping: int
     planning: int
+    preparing: int
 
     @property
     def bytes(self) -> int:
         """The least arena that the network runs in."""
-        return self.bookkeeping + max(self.activations, self.planning - AFTER_PLANNING)
+        passing = max(self.planning - AFTER_PLANNING, self.preparing)
+        return self.bookkeeping + max(self.activations, passing)
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,17 @@ def arena_of(graph: Graph) -> Arena:
     requests = SCRATCH_REQUEST * (scratch + FREE_REQUESTS)
     planning = _aligned(requests + 8 + PLANNED * (tensors + scratch))
     planning += _aligned(PLANNER_ENTRY * len(buffers))
-    return Arena(planned_bytes(buffers), _aligned(bookkeeping), planning)
+    return Arena(planned_bytes(buffers), _aligned(bookkeeping), planning, _preparing(graph))
+
+
+def _preparing(graph: Graph) -> int:
+    """What passes while a layer is prepared: three copies of the zero points of its channels.
+
+    The weights are looked at twice and the bias once (``conv_common.cc``). A wide layer on small maps
+    needs more for this than for its activations.
+    """
+    widest = max((one.weights.channels for one in graph.operators if one.weights), default=0)
+    return _aligned(3 * ZERO_POINT * widest + PREPARED)
 
 
 def constants_of(graph: Graph) -> int:
