@@ -42,7 +42,9 @@ def refusal(capfd: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.integration
-def test_from_a_file_to_the_model_card(capfd: pytest.CaptureFixture[str]) -> None:
+def test_from_a_file_to_the_model_card(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     write_weights()
     words = [*SEARCH, "--pretrained", "w.pt", "--trials", "1", "--epochs", "1"]
     assert main(words) == 0
@@ -58,8 +60,9 @@ def test_from_a_file_to_the_model_card(capfd: pytest.CaptureFixture[str]) -> Non
     assert info.origin == weights.origin
     assert info.pretrained == weights.sha256
 
+    caplog.set_level("INFO", "nas.recipe")  # which the command prints where nobody else listens
     assert main(TRAIN) == 0
-    assert "starts from w.pt" in capfd.readouterr().out
+    assert "starts from w.pt" in caplog.text
     full = read_info(run.full_training("0000").checkpoint)
     assert (full.pretrained, full.start) == (weights.sha256, job.start)
 

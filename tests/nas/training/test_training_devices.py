@@ -270,7 +270,7 @@ def test_the_command_ended_from_outside_leaves_no_process_and_goes_on(devices: i
     *chosen, last = complained.splitlines()
     assert last == "nas: interrupted; the same command continues from the last epoch"
     assert len(chosen) == 1
-    assert chosen[0].startswith("recipe tiny, ")
+    assert chosen[0].startswith("recipe tiny: ")
     _, alive = psutil.wait_procs(below, timeout=BOUND)
     assert len(below) >= (3 if devices == 2 else 0), "the server and two that train"
     assert not alive
