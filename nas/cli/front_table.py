@@ -79,6 +79,14 @@ def front_document(front: Front, uncertainty: Uncertainty) -> dict[str, Any]:
     return document
 
 
+def best_within_document(front: Front) -> list[dict[str, Any]]:
+    """The least error within a dozen budgets, for programs."""
+    return [
+        {"cost": one.cost, "budget": one.budget, "trial": one.point.trial, "error": one.error}
+        for one in front.best_within()
+    ]
+
+
 def print_best_within(front: Front, uncertainty: Uncertainty) -> None:
     """The least error within a dozen budgets, a table for each cost."""
     found = front.best_within()

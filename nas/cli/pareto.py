@@ -50,7 +50,12 @@ def pareto(
     folder = RunFolder.existing(run)
     with importing():
         from nas.api.choosing import NOT_WORSE, choose, not_worse
-        from nas.cli.front_table import front_document, print_best_within, print_front
+        from nas.cli.front_table import (
+            best_within_document,
+            front_document,
+            print_best_within,
+            print_front,
+        )
         from nas.runs import write_text
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
@@ -63,15 +68,7 @@ def pareto(
     if as_json:
         document = front_document(front, uncertainty)
         if within:
-            document["best_within"] = [
-                {
-                    "cost": one.cost,
-                    "budget": one.budget,
-                    "trial": one.point.trial,
-                    "error": one.error,
-                }
-                for one in front.best_within()
-            ]
+            document["best_within"] = best_within_document(front)
         if picked is not None:
             document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
         print_json(document)
