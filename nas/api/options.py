@@ -34,6 +34,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "objectives": ("objectives",),
     "sampler": ("sampler",),
     "seed": ("seed",),
+    "training_seed": ("training_seed",),
     "workers": ("execution", "workers"),
     "threads": ("execution", "threads"),
     "executor": ("execution", "executor"),

@@ -31,6 +31,7 @@ def search(
     epochs: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    training_seed: int | None = None,
     name: str | None = None,
     resume: str | Run | None = None,
     config: str | Path | None = None,
@@ -93,6 +94,8 @@ def search(
         epochs: Epochs per trial.
         workers: Trainings at a time. Default 1.
         seed: Of proposals and trainings. Default 0.
+        training_seed: Of trainings alone: weights, order and augmentation, alike in all trials. Default:
+            ``seed``.
         name: Of the run; default made of the space and the data.
         resume: Name of a run to continue, or the run. Of the other arguments only ``trials``,
             ``workers``, ``threads``, ``total_epochs``, ``patience``, ``executor``, ``ray_address``,

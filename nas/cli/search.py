@@ -150,6 +150,9 @@ def search(
         _option(STRATEGY, "With parent: train so many epochs more; implies it."),
     ] = None,
     seed: Annotated[int | None, _option(STRATEGY, "Seed of proposals and trainings.")] = None,
+    training_seed: Annotated[
+        int | None, _option(TRAINING, "Seed of trainings alone. Default: --seed.")
+    ] = None,
     epochs: Annotated[int | None, _option(TRAINING, "Epochs per trial.")] = None,
     recipe: Annotated[
         str | None,

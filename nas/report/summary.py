@@ -61,6 +61,11 @@ def facts(material: Material) -> tuple[Fact, ...]:
         Fact("Epochs each", _epochs(config)),
         Fact("Sampler", config.sampler),
         Fact("Seed", str(config.seed)),
+        *(
+            [Fact("Seed of trainings", str(config.training_seed))]
+            if config.training_seed is not None
+            else []
+        ),
     )
 
 

@@ -56,7 +56,8 @@ class SearchConfig(CheckedModel):
         budgets: Hard limits; a network over one is never trained.
         sampler: Who proposes.
         acquisition: How a forecast weighs errors and costs.
-        seed: Seed of proposals and trainings.
+        seed: Seed of proposals, and of trainings unless ``training_seed`` is given.
+        training_seed: Seed of weights, order and augmentation, the same in all trials; None: ``seed``.
         early_stopping: Which waiting trainings continue: ``none``: all are trained in full at once;
             ``pareto``, ``cost-peers``, ``forecast``: see ``nas.searching.early_stopping``. Trainings
             then pause at rungs, and ``recipe`` is ``rungs`` unless another is given. Unless given it is
@@ -97,6 +98,7 @@ class SearchConfig(CheckedModel):
     budgets: Budgets = Budgets()
     sampler: SamplerName = "forecast"
     seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
+    training_seed: Annotated[Integer, Field(ge=0, lt=2**32)] | None = None
     acquisition: Acquisition = LOG
     early_stopping: Literal["none", "pareto", "cost-peers", "forecast"] = "none"
     total_epochs: Annotated[Integer, Field(ge=1)] | None = None
@@ -127,6 +129,11 @@ class SearchConfig(CheckedModel):
     def cost_objectives(self) -> tuple[str, ...]:
         """Objectives that need no training."""
         return tuple(name for name in self.objectives if name != ERROR)
+
+    @property
+    def seed_of_trainings(self) -> int:
+        """The seed that those of all trainings are derived from."""
+        return self.seed if self.training_seed is None else self.training_seed
 
     @property
     def epochs(self) -> int:

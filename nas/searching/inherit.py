@@ -62,7 +62,7 @@ def parent_job(spec: ArchSpec, config: SearchConfig, run: RunFolder) -> TrainJob
         data=data_for(spec, config),
         recipe=config.recipe,
         # Not the seed of the networks, who would see again what their parent saw.
-        seed=derive_seed(config.seed, "parent"),
+        seed=derive_seed(config.seed_of_trainings, "parent"),
         folder=run.parent(plain.key).path,
         log_name=config.name,
         log_version=f"parent_{plain.key}",

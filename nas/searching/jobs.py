@@ -19,7 +19,7 @@ def training_job(
         data=data_for(record.spec, config),
         recipe=config.recipe,
         stop_epoch=stop_epoch,
-        seed=derive_seed(config.seed, "training"),
+        seed=derive_seed(config.seed_of_trainings, "training"),
         folder=run.trial(record.number).path,
         log_name=config.name,
         log_version=f"trial_{record.number:04d}",

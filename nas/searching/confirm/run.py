@@ -245,7 +245,9 @@ class Confirmation:
         job = training_job(record, epochs, self.config, self.run)
         return job.model_copy(
             update={
-                "seed": derive_seed(self.config.seed, "confirm", one.trial, one.repeat),
+                "seed": derive_seed(
+                    self.config.seed_of_trainings, "confirm", one.trial, one.repeat
+                ),
                 "folder": self.run.repeat(one.trial, one.repeat).path,
                 "log_version": f"confirm_{one.trial:04d}-{one.repeat}",
                 "recipe": self.plan.recipe or job.recipe,

@@ -14,6 +14,7 @@ from nas.errors import WorkFailed
 from nas.front import make_front
 from nas.runs import RunFolder, TrialRecord, TrialState
 from nas.searching.candidates import find_candidates
+from nas.searching.jobs import training_job
 from nas.searching.samplers import SAMPLERS, derive_seed
 from nas.searching.study import open_study
 from search_spaces import SearchSpace, SpaceDefinition
@@ -194,3 +195,23 @@ def test_derived_seeds_differ_by_purpose_and_number() -> None:
     assert len(seeds) == 500
     assert derive_seed(0, "proposal", 1) == derive_seed(0, "proposal", 1)
     assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_a_seed_of_trainings_changes_no_proposal(tmp_path: Path) -> None:
+    trained = []
+    for number, seeds in enumerate(({"seed": 3}, {"seed": 3, "training_seed": 4}, {"seed": 4})):
+        executor = FormulaEvaluator()
+        formula_search(tmp_path / str(number), make_config(trials=8, **seeds), executor)
+        trained.append(executor.started)
+    assert trained[0] == trained[1] != trained[2]
+
+
+def test_trials_are_trained_with_the_seed_of_trainings(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    spec = next(iter(digits_space("quickstart").enumerate()))
+    record = TrialRecord(number=0, state=TrialState.RUNNING, spec=spec, key=spec.key)
+
+    def seed(**seeds: int) -> int:
+        return training_job(record, 1, make_config(**seeds), run).seed
+
+    assert seed(seed=3) != seed(seed=3, training_seed=4) == seed(seed=4) == seed(training_seed=4)
