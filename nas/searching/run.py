@@ -24,7 +24,7 @@ from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
 from nas.searching.defaults import chosen, with_chosen_recipe
 from nas.searching.plugged import check_plugins
-from nas.searching.reading import read_config, with_record
+from nas.searching.reading import read_config, read_front, with_record
 from nas.searching.samplers import derive_seed
 from nas.searching.study import check_unused, open_study
 from nas.searching.view import View
@@ -218,6 +218,9 @@ def _search(
             if end_owner(folder):
                 view.event(f"{folder.path}: a training of before, suspended, was ended")
         front = make_search(config, run, space, candidates, study, executor, view)()
+    if run.confirmation.is_file():
+        # `nas confirm` came before: its means stand in for the errors of single trainings.
+        front = read_front(run)
     write_text(run.pareto, front.to_json())
     return front
 

@@ -357,6 +357,13 @@ def test_real_trainings_are_compared_image_by_image(
     assert "seeds" in run.report().read_text(encoding="utf-8")
     assert main(["pareto", "real"]) == 0
     assert "means over trainings with different seeds" in capfd.readouterr().out
+    # A search that goes on does not put single trainings back in place of the means.
+    assert main(["search", "--resume", "real"]) == 0
+    written = json.loads(run.folder.pareto.read_text(encoding="utf-8"))
+    assert [one["values"]["error"] for one in written["front"]] == [
+        point.values[0] for point in found.front.points
+    ]
+    capfd.readouterr()
     # Without epochs left nothing is trained, and the same is printed.
     assert main(["confirm", "real", "--epochs", "2", "--json"]) == 0
     document = json.loads(capfd.readouterr().out)
