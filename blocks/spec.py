@@ -114,14 +114,14 @@ class ArchSpec(CheckedModel):
 
     @property
     def label(self) -> str:
-        """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``."""
+        """The unit in a few words for tables, such as ``sk d1,2 w1 r16 L32 act``.
+
+        Stages with a unit of their own follow: ``sk d1,2 w1 r16 L32 act | stage 3: se r16``;
+        a plain network is not named before them.
+        """
         unit = self.unit
-        known = words_of(unit)
-        words = [unit.kind, *(UNITS[unit.kind].words(unit) if known is None else known)]
-        if unit.blocks and unit.kind != "none":
-            words.append(f"blocks {','.join(map(str, unit.blocks))}")
-        words += [f"[stage {stage}: differs]" for stage, _ in unit.stages]
-        return " ".join(words)
+        stages = [f"stage {number}: {_words(unit.at(number))}" for number, _ in unit.stages]
+        return " | ".join(stages if stages and unit.kind == "none" else [_words(unit), *stages])
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
@@ -163,6 +163,15 @@ class ArchSpec(CheckedModel):
     def to_yaml(self) -> str:
         """The spec as YAML text; reading it gives an equal spec."""
         return dump_yaml(self)
+
+
+def _words(unit: UnitSpec) -> str:
+    """One unit, whatever single stages have in its place."""
+    known = words_of(unit)
+    words = [unit.kind, *(UNITS[unit.kind].words(unit) if known is None else known)]
+    if unit.blocks and unit.kind != "none":
+        words.append(f"blocks {','.join(map(str, unit.blocks))}")
+    return " ".join(words)
 
 
 def check_unit(unit: UnitSpec, stage: Stage) -> None:

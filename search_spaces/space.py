@@ -136,6 +136,34 @@ class SearchSpace:
             {one.parameter: one.domain.draw(rng) for one in self._alternatives()}
         )
 
+    def neighbours(self, spec: ArchSpec, rng: random.Random, tries: int) -> Iterator[ArchSpec]:
+        """Networks that differ from ``spec`` in one choice, every third time in two, drawn at random.
+
+        Choices that only become active with it are drawn as well.
+
+        Args:
+            spec: A network of the space.
+            rng: Draws.
+            tries: So many are drawn; what is ``spec`` again is left out.
+
+        Raises:
+            InvalidInput: As ``to_params`` does.
+        """
+        values = locate(spec, self._variables, self._base)
+        active = [
+            (variable.path, one)
+            for variable in self._variables
+            if (one := variable.in_force(values)) is not None
+        ]
+        own = {one.parameter: one.domain.encode(values[path]) for path, one in active}
+        for number in range(tries if active else 0):
+            params = {one.parameter: one.domain.draw(rng) for one in self._alternatives()} | own
+            for _, one in rng.sample(active, min(len(active), 2 if number % 3 == 2 else 1)):
+                params[one.parameter] = one.domain.draw(rng)
+            near = self.from_params(params)
+            if near.key != spec.key:
+                yield near
+
     def size(self) -> int | None:
         """Number of assignments of the active parameters; None with a continuous range.
 

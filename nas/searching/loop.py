@@ -167,10 +167,10 @@ def make_search(
         evaluator: Says how good a network is.
         view: Shows the search.
     """
-    strategy = make_strategy(config, candidates)
+    strategy = make_strategy(config, candidates, space)
     log = TrialLog(StudyWriter(study), partial(asking, config.sampler))
     epochs = EpochAccount(config, candidates)
-    proposer = Proposer(log, config, space, candidates, strategy.searcher)
+    proposer = Proposer(log, config, space, candidates, strategy)
     return Search(
         config=config,
         run=run,

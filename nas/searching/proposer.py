@@ -15,8 +15,8 @@ from nas.searching.config import SearchConfig
 from nas.searching.history import shown_to_sampler
 from nas.searching.log import ENDED, TrialLog
 from nas.searching.samplers import SEARCHERS, TAKE_PAUSED, derive_seed, make_sampler
-from nas.searching.searchers import Searcher
 from nas.searching.snapshots import snapshots_of
+from nas.searching.strategy import Strategy
 from nas.study import quiet
 from search_spaces import SearchSpace
 
@@ -35,7 +35,7 @@ class Proposer:
         config: Of the search.
         space: Bound to the data.
         candidates: Networks within the budgets.
-        searcher: Suggests new networks where no sampler of Optuna's does, or where that one has nothing
+        strategy: Suggests new networks where no sampler of Optuna's does, or where that one has nothing
             new to propose.
     """
 
@@ -43,7 +43,7 @@ class Proposer:
     config: SearchConfig
     space: SearchSpace
     candidates: Candidates
-    searcher: Searcher
+    strategy: Strategy
     _idle: int = 0
 
     def __post_init__(self) -> None:
@@ -134,9 +134,11 @@ class Proposer:
         records = self.log.records
         seen = {one.key for one in records}
         left = [key for key in self.candidates.specs if key not in seen]
-        for key in self.searcher.suggest(left, snapshots_of(records, self.config)):
+        for key in self.strategy.searcher.suggest(left, snapshots_of(records, self.config)):
+            if key in seen:
+                continue
             try:
-                return self.space.to_params(self.candidates.specs[key])
+                return self.space.to_params(self.strategy.networks[key])
             except InvalidInput:
                 # A sample of a vast space may hold a network under values that it rounded.
                 continue

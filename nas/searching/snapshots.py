@@ -26,6 +26,7 @@ def snapshots_of(records: Sequence[TrialRecord], config: SearchConfig) -> list[T
             tuple(reached.loss for reached in one.rung_results),
             running=one.state is TrialState.RUNNING,
             stopped=one.state is TrialState.STOPPED,
+            spec=one.spec,
         )
         for one in records
         if one.state in IN_COMPETITION

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from random import Random
 
+from blocks import ArchSpec
 from nas.searching.candidates import Candidates
 from nas.searching.config import SearchConfig
 from nas.searching.early_stopping import Rule, SuccessiveHalving
 from nas.searching.early_stopping.cost_peers import CostPeerOrdering
 from nas.searching.early_stopping.forecast import ForecastRule
 from nas.searching.early_stopping.pareto import ParetoOrdering
-from nas.searching.forecast import CandidateRanker
+from nas.searching.forecast import CandidateRanker, EvolvingRanker
 from nas.searching.searchers import (
     DensitySearcher,
+    EvolvingSearcher,
     ForecastSearcher,
     Searcher,
     ShuffledSearcher,
 )
+from search_spaces import SearchSpace
+
+CHILDREN = 12
+"""Networks that evolution draws around each parent."""
 
 
 @dataclass(frozen=True)
@@ -26,40 +34,64 @@ class Strategy:
     Attributes:
         searcher: Which network is begun next, where no sampler of Optuna's says so.
         rule: Which waiting training continues; None: trainings do not pause.
+        networks: Those that the searcher may name, by key; it may add to them.
     """
 
     searcher: Searcher
     rule: Rule | None
+    networks: Mapping[str, ArchSpec]
 
 
-def make_strategy(config: SearchConfig, candidates: Candidates) -> Strategy:
+def make_strategy(config: SearchConfig, candidates: Candidates, space: SearchSpace) -> Strategy:
     """Searcher and rule of a search; where both forecast they share one forecast.
 
     Args:
         config: Of the search.
         candidates: Networks within the budgets.
+        space: Bound to the data.
     """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
-    candidate_ranker = CandidateRanker(
-        candidates.specs, costs, config.rungs, config.recipe.worst, config.acquisition
-    )
-    return Strategy(
-        _searcher(config, costs, candidate_ranker), _rule(config, candidates, candidate_ranker)
-    )
+    density = DensitySearcher(costs, config.seed)
+    ranker: CandidateRanker | EvolvingRanker
+    if candidates.complete:
+        networks: Mapping[str, ArchSpec] = candidates.specs
+        ranker = _candidate_ranker(config, networks, costs)
+        forecast: Searcher = ForecastSearcher(ranker, density)
+    else:
+        ranker = _evolving_ranker(config, candidates, space)
+        networks = ranker.networks
+        forecast = EvolvingSearcher(ranker, density)
+    searchers = {"density": density, "forecast": forecast}
+    searcher = searchers.get(str(config.sampler)) or ShuffledSearcher(config.seed)
+    return Strategy(searcher, _rule(config, candidates, ranker), networks)
 
 
-def _searcher(
-    config: SearchConfig, costs: dict[str, tuple[float, ...]], candidate_ranker: CandidateRanker
-) -> Searcher:
-    if config.sampler == "density":
-        return DensitySearcher(costs, config.seed)
-    if config.sampler == "forecast":
-        return ForecastSearcher(candidate_ranker, DensitySearcher(costs, config.seed))
-    return ShuffledSearcher(config.seed)
+def _candidate_ranker(
+    config: SearchConfig,
+    networks: Mapping[str, ArchSpec],
+    costs: Mapping[str, tuple[float, ...]],
+) -> CandidateRanker:
+    return CandidateRanker(networks, costs, config.rungs, config.recipe.worst, config.acquisition)
+
+
+def _evolving_ranker(
+    config: SearchConfig, candidates: Candidates, space: SearchSpace
+) -> EvolvingRanker:
+    def neighbours(spec: ArchSpec, rng: Random) -> Iterator[ArchSpec]:
+        drawn = space.neighbours(spec, rng, CHILDREN)
+        return (one for one in drawn if config.budgets.fits(one, config.costs))
+
+    return EvolvingRanker(
+        candidates.specs,
+        neighbours,
+        config.costs_of,
+        lambda networks, costs: _candidate_ranker(config, networks, costs),
+        config.seed,
+    )
 
 
 def _rule(
-    config: SearchConfig, candidates: Candidates, candidate_ranker: CandidateRanker
+    config: SearchConfig, candidates: Candidates, ranker: CandidateRanker | EvolvingRanker
 ) -> Rule | None:
     if config.early_stopping == "pareto":
         classes = next(iter(candidates.specs.values())).num_classes
@@ -68,5 +100,5 @@ def _rule(
     if config.early_stopping == "cost-peers":
         return SuccessiveHalving(config.rungs, CostPeerOrdering())
     if config.early_stopping == "forecast":
-        return ForecastRule(candidate_ranker, config.epochs)
+        return ForecastRule(ranker, config.epochs)
     return None

@@ -217,7 +217,7 @@ def test_shortcuts_without_a_module_take_none(backbone: str) -> None:
             {"kind": "se", "pool": "max", "placement": "pre", "blocks": (-1,)},
             "se r16 max pool pre blocks -1",
         ),
-        ({"stages": ((3, UnitOverride(kind="se")),)}, "sk d1,2 w1 r16 L32 act [stage 3: differs]"),
+        ({"stages": ((3, UnitOverride(kind="se")),)}, "sk d1,2 w1 r16 L32 act | stage 3: se r16"),
     ],
 )
 def test_labels_name_what_has_an_effect(unit: dict[str, Any], label: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from blocks.spec import ArchSpec
 
 ETA = 3
 """Of the trainings at a rung one in so many continues; a rung is so many times the one before."""
@@ -23,6 +25,7 @@ class TrialSnapshot:
             up.
         stopped: Whether it was given up, when a search that is resumed now ended. Others are still
             compared with it.
+        spec: The network; None: not known, as in tables of others.
     """
 
     key: str
@@ -31,6 +34,7 @@ class TrialSnapshot:
     losses: tuple[float, ...] = ()
     running: bool = False
     stopped: bool = False
+    spec: ArchSpec | None = field(default=None, compare=False)
 
     def rung_metric(self, rung: int) -> float:
         """What it is compared by at a rung, lower is better: its training loss there.

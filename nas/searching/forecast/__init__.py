@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from nas.searching.forecast.candidate_ranker import CandidateRanker, ScoredCandidate
+from nas.searching.forecast.evolving_ranker import EvolvingRanker
 
-__all__ = ["CandidateRanker", "ScoredCandidate"]
+__all__ = ["CandidateRanker", "EvolvingRanker", "ScoredCandidate"]

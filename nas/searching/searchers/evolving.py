@@ -1,0 +1,31 @@
+"""``forecast`` in a space that is too large to list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nas.searching.early_stopping.forecast import LEAST_BEGUN
+from nas.searching.early_stopping.snapshot import TrialSnapshot
+from nas.searching.forecast import EvolvingRanker
+from nas.searching.searchers.searcher import Searcher
+
+
+class EvolvingSearcher:
+    """Deals as ``ForecastSearcher`` does, also networks that evolution has found.
+
+    Args:
+        ranker: Finds and ranks the networks.
+        first: Deals out the first networks, from which the first forecast is made.
+    """
+
+    def __init__(self, ranker: EvolvingRanker, first: Searcher) -> None:
+        self._ranker = ranker
+        self._first = first
+
+    def suggest(self, left: Sequence[str], snapshots: Sequence[TrialSnapshot]) -> Iterator[str]:
+        """Networks that are not begun, the most valuable first."""
+        if len(snapshots) < LEAST_BEGUN:
+            return self._first.suggest(left, snapshots)
+        begun = {one.key for one in snapshots}
+        ranked = self._ranker.ranked_candidates(snapshots)
+        return iter([one.key for one in ranked if one.key not in begun])
