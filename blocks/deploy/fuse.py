@@ -14,10 +14,14 @@ from blocks.deploy.batch_norm import fold_batch_norms
 from blocks.deploy.form import Form
 from blocks.deploy.merged import MergedSelectiveKernel
 from blocks.deploy.selective_kernel import FusedSelectiveKernel
+from blocks.deploy.summed import one_convolution
 from blocks.deploy.shuffle_net import ShuffleUnit, flat_shuffle_net
 from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.surgery import exchange
+
+LARGER_KERNELS: tuple[Form, ...] = ("pytorch", "graph", "channels_last", "ncnn")
+"""Where one kernel with more weights than the branches it stands for is the faster."""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -28,6 +32,8 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
     * Every BatchNorm that follows a convolution is folded into it.
     * The select matrices of an SK unit with two branches become their difference. With more branches
       their rows are reordered so that the softmax runs over the last axis.
+    * SK units that sum branches without ReLU and attention become one convolution, where its kernel has no
+      more weights than the branches, or is faster all the same.
     * ShuffleNetV2 shuffles its channels in four dimensions, and slices instead of splitting, as mobile
       runtimes need it. Channels inside its units are padded with zeros to a number that is fast there.
 
@@ -73,6 +79,9 @@ def _rewritten(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Modul
 
 def _deployed(module: SelectiveKernel, form: Form, merge: bool) -> nn.Module:
     fused = FusedSelectiveKernel(module, form)
+    one = one_convolution(fused, larger=form in LARGER_KERNELS)
+    if one is not None:
+        return one
     if merge and MergedSelectiveKernel.can_merge(fused):
         return MergedSelectiveKernel(fused)
     return fused
