@@ -14,8 +14,8 @@ from blocks.deploy.batch_norm import fold_batch_norms
 from blocks.deploy.form import Form
 from blocks.deploy.merged import MergedSelectiveKernel
 from blocks.deploy.selective_kernel import FusedSelectiveKernel
-from blocks.deploy.summed import one_convolution
 from blocks.deploy.shuffle_net import ShuffleUnit, flat_shuffle_net
+from blocks.deploy.summed import one_convolution
 from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.surgery import exchange
@@ -32,8 +32,8 @@ def fuse(model: nn.Module, form: Form = "pytorch", *, merge: bool = False) -> nn
     * Every BatchNorm that follows a convolution is folded into it.
     * The select matrices of an SK unit with two branches become their difference. With more branches
       their rows are reordered so that the softmax runs over the last axis.
-    * SK units that sum branches without ReLU and attention become one convolution, where its kernel has no
-      more weights than the branches, or is faster all the same.
+    * SK units that sum branches without ReLU and attention become one convolution, where its kernel has
+      no more weights than the branches, or is faster all the same.
     * ShuffleNetV2 shuffles its channels in four dimensions, and slices instead of splitting, as mobile
       runtimes need it. Channels inside its units are padded with zeros to a number that is fast there.
 

@@ -14,11 +14,14 @@ from tests.search_spaces.space_helpers import MIXED, SMALL, define
 def test_the_shipped_spaces() -> None:
     assert SPACES == (
         "efficientnet_lite0_sk",
+        "efficientnet_lite0_sk_stages",
         "mcu_sk",
         "mobilenet_v2_sk",
         "mobilenet_v3_sk",
+        "mobilenet_v3_sk_stages",
         "quickstart",
         "shufflenet_v2_sk",
+        "shufflenet_v2_sk_stages",
         "table4",
     )
     for name in SPACES:
