@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from blocks import ArchSpec, InvalidInput
 from blocks.wording import check_type
 from search_spaces.assembly import assemble, base_values, check_buildable
-from search_spaces.assignments import count, walk
+from search_spaces.assignments import count, independent, walk
 from search_spaces.definition import SpaceDefinition
 from search_spaces.fields import INPUT_SIZE
 from search_spaces.locating import locate
-from search_spaces.variables import Alternative
+from search_spaces.variables import Alternative, Variable
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -183,6 +183,50 @@ class SearchSpace:
         # Counted here, so that the call raises the error, and not a later step of the iteration.
         count(self._variables, self._base)
         return self._networks()
+
+    def covering(self) -> Iterator[ArchSpec]:
+        """Networks in which each stage has every unit that it can have, with every width, stride, ...
+
+        A stage-wise space has few units in many combinations: what is true of each unit alone, such as
+        its latency, is known from these networks. The choices of one stage, or of stages that depend on
+        each other, are visited while the other stages have their first. Other spaces are enumerated.
+
+        Raises:
+            InvalidInput: The space has a continuous range.
+        """
+        count(self._variables, self._base)  # raises here, not in a later step
+        return self._covering()
+
+    def covering_size(self) -> int:
+        """How many assignments ``covering`` visits.
+
+        Raises:
+            InvalidInput: The space has a continuous range.
+        """
+        others, staged = self._staged()
+        each = sum(count(group, self._base) for group in staged) if staged else 1
+        return count(others, self._base) * each
+
+    def _staged(self) -> tuple[list[Variable], list[list[Variable]]]:
+        """The variables of the whole network, and those of each stage, which depend on no others."""
+        groups = independent(self._variables)
+        staged = [group for group in groups if all(one.field.stage is not None for one in group)]
+        return [one for group in groups if group not in staged for one in group], staged
+
+    def _covering(self) -> Iterator[ArchSpec]:
+        others, staged = self._staged()
+        seen: set[str] = set()
+        for values in walk(others, self._base):
+            firsts = dict(values)
+            for variable in (one for group in staged for one in group):
+                firsts[variable.path] = variable.options(firsts)[0]
+            for group in staged or [[]]:
+                start = {**firsts, **{one.path: values[one.path] for one in group}}
+                for assigned in walk(group, start):
+                    spec = assemble(assigned)
+                    if spec.key not in seen:
+                        seen.add(spec.key)
+                        yield spec
 
     def _networks(self) -> Iterator[ArchSpec]:
         seen: set[str] = set()

@@ -85,12 +85,14 @@ def suite(
         num_classes=info.num_classes, in_channels=info.in_channels, input_size=info.input_size
     )
     candidates = find_candidates(bound, Budgets(), seed=0)
-    if not candidates.complete:
-        raise InvalidInput(
-            f"{space}: has too many networks to list their benchmarks; allowed: a space of up to "
-            f"{ENUMERATE_UP_TO:,} networks, without continuous ranges"
-        )
     networks = candidates.specs
+    if not candidates.complete:
+        if bound.size() is None or bound.covering_size() > ENUMERATE_UP_TO:
+            raise InvalidInput(
+                f"{space}: has too many networks to list their benchmarks; allowed: a space of up to "
+                f"{ENUMERATE_UP_TO:,} networks, or whose stages vary apart, without continuous ranges"
+            )
+        networks |= {spec.key: spec for spec in bound.covering()}
     benchmarks = benchmarks_of(networks.values(), seed=0)
     precision: Precision = "int8" if int8 else "fp32"
     folder = out or default_folder(bound.definition.name, data, target, precision)
@@ -104,7 +106,8 @@ def suite(
             )  # fmt: skip
     except KeyboardInterrupt:
         raise WorkFailed(f"interrupted; the same command continues in {folder}") from None
-    say(f"{plural(len(benchmarks), 'benchmark')} for {plural(len(networks), 'network')}: {folder}")
+    size = len(networks) if candidates.complete else bound.size() or 0
+    say(f"{plural(len(benchmarks), 'benchmark')} for {plural(size, 'network')}: {folder}")
     say(f"next, here:      nas bench {folder} --json > measurements.json")
     say("or on a device:  copy the folder there; python bench.py --json > measurements.json")
     say("then:            nas latency import measurements.json --device NAME")

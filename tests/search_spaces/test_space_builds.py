@@ -28,7 +28,9 @@ def test_a_network_builds_and_learns(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("act", [False, True])
 @pytest.mark.parametrize("dilations", ["1", "2"])
-@pytest.mark.parametrize("name", [name for name in SPACES if name != "table4"])
+@pytest.mark.parametrize(
+    "name", [name for name in SPACES if name != "table4" and "stages" not in name]
+)
 def test_a_single_branch_learns(name: str, dilations: str, act: bool) -> None:
     """The corner where no selection stands between a branch and the layer that follows."""
     space = SPACES_UNDER_TEST[name]

@@ -43,6 +43,20 @@ def test_what_hangs_together_is_counted_together() -> None:
     assert space.size() == sum(1 for _ in walk(space.definition.order, space._base))
 
 
+def test_every_unit_of_every_stage_is_covered() -> None:
+    # Here stage 4 depends on nothing.
+    space = space_of(TWO_STAGES.replace(", when: {stem_stride: 1}", ""))
+    covered = list(space.covering())
+    assert len(covered) <= space.covering_size() == 2 * (6 + 3)
+    for spec in space.enumerate():
+        for stage in (2, 4):
+            assert any(
+                one.geometry == spec.geometry and one.unit.at(stage) == spec.unit.at(stage)
+                for one in covered
+            )
+    assert len(covered) < len(list(space.enumerate()))
+
+
 @pytest.mark.parametrize("name", STAGED)
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None)
