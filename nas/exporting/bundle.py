@@ -26,6 +26,7 @@ from nas.errors import WorkFailed
 from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
 from nas.exporting.examples import write_examples
+from nas.exporting.labels import LABELS, labels_text
 from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
@@ -46,6 +47,7 @@ from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST, Loaded
 from nas.exporting.steps import Say, silent
 from nas.exporting.targets import TARGETS, Precision, Target, Wishes
+from nas.exporting.unused import check_colours
 from nas.folders import make_folder
 from nas.naming import option
 from nas.plugins import named_by_a_run
@@ -113,6 +115,7 @@ def export_bundle(
     _check_replaceable(bundle)
     budget = budget_of(checkpoint)
     loaded = load_checkpoint(checkpoint)
+    check_colours(wishes, loaded.info.spec.in_channels)
     # Without processes that read images: a converter may have started JAX, which must not be forked.
     images_of = loaded.info.data.model_copy(update={"workers": 0})
     with named_by_a_run():
@@ -128,6 +131,7 @@ def export_bundle(
         say("memory and figures of the network")
         manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
         (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
+        (folder / LABELS).write_text(labels_text(manifest.class_names), encoding="utf-8")
         copy_programs(folder)
         write_examples(manifest.model_dump(mode="json"), folder)
         _save(manifest, folder)
@@ -191,6 +195,7 @@ def _artifact(
     made: Made, outcome: Outcome | None, accuracy: Accuracy, run: Loaded | None
 ) -> Artifact:
     written = made.written
+    given, taken = (run.input, run.output) if run else written.ports or (None, None)
     return Artifact(
         target=made.target,
         precision=made.precision,
@@ -208,8 +213,8 @@ def _artifact(
         latency=None,
         float_layers=made.float_layers,
         undelegated=written.undelegated,
-        input=run.input if run else None,
-        output=run.output if run else None,
+        input=given,
+        output=taken,
         pixels=made.pixels,
         arena=written.arena,
         npu=written.npu,
@@ -245,6 +250,7 @@ def _manifest(
         activations=counts.activations,
         peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
         class_names=info.class_names or about.class_names,
+        labels=LABELS,
         preprocessing=Preprocessing(
             channels=about.in_channels,
             size=about.input_size,
@@ -308,11 +314,8 @@ def _save(manifest: Manifest, folder: Path) -> None:
 
 
 def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
-    """Latencies that the bundle's own program measures in a separate process.
-
-    It measures none of files for microcontrollers: their speed here says nothing of the chip.
-    """
-    if all(one.arena is not None or one.npu is not None for one in manifest.artifacts):
+    """Latencies that the bundle's own program measures in a separate process."""
+    if not any(one.is_timed for one in manifest.artifacts):
         return manifest
     answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
     found = {
