@@ -79,7 +79,8 @@ def export(
             (``device_class``), else ``ethos-u55-128``.
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
-            beside the checkpoint.
+            beside the checkpoint. It replaces a former bundle there: a warning names the files of that
+            one that are gone, and files of your own stay.
         progress: Show the step at hand, on standard output or on a console of rich.
 
     Raises:
@@ -109,6 +110,7 @@ def export(
         if images < 1:
             raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
     from nas.exporting.memory_budget import budget_of
+    from nas.exporting.replacing import files_in, removed_line
     from nas.exporting.targets.ethos_u import ACCELERATORS
     from nas.exporting.unused import check_used
 
@@ -125,8 +127,11 @@ def export(
     wishes = Wishes(int8, cast(IoType, io or Wishes().io), rgb, accelerator, fp16)
     for line in check_used(names, wishes, given):
         _log.warning(line)
+    before = files_in(folder)
     with shown_steps(given_console(progress)) as say:
         manifest = export_bundle(source, folder, names, wishes=wishes, images=images, say=say)
+    if removed := removed_line(folder, before):
+        _log.warning(removed)
     return Bundle(folder, manifest)
 
 

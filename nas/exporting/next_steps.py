@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nas.exporting.examples import EXAMPLES
 from nas.exporting.manifest import Manifest
+from nas.exporting.replacing import CARD
 
 
 def next_steps(manifest: Manifest, bundle: Path) -> list[str]:
@@ -22,7 +23,7 @@ def next_steps(manifest: Manifest, bundle: Path) -> list[str]:
         program = bundle / EXAMPLES / "microcontroller" / "main.cc"
         lines.append(f"compile {found['tflm'].with_name('model_data.cc')} and {program}")
     if "ethos_u" in found:
-        card = bundle / "MODEL_CARD.md"
+        card = bundle / CARD
         lines.append(f"load {found['ethos_u']} on the chip; {card} says what it takes and gives")
     if "coreml" in found:
         lines.append(f"unzip {_quoted(found['coreml'])}; add model.mlpackage to an Xcode project")

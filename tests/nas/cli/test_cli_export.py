@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -130,3 +131,20 @@ def test_an_export_that_is_terminated_leaves_nothing_behind(in_run: Path) -> Non
     process.terminate()
     assert process.wait(60) == 1
     assert list(folder.iterdir()) == []
+
+
+def test_an_export_with_fewer_targets_names_what_goes(
+    in_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = nas.open_run("first")
+    with caplog.at_level(logging.WARNING, "nas.export"):
+        bundle = run.export(0, images=20, int8=True)
+        (bundle.path / "notes.txt").touch()
+        assert caplog.messages == []
+        run.export(0, images=20)
+    assert caplog.messages == [
+        f"{bundle.path}: the former export is replaced; removed: model.int8.onnx"
+    ]
+    assert (bundle.path / "notes.txt").is_file()
+    assert (bundle.path / "labels.txt").read_text().splitlines() == list(map(str, range(10)))
+    assert bundle.manifest.labels == "labels.txt"
