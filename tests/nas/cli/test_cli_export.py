@@ -148,3 +148,33 @@ def test_an_export_with_fewer_targets_names_what_goes(
     assert (bundle.path / "notes.txt").is_file()
     assert (bundle.path / "labels.txt").read_text().splitlines() == list(map(str, range(10)))
     assert bundle.manifest.labels == "labels.txt"
+
+
+@pytest.mark.slow
+def test_targets_made_of_another_share_its_conversion(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tflite_micro")
+    pytest.importorskip("ethosu")
+    words = ["export", "first", "--trial", "0", "--images", "20", "--out", "chips", "--io", "uint8"]
+    assert main([*words, "--targets", "ethos_u,litert,tflm"]) == 0
+    said = capfd.readouterr()
+    steps = said.err.splitlines()
+    assert steps.count("litert: float32, tracing the network") == 1
+    assert sum(step.startswith("litert: int8: calibrating") for step in steps) == 1
+    assert steps[0].startswith("--io uint8 changes nothing for litert; it is for")
+    manifest = nas.exporting.Manifest.model_validate_json(Path("chips/manifest.json").read_text())
+    assert [one.name for one in manifest.artifacts] == ["ethos_u-int8", "litert-fp32", "tflm-int8"]
+    npu, lite, micro = manifest.artifacts
+    # What Vela has compiled takes and gives the same as the file that it was made of.
+    assert npu.input is not None
+    assert (npu.input, npu.output, npu.pixels) == (micro.input, micro.output, micro.pixels)
+    assert (npu.input.type, npu.input.order, npu.input.zero) == ("uint8", "NHWC", 0)
+    assert micro.bytes == Path("chips/model.tflm.tflite").stat().st_size
+    assert lite.latency is not None
+    assert micro.latency is None
+    assert not Path("chips/model.int8.tflite").exists()
+    shown = " ".join(said.out.split())
+    assert (
+        "next: nas bench chips; python chips/predict.py IMAGE compile chips/model_data.cc" in shown
+    )
