@@ -163,7 +163,8 @@ def _why_none(folder: Path) -> str:
     """Why no network of a bundle is measured."""
     found = artifacts_of(folder)
     if not found:
-        return nothing_runs(folder)
+        reason: str = nothing_runs(folder)
+        return reason
     timed = [one.target for one in found if one.target not in MICRO]
     if not timed:
         names = ",".join(one.name for one in found)
