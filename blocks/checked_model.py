@@ -63,6 +63,9 @@ def reason_of_invalid(
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         reason = f"unknown field; allowed: {', '.join(_fields(model, first['loc']))}"
+    elif first["type"] == "literal_error":
+        allowed = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        reason = f"{short(first['input'])}; allowed: {allowed}"
     elif first["type"] not in ("missing", "value_error"):
         reason = f"{reason}, got {short(first['input'])}"
     if not field and reason.partition(": ")[0] in options:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from blocks.errors import InvalidInput
 from nas.naming import limit_option, option, run_call, trial_call
-from nas.runs.folder import RunFolder
+from nas.runs.folder import NAME, RunFolder
 
 if TYPE_CHECKING:
     from nas.cost import Budgets
@@ -189,6 +189,20 @@ def check_subject(what: str, trial: int | None, pick: str | None) -> None:
     """Raise InvalidInput when ``what`` is neither a file nor a run; imports little."""
     if not names_file(what, trial, pick):
         RunFolder.existing(what)
+
+
+def check_no_bare_folder(what: str) -> None:
+    """Raise InvalidInput when ``what`` is a folder that is no bundle, and no name of a run."""
+    folder = Path(what)
+    if not folder.is_dir() or (NAME.fullmatch(what) and RunFolder.named(what).config.is_file()):
+        return
+    if RunFolder(folder).config.is_file():
+        allowed = f"the name of the run, {folder.resolve().name}, or a bundle in its export/"
+        raise InvalidInput(f"{what}: the folder of a run; allowed: {allowed}")
+    raise InvalidInput(
+        f"{what}: a folder without manifest.json, neither a bundle nor a run; allowed: a folder that "
+        "nas export wrote, the name of a run, or a checkpoint"
+    )
 
 
 def chosen_checkpoint(what: str, trial: int | None, pick: str | None, budgets: Budgets) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InvalidInput
 from blocks.wording import check_not_empty, check_type
-from nas.api.choosing import made_from
+from nas.api.choosing import check_no_bare_folder, made_from
 from nas.api.references import named
 from nas.folders import given_folder, given_path, make_folder
 from nas.naming import option
@@ -98,6 +98,8 @@ def evaluate(
         check_type(option(argument), value, (str, type(None)), "a name")
         check_not_empty(option(argument), value)
     bundled = is_bundle(source)
+    if not bundled:
+        check_no_bare_folder(str(source))
     matrix = None if costs is None else read_costs(given_path("costs", costs))
     folder = given_folder("out", out) if out is not None else _folder(source, bundled)
     check_folders_above(folder / "index.html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from blocks.wording import check_type
 from nas.api.choosing import made_from
 from nas.api.progress import given_console
 from nas.folders import given_path
+from nas.naming import option
 from nas.plugins import end_load
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nas.exporting import Manifest
+
+_log = logging.getLogger("nas.export")
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def export(
     targets: str | Sequence[str] = ("onnx",),
     int8: bool = False,
     fp16: bool = False,
-    io: str = "int8",
+    io: str | None = None,
     rgb: bool = False,
     accelerator: str | None = None,
     images: int | None = None,
@@ -66,18 +70,22 @@ def export(
         int8: Also write the network in 8-bit integers; ``coreml`` has no such files.
         fp16: Also write it in 16-bit floats; ``ncnn`` and ``coreml`` have such files.
         io: Type of the inputs and outputs of the int8 .tflite file: ``int8``, which takes pixels less
-            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. With ``uint8``,
-            ONNX files too take pixels in uint8, (batch, channels, height, width).
-        rgb: .tflite files of a grey network take red, green and blue, as some clients always give them.
+            128; ``uint8``, which takes pixels; or ``float32``, which takes pixels / 255. Default:
+            ``int8``. With ``uint8``, ONNX files too take pixels in uint8, (batch, channels, height,
+            width).
+        rgb: .tflite and Core ML files of a grey network take red, green and blue, as some clients
+            always give them.
         accelerator: The Ethos-U that the target ``ethos_u`` is compiled for. Default: that of the search
             (``device_class``), else ``ethos-u55-128``.
         images: Held-out images to measure on. Default: all.
         out: Folder of the bundle. Default: ``runs/RUN/export/NNNN`` for a checkpoint of a run, else
-            beside the checkpoint.
+            beside the checkpoint. It replaces a former bundle there: a warning names the files of that
+            one that are gone, and files of your own stay.
         progress: Show the step at hand, on standard output or on a console of rich.
 
     Raises:
-        InvalidInput: The checkpoint is none, a target is unknown, or its package is missing.
+        InvalidInput: The checkpoint is none, a target is unknown, its package is missing, or an option
+            changes no file of the targets. If it changes those of some, a warning names the others.
         WorkFailed: Every target failed; one that fails while others do not is in ``manifest.missing``,
             with a file for a microcontroller that breaks the memory budget of its search.
 
@@ -91,8 +99,10 @@ def export(
     end_load()
     from nas.exporting import export_bundle
     from nas.exporting.steps import shown_steps
-    from nas.exporting.targets import TARGETS, IoType, Wishes
+    from nas.exporting.targets import IoType, Wishes
 
+    asked = {"int8": int8, "fp16": fp16, "io": io, "rgb": rgb, "accelerator": accelerator}
+    given = [name for name, value in asked.items() if value not in (None, False)]
     source = given_path("checkpoint", checkpoint)
     folder = made_from(source, "export") if out is None else given_path("out", out)
     if images is not None:
@@ -100,23 +110,28 @@ def export(
         if images < 1:
             raise InvalidInput(f"images: {images}; allowed: an integer above 0, or None for all")
     from nas.exporting.memory_budget import budget_of
+    from nas.exporting.replacing import files_in, removed_line
     from nas.exporting.targets.ethos_u import ACCELERATORS
+    from nas.exporting.unused import check_used
 
     if accelerator is None:
         budget = budget_of(source)
         accelerator = (budget and budget.accelerator) or Wishes().accelerator
-    for name, given, allowed in (
-        ("io", io, get_args(IoType)),
+    for name, value, allowed in (
+        ("io", io or Wishes().io, get_args(IoType)),
         ("accelerator", accelerator, ACCELERATORS),
     ):
-        if given not in allowed:
-            raise InvalidInput(f"{name}: {given!r}; allowed: {', '.join(allowed)}")
+        if value not in allowed:
+            raise InvalidInput(f"{option(name)}: {value!r}; allowed: {', '.join(allowed)}")
     names = split_names(targets)
-    if fp16 and not any(TARGETS[name].write_fp16 for name in names):
-        raise InvalidInput(f"fp16: {', '.join(names)}; allowed: with the targets ncnn or coreml")
-    wishes = Wishes(int8, cast(IoType, io), rgb, accelerator, fp16)
+    wishes = Wishes(int8, cast(IoType, io or Wishes().io), rgb, accelerator, fp16)
+    for line in check_used(names, wishes, given):
+        _log.warning(line)
+    before = files_in(folder)
     with shown_steps(given_console(progress)) as say:
         manifest = export_bundle(source, folder, names, wishes=wishes, images=images, say=say)
+    if removed := removed_line(folder, before):
+        _log.warning(removed)
     return Bundle(folder, manifest)
 
 

@@ -1,4 +1,4 @@
-"""Lines about the data and the recipe, such as which photographs are not read, on standard error."""
+"""Lines about data, recipe and export, such as which photographs are not read, on standard error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class _OnStandardError(logging.Handler):
 
 
 def show_notices() -> None:
-    """Print what is said about data and recipe, unless the program has its own handlers of logs."""
-    for name in ("nas.data", "nas.recipe"):
+    """Print what is said on the way, unless the program has its own handlers of logs."""
+    for name in ("nas.data", "nas.recipe", "nas.export"):
         log = logging.getLogger(name)
         if not log.hasHandlers():
             log.setLevel(logging.INFO)

@@ -309,7 +309,7 @@ class Run:
         targets: str | Sequence[str] = ("onnx",),
         int8: bool = False,
         fp16: bool = False,
-        io: str = "int8",
+        io: str | None = None,
         rgb: bool = False,
         accelerator: str | None = None,
         images: int | None = None,

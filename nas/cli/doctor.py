@@ -85,7 +85,11 @@ def _show(part: Part) -> None:
     elif isinstance(part, Machine):
         _show_machine(part)
     elif isinstance(part, Runtime):
-        works = f"works; its outputs are PyTorch's up to {part.difference or 0:.0e} of the largest"
+        works = (
+            f"works; {part.done}"
+            if part.done
+            else f"works; its outputs are PyTorch's up to {part.difference or 0:.0e} of the largest"
+        )
         say(f"runtime  {part.name}: {part.problem or works}")
     elif isinstance(part, Disk):
         free = "" if part.free is None else f", {_size(part.free)} free"

@@ -9,7 +9,7 @@ import typer
 
 import nas
 from blocks.errors import InvalidInput
-from nas.api.choosing import check_subject, chosen_checkpoint
+from nas.api.choosing import check_no_bare_folder, check_subject, chosen_checkpoint
 from nas.api.importing import importing
 from nas.cli.choice import (
     Limits,
@@ -92,6 +92,7 @@ def evaluate(
     if split not in (None, "train", "val", "test", "all"):
         raise InvalidInput(f"--split {split}: allowed: train, val, test, all")
     if not bundle:
+        check_no_bare_folder(what)
         check_subject(what, trial, pick)
     with importing():
         import torch  # noqa: F401  # what follows imports it

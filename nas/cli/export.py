@@ -14,6 +14,7 @@ from blocks.errors import InvalidInput
 from nas.api.choosing import check_subject, chosen_checkpoint, front_checkpoints
 from nas.api.exporting import split_names
 from nas.api.importing import importing
+from nas.api.notices import show_notices
 from nas.cli.choice import (
     Limits,
     MaxActivations,
@@ -56,14 +57,15 @@ def export(
         bool, typer.Option("--fp16", help="Also in 16-bit floats: ncnn and coreml.")
     ] = False,
     io: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Inputs and outputs of the int8 .tflite: int8, uint8 or float32; uint8 is the "
-            "input of .onnx files too."
+            help="Inputs and outputs of the int8 .tflite: int8 (default), uint8 or float32; uint8 is "
+            "the input of .onnx files too."
         ),
-    ] = "int8",
+    ] = None,
     rgb: Annotated[
-        bool, typer.Option("--rgb", help=".tflite files of a grey network take RGB images.")
+        bool,
+        typer.Option("--rgb", help=".tflite and Core ML files of a grey network take RGB images."),
     ] = False,
     accelerator: Annotated[
         str | None,
@@ -86,6 +88,7 @@ def export(
 
     Example: nas export first --pick knee --targets onnx,executorch,litert,ncnn --int8
     """
+    show_notices()
     names = split_names(targets)
     for name in names:
         TARGETS.check(name)
@@ -131,6 +134,7 @@ def export(
 
 def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
     from nas.exporting import MOST_LOST
+    from nas.exporting.next_steps import next_steps
 
     accuracy = manifest.accuracy
     say(f"{checkpoint} -> {bundle}")
@@ -171,7 +175,8 @@ def _print(manifest: Manifest, checkpoint: Path, bundle: Path) -> None:
             say(f"{artifact.name}: not delegated: {', '.join(artifact.undelegated)}")
     if any(artifact.latency and artifact.latency.busy for artifact in manifest.artifacts):
         say("the times spread widely, the machine is busy: nas bench measures again")
-    say(f"next: nas bench {bundle}; python {bundle / 'predict.py'} IMAGE")
+    for number, line in enumerate(next_steps(manifest, bundle)):
+        say(f"{'      ' if number else 'next: '}{line}")
 
 
 def _row(artifact: Artifact) -> tuple[str, ...]:

@@ -269,4 +269,6 @@ def search(
             if has_checkpoint(run.folder, knee)
             else "    (after the training: there are no weights yet)"
         )
-        say(f"        nas export {run.name} --trial {knee} --targets onnx{after}")
+        say(
+            f"        nas export {run.name} --trial {knee} --targets {run.config.export_target}{after}"
+        )

@@ -205,6 +205,7 @@ def train(
         import torch  # noqa: F401  # what follows imports it
 
         from nas.api.training import train_trial
+        from nas.searching import read_config
     try:
         if names_file(what, trial, pick):
             if data is None:
@@ -212,12 +213,13 @@ def train(
                     "--data is missing: a network alone does not say what to train it on"
                 )
             done = nas.train(what, name=name, **options)
-            follow_up = f"nas export {done.checkpoint}"
+            follow_up = f"nas export {done.checkpoint} --targets onnx"
         else:
             run = RunFolder.existing(what)
             number = chosen_trial(run, trial, pick, budgets)
             done = train_trial(run, number, **options)
-            follow_up = trial_call("export", run.name, number)
+            target = read_config(run).export_target
+            follow_up = f"{trial_call('export', run.name, number)} --targets {target}"
     except KeyboardInterrupt:
         raise WorkFailed("interrupted; the same command continues from the last epoch") from None
     if as_json:
@@ -235,7 +237,7 @@ def train(
     if done.page is not None:
         say(f"mistakes:   {done.page}")
     say(f"checkpoint: {done.checkpoint}")
-    say(f"next:       {follow_up} --targets onnx")
+    say(f"next:       {follow_up}")
 
 
 def _with_interval(done: FullTraining) -> str:

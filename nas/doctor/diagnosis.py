@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from nas.doctor.disk import Disk, disk_of
 from nas.doctor.machine import Machine, this_machine
 from nas.doctor.packages import Package, declared_packages
-from nas.doctor.runtimes import Runtime, try_runtime
+from nas.doctor.runtimes import Runtime, try_chip, try_runtime
 from nas.doctor.sweep import Estimate, Middle, estimate
-from nas.exporting.targets import ON_THIS_MACHINE
+from nas.exporting.targets import FOR_CHIPS, ON_THIS_MACHINE
 from nas.searching import SearchConfig
 
 Part: TypeAlias = tuple[Package, ...] | Machine | Runtime | Disk | Estimate
@@ -84,6 +84,9 @@ def diagnose(
     runtimes = []
     for name in ON_THIS_MACHINE:
         runtimes.append(try_runtime(name))
+        tell(runtimes[-1])
+    for name in FOR_CHIPS:
+        runtimes.append(try_chip(name))
         tell(runtimes[-1])
     sweep = estimate(config, networks, machine.cores, starting)
     tell(sweep)

@@ -65,6 +65,35 @@ def run_runtime(asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def run_chip(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a network without training to TensorFlow Lite Micro, or to the compiler of a chip."""
+    from blocks import ArchSpec
+    from nas.cost.microcontroller.memory import graph_of
+    from nas.cost.microcontroller.untrained import untrained_file
+    from nas.cost.microcontroller.vela import compile_file, start_vela
+    from nas.exporting import TARGETS
+    from nas.exporting.targets.tflm import measured_arena
+
+    name = asked["target"]
+    target = TARGETS[name]
+    target.check_installed(name)
+    spec = ArchSpec(
+        backbone="mobilenet_v2", width=0.1, num_classes=10, in_channels=1, input_size=16,
+        stem_stride=2,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="nas-") as folder:
+        file = Path(folder) / "model.tflite"
+        if not target.accelerators:
+            file.write_bytes(untrained_file(graph_of(spec)))
+            head, tail = measured_arena(file)
+            return {"done": f"runs a network in {head + tail:,} bytes of memory"}
+        accelerator = target.accelerators[0]
+        start_vela()
+        file.write_bytes(untrained_file(graph_of(spec)))
+        compile_file(file, accelerator, Path(folder) / "out")
+        return {"done": f"compiles a network for {accelerator}"}
+
+
 def run_training(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Time the training of networks on a few batches; see ``nas.doctor.pace``."""
     from nas.doctor.course import Course
@@ -75,6 +104,7 @@ def run_training(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 PROBES: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "runtime": run_runtime,
+    "chip": run_chip,
     "training": run_training,
 }
 

@@ -19,6 +19,7 @@ class Runtime(BaseModel):
         problem: A one-line reason why it does not work; None: it works.
         difference: Largest difference of an output from PyTorch's, as a share of the largest output.
         milliseconds: Latency of the first image.
+        done: What was tried, of a target whose files are for chips; it has no difference.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,6 +28,7 @@ class Runtime(BaseModel):
     problem: str | None = None
     difference: float | None = None
     milliseconds: float | None = None
+    done: str | None = None
 
 
 def try_runtime(name: str, timeout: float = TIMEOUT) -> Runtime:
@@ -40,3 +42,12 @@ def try_runtime(name: str, timeout: float = TIMEOUT) -> Runtime:
         difference=found["difference"] / found["largest"],
         milliseconds=found["milliseconds"],
     )
+
+
+def try_chip(name: str, timeout: float = TIMEOUT) -> Runtime:
+    """Have a network without training run or compiled for a chip, in a separate process."""
+    try:
+        found = probe("chip", {"target": name}, timeout)
+    except ProbeFailed as failure:
+        return Runtime(name=name, problem=str(failure))
+    return Runtime(name=name, done=found["done"])

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -26,6 +23,7 @@ from nas.errors import WorkFailed
 from nas.evaluation import Predictions, Temperature, fit_temperature
 from nas.exporting.evaluate import Outcome, Outcomes, evaluate, held_out, load, training_images
 from nas.exporting.examples import write_examples
+from nas.exporting.labels import LABELS, labels_text
 from nas.exporting.making import Made, Making, make_files, reason_of
 from nas.exporting.manifest import (
     Accuracy,
@@ -42,14 +40,13 @@ from nas.exporting.manifest import (
 from nas.exporting.memory_budget import budget_of, check_memory
 from nas.exporting.model_card import model_card
 from nas.exporting.places import SHIPPED, copy_programs
+from nas.exporting.replacing import ARCH, CARD, appearing_whole, check_replaceable
 from nas.exporting.shipped.device import cpu_name
 from nas.exporting.shipped.runtime import MANIFEST, Loaded
 from nas.exporting.steps import Say, silent
 from nas.exporting.targets import TARGETS, Precision, Target, Wishes
-from nas.folders import make_folder
-from nas.naming import option
+from nas.exporting.unused import check_colours
 from nas.plugins import named_by_a_run
-from nas.runs import check_folders_above
 from nas.training import Checkpoint, TestResult, load_checkpoint
 from nas.training.trained_on import load_trained_on
 
@@ -91,6 +88,7 @@ def export_bundle(
     """Export the network of ``checkpoint`` for every target, run each file, and write the bundle.
 
     The bundle appears complete or not at all; it replaces an earlier bundle of the same name at the end.
+    Files in there that no export has written stay.
 
     Args:
         checkpoint: Checkpoint of a trial or of a full training.
@@ -110,16 +108,17 @@ def export_bundle(
     chosen = {name: TARGETS[name] for name in targets}
     for name, target in chosen.items():
         target.check_installed(name)
-    _check_replaceable(bundle)
+    check_replaceable(bundle)
     budget = budget_of(checkpoint)
     loaded = load_checkpoint(checkpoint)
+    check_colours(wishes, loaded.info.spec.in_channels)
     # Without processes that read images: a converter may have started JAX, which must not be forked.
     images_of = loaded.info.data.model_copy(update={"workers": 0})
     with named_by_a_run():
         data = load_trained_on(checkpoint, loaded.info.model_copy(update={"data": images_of}))
-    with _appearing_whole(bundle) as folder:
+    with appearing_whole(bundle) as folder:
         making = make_files(loaded, data, chosen, wishes, folder, say)
-        check_memory(making, budget, wishes)
+        check_memory(making, budget, wishes, loaded.info.spec)
         say(f"accuracy of {plural(len(making.made), 'network')} on held-out images")
         outcomes, runs = _run(making, loaded, data, images)
         if not making.made:
@@ -127,7 +126,8 @@ def export_bundle(
             raise WorkFailed(f"nothing was exported; {reasons}")
         say("memory and figures of the network")
         manifest = _manifest(loaded, data, checkpoint, chosen, making, outcomes, runs)
-        (folder / "arch.yaml").write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
+        (folder / ARCH).write_text(loaded.info.spec.to_yaml(), encoding="utf-8")
+        (folder / LABELS).write_text(labels_text(manifest.class_names), encoding="utf-8")
         copy_programs(folder)
         write_examples(manifest.model_dump(mode="json"), folder)
         _save(manifest, folder)
@@ -135,25 +135,8 @@ def export_bundle(
         manifest = _with_latencies(manifest, folder)
         _save(manifest, folder)
         card = model_card(manifest)
-        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        (folder / CARD).write_text(card, encoding="utf-8")
     return manifest
-
-
-def _check_replaceable(bundle: Path) -> None:
-    """Raise InvalidInput when ``bundle`` holds something other than a bundle."""
-    check_folders_above(bundle)
-    if not bundle.exists():
-        return
-    if not bundle.is_dir():
-        raise InvalidInput(f"{bundle}: a file; allowed: a new folder, or an earlier bundle")
-    if any(bundle.iterdir()) and not (bundle / MANIFEST).is_file():
-        raise InvalidInput(
-            f"{bundle}: a folder with other files; allowed: a new folder, or an earlier bundle"
-        )
-    if bundle.resolve() == Path.cwd():
-        raise InvalidInput(
-            f"{bundle}: the current folder cannot be replaced; allowed: another folder"
-        )
 
 
 def _run(
@@ -191,6 +174,7 @@ def _artifact(
     made: Made, outcome: Outcome | None, accuracy: Accuracy, run: Loaded | None
 ) -> Artifact:
     written = made.written
+    given, taken = (run.input, run.output) if run else written.ports or (None, None)
     return Artifact(
         target=made.target,
         precision=made.precision,
@@ -208,8 +192,8 @@ def _artifact(
         latency=None,
         float_layers=made.float_layers,
         undelegated=written.undelegated,
-        input=run.input if run else None,
-        output=run.output if run else None,
+        input=given,
+        output=taken,
         pixels=made.pixels,
         arena=written.arena,
         npu=written.npu,
@@ -245,6 +229,7 @@ def _manifest(
         activations=counts.activations,
         peak_activation_bytes=peak_activation_bytes(fuse(loaded.model, "graph"), example),
         class_names=info.class_names or about.class_names,
+        labels=LABELS,
         preprocessing=Preprocessing(
             channels=about.in_channels,
             size=about.input_size,
@@ -308,11 +293,8 @@ def _save(manifest: Manifest, folder: Path) -> None:
 
 
 def _with_latencies(manifest: Manifest, folder: Path) -> Manifest:
-    """Latencies that the bundle's own program measures in a separate process.
-
-    It measures none of files for microcontrollers: their speed here says nothing of the chip.
-    """
-    if all(one.arena is not None or one.npu is not None for one in manifest.artifacts):
+    """Latencies that the bundle's own program measures in a separate process."""
+    if not any(one.is_timed for one in manifest.artifacts):
         return manifest
     answer: dict[str, Any] = bench(folder, ["--seconds", str(BENCH_SECONDS), "--json"])
     found = {
@@ -340,27 +322,3 @@ def bench(folder: Path, options: Sequence[str], timeout: float = BENCH_TIMEOUT) 
         last = answer.stderr.strip().splitlines()[-1:]
         raise WorkFailed(f"measuring latency: {' '.join(last)}")
     return json.loads(answer.stdout)
-
-
-@contextmanager
-def _appearing_whole(folder: Path) -> Iterator[Path]:
-    """A temporary folder that is renamed to ``folder`` when the block succeeds."""
-    # Named before it is made, so that an interrupt at any later point finds the folder to remove.
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    try:
-        make_folder(folder.parent, option("out"))
-        temporary.mkdir()
-        yield temporary
-        if folder.exists():
-            retired = temporary.with_name(f"{temporary.name}.old")
-            folder.rename(retired)
-            try:
-                temporary.rename(folder)
-            except BaseException:
-                retired.rename(folder)
-                raise
-            shutil.rmtree(retired)
-        else:
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -78,24 +78,27 @@ def make_files(
 ) -> Making:
     """Write the network of ``loaded`` for each target into ``folder``; ``say`` is told each step."""
     done = Making()
+    bases = {target.base for target in chosen.values()} - {None}
     # Without int8 files an example is enough.
-    int8 = wishes.int8 or any(target.base is not None for target in chosen.values())
+    images = PICKING_IMAGES if wishes.int8 or bases else 1
     say("reading training images")
-    maker = _Maker(loaded, data, wishes, PICKING_IMAGES if int8 else 1, say)
-    # Those that are made of another target's files come after it.
-    for name, target in sorted(chosen.items(), key=lambda one: one[1].base is not None):
-        before = set(folder.iterdir())
-        try:
-            if target.base is None:
-                done.made += maker.make(name, target, folder, int8=wishes.int8)
-            else:
-                done.made.append(maker.derive(name, target, folder, done.made))
-        except (KeyboardInterrupt, InvalidInput):
-            raise
-        except Exception as error:  # a converter may raise anything
-            done.failed[name] = reason_of(error)
-            for file in set(folder.iterdir()) - before:
-                file.unlink()
+    with tempfile.TemporaryDirectory() as scratch:
+        maker = _Maker(loaded, data, wishes, images, say, Path(scratch))
+        for name, target in chosen.items():
+            before = set(folder.iterdir())
+            try:
+                if target.base is not None:
+                    done.made.append(maker.derive(name, target, folder))
+                elif name in bases:
+                    done.made += maker.copied_base(name, folder)
+                else:
+                    done.made += maker.make(name, target, folder, int8=wishes.int8)
+            except (KeyboardInterrupt, InvalidInput):
+                raise
+            except Exception as error:  # a converter may raise anything
+                done.failed[name] = reason_of(error)
+                for file in set(folder.iterdir()) - before:
+                    file.unlink()
     return done
 
 
@@ -109,12 +112,19 @@ class _Maker:
     """Writes files for one network after the other; rewritten networks are kept for the next."""
 
     def __init__(
-        self, loaded: Checkpoint, data: Data, wishes: Wishes, images: int, say: Say
+        self,
+        loaded: Checkpoint,
+        data: Data,
+        wishes: Wishes,
+        images: int,
+        say: Say,
+        scratch: Path,
     ) -> None:
-        self.say = say
+        self.say, self.scratch = say, scratch
         self.loaded, self.info, self.wishes = loaded, data.info, wishes
         self.images, self.labels = training_images(data, loaded.info.seed, images)
         self.networks: dict[str, nn.Module] = {}
+        self.bases: dict[str, list[Made] | Exception] = {}
 
     def make(self, name: str, target: Target, folder: Path, *, int8: bool) -> list[Made]:
         """The files for one target, described where its format allows."""
@@ -144,21 +154,41 @@ class _Maker:
         for one in made:
             if target.describe is not None:
                 target.describe(one.written.files[0], Description(names, 0.0, 255.0))
-            if target.take_bytes is not None and self.wishes.io == "uint8":
+        if target.take_bytes is not None and target.takes_io(self.wishes):
+            for one in made:
                 target.take_bytes(one.written.files[0], info.mean, info.std)
-        if target.take_bytes is not None and self.wishes.io == "uint8":
             bytes_in = Pixels(info.mean, info.std, info.in_channels)
             made = [replace(one, pixels=bytes_in) for one in made]
         return made
 
-    def derive(self, name: str, target: Target, folder: Path, so_far: list[Made]) -> Made:
+    def base(self, name: str) -> list[Made]:
+        """The files of a target that others are made of, the last in int8; converted once for all.
+
+        Raises:
+            Exception: The same for every target that asks, if it could not be converted.
+        """
+        if name not in self.bases:
+            folder = self.scratch / name
+            folder.mkdir()
+            try:
+                self.bases[name] = self.make(name, TARGETS[name], folder, int8=True)
+            except Exception as error:  # a converter may raise anything
+                self.bases[name] = error
+        found = self.bases[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def copied_base(self, name: str, folder: Path) -> list[Made]:
+        """The files of a target that others are made of, as far as they were asked for."""
+        wanted = [one for one in self.base(name) if one.precision != "int8" or self.wishes.int8]
+        return [replace(one, written=one.written.copied_to(folder)) for one in wanted]
+
+    def derive(self, name: str, target: Target, folder: Path) -> Made:
         """The files that are made of another target's int8 file."""
         assert target.base is not None
         assert target.derive is not None
-        found = [one for one in so_far if (one.target, one.precision) == (target.base, "int8")]
-        with tempfile.TemporaryDirectory() as scratch:
-            base = found or self.make(target.base, TARGETS[target.base], Path(scratch), int8=True)
-            int8 = base[-1]
-            self.say(f"{name}: from the int8 file of {target.base}")
-            written = target.derive(int8.written.files[0], folder, self.wishes)
+        int8 = self.base(target.base)[-1]
+        self.say(f"{name}: from the int8 file of {target.base}")
+        written = target.derive(int8.written.files[0], folder, self.wishes)
         return Made(name, "int8", written, int8.float_layers, int8.pixels)

@@ -10,7 +10,7 @@ from blocks import ArchSpec
 from nas.data import DataConfig
 from nas.data.config import stored_data
 from nas.evaluation import Rate, Temperature, wilson
-from nas.exporting.shipped.runtime import FORMAT, Pixels, Port
+from nas.exporting.shipped.runtime import FORMAT, LOADERS, MICRO, Pixels, Port
 from nas.exporting.targets import Arena, Npu, Precision
 from nas.training.pretrained import WeightsOrigin
 
@@ -176,8 +176,21 @@ class Artifact(Part):
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
-        return sum(file.bytes for file in self.files)
+        """Size of what goes to the device: all files, or the flash memory of a microcontroller.
+
+        The C array of a microcontroller is a copy of its file.
+        """
+        return sum(file.bytes for file in self.files) if self.arena is None else self.arena.flash
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether ``predict.py`` runs it on a computer."""
+        return self.target in LOADERS
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether ``bench.py`` measures it unless told otherwise."""
+        return self.runs_here and self.target not in MICRO
 
 
 class Manifest(Part):
@@ -192,6 +205,7 @@ class Manifest(Part):
         activations: Output elements of convolutions and linear layers, for one image.
         peak_activation_bytes: See ``nas.cost.peak_activation_bytes``, for one image in float32.
         class_names: Names of the classes, in the order of the outputs.
+        labels: The file with these names, one a line; None in a bundle of before.
         preprocessing: From an image to the input.
         data: The images that the network was trained on.
         seed: Seed of the training.
@@ -217,6 +231,7 @@ class Manifest(Part):
     activations: int
     peak_activation_bytes: int
     class_names: tuple[str, ...]
+    labels: str | None = None
     preprocessing: Preprocessing
     data: Annotated[DataConfig, BeforeValidator(stored_data)]
     seed: int

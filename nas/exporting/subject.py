@@ -15,7 +15,7 @@ from nas.evaluation import Subject, Temperature
 from nas.evaluation.pictures import renormalised
 from nas.evaluation.subjects import check_images, foreign_data
 from nas.exporting.manifest import Manifest
-from nas.exporting.shipped.runtime import MANIFEST, Artifact, Refused, artifacts_of
+from nas.exporting.shipped.runtime import MANIFEST, Artifact, Refused, runnable
 from nas.exporting.targets.quiet import quiet
 from nas.training.trained_on import with_found_record
 
@@ -78,7 +78,7 @@ def bundle_subject(
 
 
 def _chosen(bundle: Path, network: str | None) -> Artifact:
-    found = artifacts_of(bundle, network)
+    found = runnable(bundle, network)
     able = [one for one in found if one.can_run]
     if not able:
         names = ", ".join(one.name for one in found)

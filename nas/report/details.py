@@ -42,7 +42,7 @@ def _network(one: TrialRecord, material: Material, on_front: bool) -> Network:
     place = "on the front" if on_front else "behind the front"
     if material.knee and material.knee.trial == one.number:
         place = "the knee of the front"
-    run = shlex.quote(material.name)
+    run, target = shlex.quote(material.name), material.config.export_target
     return Network(
         trial=one.number,
         place=place,
@@ -53,6 +53,6 @@ def _network(one: TrialRecord, material: Material, on_front: bool) -> Network:
         yaml=one.spec.to_yaml(),
         commands=(
             f"nas train {run} --trial {one.number}",
-            f"nas export {run} --trial {one.number} --targets onnx",
+            f"nas export {run} --trial {one.number} --targets {target}",
         ),
     )

@@ -10,12 +10,17 @@ from blocks import ArchSpec
 from blocks.errors import InvalidInput
 from blocks.wording import plural
 from nas.cost import COSTS, Budgets, Cost
+from nas.naming import option
 from nas.runs import ERROR
 from search_spaces import SearchSpace
 
 ENUMERATE_UP_TO = 20_000
 SAMPLES = 5_000
 GEOMETRIES = 100
+SIZES = (192, 160, 128, 96, 80, 72)
+"""Sizes of images that a message may name; smaller ones change the stem of many spaces."""
+OF_IMAGES = ("mflops", "activations", "latency_ms", "sram_kb", "npu_ms")
+"""Costs that grow with the images."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,21 @@ class Candidates:
 
 
 def find_candidates(
-    space: SearchSpace, budgets: Budgets, seed: int, costs: Mapping[str, Cost] = COSTS
+    space: SearchSpace,
+    budgets: Budgets,
+    seed: int,
+    costs: Mapping[str, Cost] = COSTS,
+    *,
+    scaled: bool = False,
 ) -> Candidates:
     """Look through ``space`` (bound to its data) for networks within ``budgets``.
+
+    Args:
+        space: The space.
+        budgets: Limits.
+        seed: Of the sample of a large space.
+        costs: Those that are known, by name.
+        scaled: Whether the images may be scaled to another size; the message then names one.
 
     Raises:
         InvalidInput: No network fits; the message names the tightest budget and the least there is.
@@ -65,7 +82,9 @@ def find_candidates(
         networks = {spec.key: spec for spec in _sample(space, rng)}
     fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec, costs)}
     if not fitting:
-        raise InvalidInput(_nothing_fits(list(networks.values()), budgets, space, complete, costs))
+        specs = list(networks.values())
+        advice = _smaller_images(specs, budgets, costs) if scaled else ""
+        raise InvalidInput(_nothing_fits(specs, budgets, space, complete, costs) + advice)
     return Candidates(fitting, complete, costs)
 
 
@@ -87,17 +106,37 @@ def _nothing_fits(
     complete: bool,
     costs: Mapping[str, Cost],
 ) -> str:
-    least = {name: min(costs[name](spec) for spec in specs) for name in budgets.limits}
-    ratios = {name: value / budgets.limits[name] for name, value in least.items()}
-    tightest = max(ratios, key=lambda name: ratios[name])
-    limit = budgets.limits[tightest]
+    tightest, network = _tightest(specs, budgets, costs)
+    limit, least = budgets.limits[tightest], costs[tightest](network)
     looked = plural(len(specs), "network" if complete else "sampled network")
     why = (
-        f"the smallest has {least[tightest]:.6g}"
-        if ratios[tightest] > 1
+        f"the smallest has {least:.6g}"
+        if least > limit
         else "each budget alone can be kept, but not all at once"
     )
     return (
         f"no network of space {space.definition.name} fits the budgets ({looked} looked at); "
         f"the tightest is max_{tightest} {limit:g}: {why}"
     )
+
+
+def _tightest(
+    specs: list[ArchSpec], budgets: Budgets, costs: Mapping[str, Cost]
+) -> tuple[str, ArchSpec]:
+    """The budget that is hardest to keep, and the network that has least of it."""
+    best = {name: min(specs, key=costs[name]) for name in budgets.limits}
+    tightest = max(best, key=lambda name: costs[name](best[name]) / budgets.limits[name])
+    return tightest, best[tightest]
+
+
+def _smaller_images(specs: list[ArchSpec], budgets: Budgets, costs: Mapping[str, Cost]) -> str:
+    """What smaller images would do, if they bring the smallest network within the budgets."""
+    tightest, network = _tightest(specs, budgets, costs)
+    side = network.input_size
+    if tightest not in OF_IMAGES or costs[tightest](network) <= budgets.limits[tightest]:
+        return ""
+    said = f"; the images have {side} pixels a side"
+    for size in (size for size in SIZES if size < side):
+        if budgets.fits(network.model_copy(update={"input_size": size}), costs):
+            return f"{said}; allowed: {option('input_size', size)} or less"
+    return f"{said}; a smaller {option('input_size')} takes less"

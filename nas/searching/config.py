@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 from blocks import ArchSpec
 from blocks.checked_model import CheckedModel, Integer
 from nas.cost import Budgets, Cost, DeviceClass, OwnObjective, costs_on
+from nas.cost.microcontroller.vela import TFLM
 from nas.runs import ERROR
 from nas.searching.acquisition import LOG, Acquisition
 from nas.searching.checks import check_config
@@ -144,6 +145,14 @@ class SearchConfig(CheckedModel):
     def rungs(self) -> tuple[int, ...]:
         """Epochs at which trainings pause; the last is their end."""
         return (self.epochs,) if self.early_stopping == "none" else rungs_of(self.epochs)
+
+    @property
+    def export_target(self) -> str:
+        """The target of ``nas export`` that the networks are for: a chip's if its memory counts."""
+        if self.device_class != TFLM:
+            return "ethos_u"
+        named = {*self.objectives, *self.budgets.limits}
+        return "tflm" if named & {"sram_kb", "flash_kb"} else "onnx"
 
     def costs_of(self, spec: ArchSpec) -> tuple[float, ...]:
         """The exact costs of a network, one per cost objective."""

@@ -12,6 +12,7 @@ from blocks.errors import InvalidInput
 from blocks.wording import plural
 from blocks.yaml_files import dump_yaml
 from nas.data import DataInfo, load_data
+from nas.data.config import PHOTOGRAPHS
 from nas.data.splits_file import splits_of
 from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
 from nas.front import Front
@@ -181,7 +182,8 @@ def _bound(config: SearchConfig, info: DataInfo) -> SearchSpace:
 
 def _candidates(config: SearchConfig, space: SearchSpace) -> Candidates:
     seed = derive_seed(config.seed, "candidates")
-    found = find_candidates(space, config.budgets, seed, config.costs)
+    scaled = config.data.name.startswith(PHOTOGRAPHS) and not space.varies_input_size
+    found = find_candidates(space, config.budgets, seed, config.costs, scaled=scaled)
     for one in config.own_objectives:
         one.check_steady(next(iter(found.specs.values())))
     return found

@@ -191,6 +191,9 @@ def check_arguments(words: Sequence[str]) -> None:
 def scaled(words: Sequence[str]) -> list[str]:
     """The words after ``nas`` of a command that takes seconds."""
     small = [renamed(word) for word in words if word != "--int8"]
+    if "--accelerator" in small:  # no target of SCALED has one
+        at = small.index("--accelerator")
+        del small[at : at + 2]
     for index, option in enumerate(small[:-1]):
         value = small[index + 1]
         if option in SCALED:

@@ -18,9 +18,10 @@ from blocks.errors import InvalidInput
 from nas.cost.microcontroller.graph import QUANTIZE, Graph
 from nas.cost.microcontroller.memory import check_known, graph_of
 from nas.cost.microcontroller.untrained import untrained_file
-from nas.cost.microcontroller.vela import Npu, check_vela, compile_file
+from nas.cost.microcontroller.vela import Npu, check_vela, compile_file, start_vela
 from nas.errors import WorkFailed
 from nas.folders import cache_dir
+from nas.naming import option
 
 RULES = 1
 """Counts up when the same network gets other figures."""
@@ -58,6 +59,7 @@ def estimate_of(spec: ArchSpec, accelerator: str) -> Estimate:
     """
     kept = _kept(accelerator)
     if spec.key not in kept.known:
+        start_vela(f"{option('device_class')} {accelerator}")
         check_known(spec)
         graphs = [graph_of(spec)]
         if any(one.kind == QUANTIZE for one in graphs[0].operators):

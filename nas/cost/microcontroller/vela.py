@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -27,7 +29,16 @@ DeviceClass: TypeAlias = Literal[
 TFLM, *ACCELERATORS = get_args(DeviceClass)
 PACKAGE, WRITER, EXTRA = "ethos-u-vela", "ai-edge-litert", "mcu"
 """Vela, and what writes the file that it is given before a training."""
-CALL = "import sys; from ethosu.vela.vela import main; sys.exit(main())"
+COMPILER, SCHEMA = "ethosu.vela.vela", "ai_edge_litert.schema_py_generated"
+"""The modules that are used of both."""
+CALL = """
+import sys
+try:
+    from ethosu.vela.vela import main
+except BaseException as error:
+    sys.exit(" ".join(f"it does not start: {type(error).__name__}: {error}".split()))
+sys.exit(main())
+"""
 TIMEOUT = 900
 KIB = 1024
 
@@ -71,6 +82,27 @@ def check_vela(accelerator: str) -> str:
                 f"pip install 'sknas[{EXTRA}]'"
             ) from None
     return found
+
+
+@cache
+def start_vela(asked: str = "") -> None:
+    """Import what ``compile_file(..., apart=False)`` needs.
+
+    Args:
+        asked: The option that asks for it, at the front of a message.
+
+    Raises:
+        InvalidInput: An installed package is damaged, or does not fit the others.
+    """
+    for package, module in ((WRITER, SCHEMA), (PACKAGE, COMPILER)):
+        try:
+            import_module(module)
+        except (Exception, SystemExit) as error:  # a damaged package may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise InvalidInput(
+                f"{asked and f'{asked}: '}the package {package} does not start ({reason}); "
+                f"pip install --force-reinstall {package}"
+            ) from None
 
 
 def compile_file(

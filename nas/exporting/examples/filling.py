@@ -11,6 +11,8 @@ from nas.exporting.examples.templates import HERE, rendered
 
 EXAMPLES = "examples"
 """Folder in a bundle."""
+HEADERS = ("network.h", "photo.h")
+"""What programs in C++ share."""
 BYTES = {"float32": 4, "int8": 1, "uint8": 1}
 PREFERRED = ("int8", "fp16", "fp32")
 """Precisions; an application takes the first that there is."""
@@ -57,6 +59,21 @@ def browser_page(manifest: Json) -> dict[str, str]:
     }
 
 
+def example_folders(manifest: Json) -> list[str]:
+    """The folders in ``examples/`` of a bundle, one for each client."""
+    return list(dict.fromkeys(name.partition("/")[0] for name, _ in _examples(manifest)))
+
+
+def example_names() -> set[str]:
+    """Path in ``examples/`` of every file that any bundle has there."""
+    templates = {
+        str(path.relative_to(HERE)).removesuffix(".jinja")
+        for path in HERE.glob("*/*.*")
+        if path.suffix not in (".py", ".pyc")
+    }
+    return templates | {f"microcontroller/{name}" for name in HEADERS}
+
+
 def _examples(manifest: Json) -> Iterator[tuple[str, str]]:
     """Path in ``examples/`` and text of each file."""
     yield from browser_page(manifest).items()
@@ -65,9 +82,10 @@ def _examples(manifest: Json) -> Iterator[tuple[str, str]]:
         values = {**shared, **_pixel_ports(one), "file": one["files"][0]["name"]}
         for name in ("android/Classifier.kt", "ios/Classifier.swift"):
             yield name, rendered(f"{name}.jinja", **values)
+    network_h, photo_h = HEADERS
     headers = {
-        "network.h": rendered("cpp/network.h.jinja", **shared),
-        "photo.h": _copied("cpp/photo.h"),
+        network_h: rendered("cpp/network.h.jinja", **shared),
+        photo_h: _copied("cpp/photo.h"),
     }
     programs = {
         f"cpp/{target}.cc": _cpp(one, target)

@@ -21,7 +21,15 @@ from typing import Any
 
 import numpy as np
 from device import cpu_name, device
-from runtime import MODULES, Refused, artifacts_of, read_manifest, shortened
+from runtime import (
+    MICRO,
+    MODULES,
+    Refused,
+    artifacts_of,
+    nothing_runs,
+    read_manifest,
+    shortened,
+)
 from suite import is_suite, read_suite
 
 FORMAT = 2
@@ -31,7 +39,6 @@ FEWEST_TURNS = 10
 SECONDS, SECONDS_IN_A_SUITE = 2.0, 0.2
 """Per network of a bundle, and per benchmark of a suite, which has hundreds."""
 MOST_SECONDS = 3600
-MICRO = ("tflm",)
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,7 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
         raise Refused(f"--seconds {seconds}: allowed: above 0, at most {MOST_SECONDS}")
     works = [work for folder in folders for work in _works(folder, only, setting.threads)]
     if not works:
-        targets = ", ".join(package for _, package in MODULES.values())
-        raise Refused(f"no runtime of these networks is installed; pip install one of: {targets}")
+        raise Refused("; ".join(map(_why_none, folders)))
     for work in works:
         try:
             for _ in range(1 + setting.warmup):
@@ -151,6 +157,23 @@ def measure(folders: list[Path], only: str | None, setting: Setting) -> list[Lat
             spent += sum(taken[-setting.runs :])
         turns += 1
     return [work.latency(np.array(taken) * 1e3) for work, taken in zip(works, times)]  # noqa: B905  # Python 3.8
+
+
+def _why_none(folder: Path) -> str:
+    """Why no network of a bundle is measured."""
+    found = artifacts_of(folder)
+    if not found:
+        reason: str = nothing_runs(folder)
+        return reason
+    timed = [one.target for one in found if one.target not in MICRO]
+    if not timed:
+        names = ",".join(one.name for one in found)
+        return (
+            f"{folder}: {names} is for a microcontroller, whose speed is another; --networks {names} "
+            "measures it here all the same"
+        )
+    packages = ", ".join(MODULES[target][1] for target in dict.fromkeys(timed))
+    return f"{folder}: no runtime of its networks is installed; pip install one of: {packages}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from runtime import Artifact, Refused, artifacts_of, read_manifest, shortened
+from runtime import MICRO, MODULES, Artifact, Refused, read_manifest, runnable, shortened
 
 if TYPE_CHECKING:  # old boards have a numpy without it
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
     names: Sequence[str] = manifest["class_names"]
     # Fitted on validation images, so that a score is how often such an image is named rightly.
     temperature = manifest.get("temperature", {}).get("value", 1.0)
-    network = choose(artifacts_of(bundle, options.network))
+    network = choose(runnable(bundle, options.network))
     run = network.open(options.threads)
     for path in options.images:
         image = prepare(path, manifest["preprocessing"])
@@ -77,11 +77,12 @@ def predict(bundle: Path, options: argparse.Namespace) -> None:
 
 def choose(networks: Sequence[Artifact]) -> Artifact:
     """The first network with an installed runtime; what needs PyTorch, or is slow here, comes last."""
-    for network in sorted(networks, key=lambda one: one.target in ("executorch", "tflm")):
+    for network in sorted(networks, key=lambda one: one.target in ("executorch", *MICRO)):
         if network.can_run:
             return network
-    targets = ", ".join(sorted({network.target for network in networks}))
-    raise Refused(f"no runtime of these is installed: {targets}; README: MODEL_CARD.md")
+    names = ", ".join(network.name for network in networks)
+    packages = ", ".join(sorted({MODULES[network.target][1] for network in networks}))
+    raise Refused(f"no runtime of {names} is installed; pip install one of: {packages}")
 
 
 def prepare(path: Path, how: dict[str, Any]) -> NDArray[np.float32]:

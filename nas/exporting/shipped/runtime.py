@@ -24,8 +24,10 @@ MOST_THREADS = 256
 
 Native = Any
 """An array of the type and order that a file takes or gives."""
-ELSEWHERE = ("ethos_u", "coreml")
-"""Targets whose files run on other machines alone."""
+ELSEWHERE = {"ethos_u": "an Arm Ethos-U", "coreml": "an Apple device"}
+"""Targets whose files do not run on this machine, and what they run on."""
+MICRO = ("tflm",)
+"""Targets whose files run here, at a speed that says nothing of the chip."""
 INTEGERS = ("int8", "uint8")
 LEAST_SCORE = 1e-30
 """A score below it counts as this, where scores are turned into logits."""
@@ -250,10 +252,44 @@ def artifacts_of(bundle: Path, only: str | None = None) -> list[Artifact]:
     for wanted in only.split(","):
         fitting = [one for one in found if wanted.strip() in (one.name, one.target)]
         if not fitting:
-            names = ", ".join(one.name for one in found)
-            raise Refused(f"{wanted}: no such network in {bundle}; allowed: {names}")
+            raise Refused(_not_there(bundle, wanted.strip(), found))
         chosen += fitting
     return chosen
+
+
+def elsewhere(bundle: Path) -> dict[str, str]:
+    """The networks in ``bundle`` that do not run on this machine, by name, and what they run on."""
+    return {
+        f"{entry['target']}-{entry['precision']}": ELSEWHERE[entry["target"]]
+        for entry in read_manifest(bundle)["artifacts"]
+        if entry["target"] in ELSEWHERE
+    }
+
+
+def runnable(bundle: Path, only: str | None = None) -> list[Artifact]:
+    """As ``artifacts_of``, of a bundle that has a network for this machine."""
+    found = artifacts_of(bundle, only)
+    if not found:
+        raise Refused(nothing_runs(bundle))
+    return found
+
+
+def nothing_runs(bundle: Path) -> str:
+    """Why no network of ``bundle`` runs on this machine."""
+    others = [f"{name} runs on {machine}" for name, machine in elsewhere(bundle).items()]
+    return f"{bundle}: no network runs on this machine: {', '.join(others) or 'there is none'}"
+
+
+def _not_there(bundle: Path, wanted: str, found: list[Artifact]) -> str:
+    """Why a network that was asked for cannot be taken, and which can."""
+    names = ", ".join(one.name for one in found)
+    for name, machine in elsewhere(bundle).items():
+        if wanted in (name, name.rpartition("-")[0]):
+            allowed = f"allowed: {names}" if names else "no network of this folder does"
+            return f"{wanted}: runs on {machine}, not on this machine; {allowed}"
+    if not names:
+        return nothing_runs(bundle)
+    return f"{wanted}: no such network in {bundle}; allowed: {names}"
 
 
 def _here(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

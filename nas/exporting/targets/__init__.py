@@ -20,6 +20,7 @@ from nas.exporting.targets.target import (
 )
 
 __all__ = [
+    "FOR_CHIPS",
     "ON_THIS_MACHINE",
     "TARGETS",
     "Arena",
@@ -44,5 +45,7 @@ def _later(name: str) -> Callable[[], Target]:
 TARGETS: Registry[Target] = Registry("export target")
 ON_THIS_MACHINE = ("onnx", "executorch", "litert", "ncnn")
 """Targets whose files run and are timed on this machine."""
-for _name in (*ON_THIS_MACHINE, "tflm", "ethos_u", "coreml"):
+FOR_CHIPS = ("tflm", "ethos_u")
+"""Targets for microcontrollers and their accelerators."""
+for _name in (*ON_THIS_MACHINE, *FOR_CHIPS, "coreml"):
     TARGETS.register_later(_name, _later(_name))

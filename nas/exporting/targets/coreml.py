@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.exporting.targets.quiet import quiet
+from nas.exporting.targets.strides import plain
 from nas.exporting.targets.target import Description, Target, Written
 
 FP32, FP16 = "model.mlpackage.zip", "model.fp16.mlpackage.zip"
@@ -69,7 +70,7 @@ def _convert(model: nn.Module, example: Tensor, file: Path, precision: str) -> W
             color_layout=layouts.GRAYSCALE if example.shape[1] == 1 else layouts.RGB,
         )
         # Of a copy: coremltools 9.0 negates subtracted constants in the memory of the network.
-        program = torch.export.export(deepcopy(whole), (example,)).run_decompositions({})
+        program = torch.export.export(deepcopy(whole), (plain(example),)).run_decompositions({})
         made = coremltools.convert(
             program,
             inputs=[image],

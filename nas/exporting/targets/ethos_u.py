@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nas.cost.microcontroller.vela import ACCELERATORS, EXTRA, PACKAGE, compile_file
 from nas.exporting.targets.target import Target, Wishes, Written
-from nas.exporting.targets.tflite_file import read_tflite, undescribed, write_tflite
+from nas.exporting.targets.tflite_file import ports, read_tflite, undescribed, write_tflite
 
 __all__ = ["ACCELERATORS", "ETHOS_U", "write_ethos_u"]
 
@@ -26,7 +26,7 @@ def write_ethos_u(int8: Path, folder: Path, wishes: Wishes) -> Written:
         write_tflite(model, scratch / "model.tflite")
         made, npu = compile_file(scratch / "model.tflite", wishes.accelerator, scratch / "out")
         file.write_bytes(made.read_bytes())
-    return Written((file,), npu=npu)
+    return Written((file,), npu=npu, ports=ports(read_tflite(file)))
 
 
 ETHOS_U = Target(
@@ -39,4 +39,5 @@ ETHOS_U = Target(
     derive=write_ethos_u,
     extra=EXTRA,
     runs_here=False,
+    accelerators=ACCELERATORS,
 )

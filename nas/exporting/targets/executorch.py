@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.exporting.targets.quiet import quiet
+from nas.exporting.targets.strides import plain
 from nas.exporting.targets.target import Quantization, Target, Written
 
 FP32, INT8 = "model.pte", "model.int8.pte"
@@ -35,11 +36,11 @@ def quantize_executorch(model: nn.Module, how: Quantization, folder: Path) -> Wr
         kept = [get_module_name_filter(layer) for layer in sorted(how.float_layers)]
         quantizer.set_filter_function(lambda node: not any(is_of(node) for is_of in kept))
         example = how.images[:1]
-        graph = torch.export.export(model, (_plain(example),)).module()
+        graph = torch.export.export(model, (plain(example),)).module()
         observed = prepare_pt2e(graph, quantizer)
         with torch.no_grad():
             for image in how.images:
-                observed(_plain(image[None]))
+                observed(plain(image[None]))
         return _lower(convert_pt2e(observed), example, folder / INT8)
 
 
@@ -47,7 +48,7 @@ def _lower(model: nn.Module, example: Tensor, path: Path) -> Written:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    program = torch.export.export(model, (_plain(example),))
+    program = torch.export.export(model, (plain(example),))
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     calls = [
         str(node.target)
@@ -61,11 +62,6 @@ def _lower(model: nn.Module, example: Tensor, path: Path) -> Written:
 def _buffer(lowered: Any) -> bytes:
     buffer: bytes = lowered.to_executorch().buffer
     return buffer
-
-
-def _plain(image: Tensor) -> Tensor:
-    """Drop channels_last strides of a grey image, which the program would otherwise expect."""
-    return image.flatten().view(image.shape)
 
 
 EXECUTORCH = Target(write_executorch, quantize_executorch, ("executorch", "torchao"))

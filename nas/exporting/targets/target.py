@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from blocks.errors import InvalidInput
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # the names of the targets are known without torch
     from torch import Tensor, nn
 
     from blocks.deploy import Form
+    from nas.exporting.shipped.runtime import Port
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Written:
             has no integer form of them.
         arena: Of a microcontroller's file.
         npu: Of an accelerator's file.
+        ports: What a file takes and gives, where no runtime on this machine tells it.
     """
 
     files: tuple[Path, ...]
@@ -97,6 +100,13 @@ class Written:
     float_layers: tuple[str, ...] = ()
     arena: Arena | None = None
     npu: Npu | None = None
+    ports: tuple[Port, Port] | None = None
+
+    def copied_to(self, folder: Path) -> Written:
+        """The same files in another folder."""
+        return replace(
+            self, files=tuple(Path(copyfile(file, folder / file.name)) for file in self.files)
+        )
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,7 @@ class Target:
             format has no place for it.
         take_bytes: (file that takes normalised images, mean, standard deviation per channel): makes it
             take pixels in uint8, normalising inside; None: the target has no such files.
+        accelerators: Those that files can be compiled for; empty: the target has none.
     """
 
     write: Callable[[nn.Module, Tensor, Path], Written] | None
@@ -157,6 +168,21 @@ class Target:
     describe: Callable[[Path, Description], None] | None = None
     write_fp16: Callable[[nn.Module, Tensor, Path], Written] | None = None
     take_bytes: Callable[[Path, Sequence[float], Sequence[float]], None] | None = None
+    accelerators: Sequence[str] = ()
+
+    @property
+    def has_int8(self) -> bool:
+        """Whether the target has files in 8-bit integers."""
+        return self.quantize is not None or self.base is not None
+
+    def takes_io(self, wishes: Wishes) -> bool:
+        """Whether ``wishes.io`` decides what one of its files takes.
+
+        It is the type of int8 files that take pixels; files that take normalised images may have bytes.
+        """
+        if self.take_bytes is not None:
+            return wishes.io == "uint8"
+        return self.takes_pixels and self.has_int8 and (wishes.int8 or self.base is not None)
 
     def check_installed(self, name: str) -> None:
         """Raise InvalidInput when a package is missing, with the command that installs it."""

@@ -11,12 +11,13 @@ from typing import Any
 
 from torch import nn
 
+from nas.exporting.labels import LABELS, labels_text
+from nas.exporting.shipped.runtime import INTEGERS, Port
 from nas.exporting.targets.target import Description
 
 INPUT, OUTPUT, SIGNATURE = "image", "output", "serving_default"
 SCORES = "scores"
 """Name of the output of a classifier; files of version 0.1 end in logits and have another name."""
-LABELS = "labels.txt"
 LARGEST_OLD_CODE = 127
 """Stands for every later operator where only the older field is read."""
 METADATA, METADATA_IDENTIFIER = "TFLITE_METADATA", b"M001"
@@ -106,7 +107,7 @@ def describe(path: Path, what: Description) -> None:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as labels:
         # A fixed date: the same network gives the same file.
         info = zipfile.ZipInfo(LABELS, (1980, 1, 1, 0, 0, 0))
-        labels.writestr(info, "\n".join(what.class_names) + "\n")
+        labels.writestr(info, labels_text(what.class_names))
     write_tflite(model, path, archive.getvalue())
 
 
@@ -116,6 +117,24 @@ def undescribed(model: Any) -> None:
         if entry.name == METADATA.encode():
             model.buffers[entry.buffer].data = None
     model.metadata = [one for one in model.metadata or [] if one.name != METADATA.encode()]
+
+
+def ports(model: Any) -> tuple[Port, Port]:
+    """What the file takes and what it gives, for those that no runtime opens on this machine."""
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    kinds = {getattr(TensorType, kind.upper()): kind for kind in ("float32", *INTEGERS)}
+    graph = model.subgraphs[0]
+
+    def port(index: int, order: str) -> Port:
+        tensor = graph.tensors[index]
+        kind, how = kinds[tensor.type], tensor.quantization
+        if kind not in INTEGERS:
+            return Port(tensor.name.decode(), order, kind)
+        scale, zero = float(how.scale[0]), int(how.zeroPoint[0])
+        return Port(tensor.name.decode(), order, kind, scale, zero)
+
+    return port(graph.inputs[0], "NHWC"), port(graph.outputs[0], "")
 
 
 def operators(model: Any) -> list[str]:

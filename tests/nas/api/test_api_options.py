@@ -33,6 +33,23 @@ def test_two_options_are_enough() -> None:
     assert config.budgets.is_empty
 
 
+def test_the_networks_of_a_device_class_are_exported_for_it() -> None:
+    def target(**options: Any) -> str:
+        return search_config({**MINIMAL, **options}).export_target
+
+    assert target() == "onnx"
+    assert target(limits={"sram_kb": 100}) == "tflm"
+    assert target(objectives="error,flash_kb") == "tflm"
+    assert target(device_class="ethos-u55-128", limits={"sram_kb": 100}) == "ethos_u"
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"^device_class: 'ethos-u99'; allowed: tflm, ethos-u55-32, "
+    ):
+        search_config({**MINIMAL, "device_class": "ethos-u99"})
+
+
 def test_options_win_over_the_file(tmp_path: Path) -> None:
     path = written(
         tmp_path,

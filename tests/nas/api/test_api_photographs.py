@@ -144,7 +144,7 @@ def test_options_of_photographs_reach_the_configuration() -> None:
     given = {"group_by": "film", "splits": "old.csv", "on_bad_image": "skip"}
     config = search_config({"space": "quickstart", "data": "imagefolder:photos", **given}).data
     assert (config.group_by, config.splits, config.on_bad_image) == ("film", "old.csv", "skip")
-    with pytest.raises(InvalidInput, match=r"^on_bad_image: Input should be 'stop' or 'skip'"):
+    with pytest.raises(InvalidInput, match=r"^on_bad_image: 'go'; allowed: stop, skip$"):
         search_config({"space": "quickstart", "data": "imagefolder:p", "on_bad_image": "go"})
     with pytest.raises(
         InvalidInput, match=r"group_by is 'x' for digits; it applies to photographs"

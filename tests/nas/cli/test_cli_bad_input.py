@@ -207,7 +207,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     ),
     "resume with format 0": (
         replace("runs/first/search.yaml", "format: 2", "format: 0"),
-        ["search", "--resume", "first"], 2, "search.yaml: format: Input should be 1 or 2, got 0",
+        ["search", "--resume", "first"], 2, "search.yaml: format: 0; allowed: 1, 2",
     ),
     "resume with a damaged config": (
         truncate("runs/first/search.yaml", 0.5), ["search", "--resume", "first"], 2, "search.yaml",

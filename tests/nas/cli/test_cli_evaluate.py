@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import nas
+from blocks.errors import InvalidInput
 from nas.cli.main import main
 from tests.nas.report.browser import ABSENT, BROWSER, Tab
 
@@ -54,6 +55,25 @@ def photographs(made_once: Callable[..., Path]) -> Path:
         assert run(words) == 0
 
     return made_once("photographs", make)
+
+
+def test_a_folder_that_is_no_bundle_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("runs/first").mkdir(parents=True)
+    Path("runs/first/search.yaml").touch()
+    for given, words in (
+        ("folder", "folder: a folder without manifest.json, neither a bundle nor a run; allowed: "),
+        ("runs/first", "runs/first: the folder of a run; allowed: the name of the run, first, or"),
+        ("nothing", "runs/nothing: no such run; runs there are: first"),
+    ):
+        assert main(["evaluate", given]) == 2
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        assert line.startswith(f"nas: {words}")
+    with pytest.raises(InvalidInput, match=r"^folder: a folder without manifest.json"):
+        nas.evaluate("folder")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -130,3 +131,50 @@ def test_an_export_that_is_terminated_leaves_nothing_behind(in_run: Path) -> Non
     process.terminate()
     assert process.wait(60) == 1
     assert list(folder.iterdir()) == []
+
+
+def test_an_export_with_fewer_targets_names_what_goes(
+    in_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = nas.open_run("first")
+    with caplog.at_level(logging.WARNING, "nas.export"):
+        bundle = run.export(0, images=20, int8=True)
+        (bundle.path / "notes.txt").touch()
+        assert caplog.messages == []
+        run.export(0, images=20)
+    assert caplog.messages == [
+        f"{bundle.path}: the former export is replaced; removed: model.int8.onnx"
+    ]
+    assert (bundle.path / "notes.txt").is_file()
+    assert (bundle.path / "labels.txt").read_text().splitlines() == list(map(str, range(10)))
+    assert bundle.manifest.labels == "labels.txt"
+
+
+@pytest.mark.slow
+def test_targets_made_of_another_share_its_conversion(
+    in_run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tflite_micro")
+    pytest.importorskip("ethosu")
+    words = ["export", "first", "--trial", "0", "--images", "20", "--out", "chips", "--io", "uint8"]
+    assert main([*words, "--targets", "ethos_u,litert,tflm"]) == 0
+    said = capfd.readouterr()
+    steps = said.err.splitlines()
+    assert steps.count("litert: float32, tracing the network") == 1
+    assert sum(step.startswith("litert: int8: calibrating") for step in steps) == 1
+    assert steps[0].startswith("--io uint8 changes nothing for litert; it is for")
+    manifest = nas.exporting.Manifest.model_validate_json(Path("chips/manifest.json").read_text())
+    assert [one.name for one in manifest.artifacts] == ["ethos_u-int8", "litert-fp32", "tflm-int8"]
+    npu, lite, micro = manifest.artifacts
+    # What Vela has compiled takes and gives the same as the file that it was made of.
+    assert npu.input is not None
+    assert (npu.input, npu.output, npu.pixels) == (micro.input, micro.output, micro.pixels)
+    assert (npu.input.type, npu.input.order, npu.input.zero) == ("uint8", "NHWC", 0)
+    assert micro.bytes == Path("chips/model.tflm.tflite").stat().st_size
+    assert lite.latency is not None
+    assert micro.latency is None
+    assert not Path("chips/model.int8.tflite").exists()
+    shown = " ".join(said.out.split())
+    assert (
+        "next: nas bench chips; python chips/predict.py IMAGE compile chips/model_data.cc" in shown
+    )

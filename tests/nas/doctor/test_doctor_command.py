@@ -29,6 +29,8 @@ def with_runtimes(monkeypatch: pytest.MonkeyPatch, onnx: Runtime) -> None:
     monkeypatch.setattr(
         "nas.doctor.diagnosis.try_runtime", lambda name: known.get(name, Runtime(name=name))
     )
+    chip = "compiles a network for ethos-u55-32"
+    monkeypatch.setattr("nas.doctor.diagnosis.try_chip", lambda name: Runtime(name=name, done=chip))
 
 
 @pytest.mark.slow
@@ -42,7 +44,9 @@ def test_json_says_what_was_found_and_what_a_search_costs(
     found = json.loads(capsys.readouterr().out)
     assert found["works"] is True
     assert found["problems"] == []
-    assert {one["name"] for one in found["runtimes"]} == {"onnx", "executorch", "litert", "ncnn"}
+    assert [one["name"] for one in found["runtimes"]] == [
+        "onnx", "executorch", "litert", "ncnn", "tflm", "ethos_u",
+    ]  # fmt: skip
     assert found["machine"]["cores"] >= 1
     assert found["disk"]["folder"] == str(Path("runs").absolute())
     sweep = found["sweep"]
@@ -61,6 +65,7 @@ def test_what_a_search_needs_decides_the_exit_code(
     assert main(["doctor"]) == 1
     captured = capsys.readouterr()
     assert "runtime  litert: ImportError: no litert" in captured.out
+    assert "runtime  ethos_u: works; compiles a network for ethos-u55-32" in captured.out
     assert "cannot be estimated: not finished after 0.1 seconds" in captured.out
     (line,) = captured.err.splitlines()
     assert "runtime onnx: the process crashed (SIGSEGV)" in line

@@ -53,3 +53,10 @@ def test_file_names_the_classes(tmp_path: Path) -> None:
     (file,) = write_coreml(whole, pixels[:1] / 255, tmp_path).files
     describe(file, Description(names, 0.0, 255.0))
     assert class_names(file) == names
+
+
+def test_a_grey_image_may_have_any_strides(tmp_path: Path) -> None:
+    whole, pixels = ready(network(), 1)
+    image = (pixels[:1] / 255).to(memory_format=torch.channels_last)  # as a loader gives it
+    (file,) = write_coreml(whole, image, tmp_path).files
+    assert run_package(file, pixels[:1]).shape == (1, 10)

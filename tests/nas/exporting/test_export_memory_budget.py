@@ -8,6 +8,7 @@ import pytest
 
 import nas
 from nas.cli.main import main
+from nas.cost.microcontroller import memory_of
 from nas.errors import WorkFailed
 from nas.exporting.making import Made, Making
 from nas.exporting.memory_budget import MemoryBudget, budget_of, check_memory
@@ -30,17 +31,31 @@ def made(tmp_path: Path, float_layers: tuple[str, ...] = (), **measured: object)
     return Made("tflm", "int8", written, float_layers)
 
 
-def test_a_file_over_the_budget_fails_with_its_reason(tmp_path: Path) -> None:
+SPEC = nas.ArchSpec(
+    backbone="mobilenet_v2", width=0.1, num_classes=10, in_channels=1, input_size=16,
+    unit=nas.UnitSpec(kind="none"),
+)  # fmt: skip
+
+
+def test_a_file_over_the_budget_fails_with_its_figures_and_a_way_out(tmp_path: Path) -> None:
     one = made(tmp_path, ("fc",), arena=arena(2049, 3072))
     making = Making([one])
-    check_memory(making, MemoryBudget("tflm", 2, 2.5), Wishes(rgb=True))
+    check_memory(making, MemoryBudget("tflm", 2, 2.5), Wishes(rgb=True, io="float32"), SPEC)
     assert making.made == []
+    memory = memory_of(SPEC)
     assert making.failed == {
-        "tflm-int8": "it breaks the budget of the search: 2.0 KiB of SRAM (allowed: 2) and 3.0 KiB of "
-        "flash memory (allowed: 2.5); the search did not count colours for a grey network; "
-        "in float32: fc"
+        "tflm-int8": "it breaks the budget of the search: SRAM 2.0 KiB measured, "
+        f"{memory.arena / 1024:,.1f} predicted, budget 2; flash memory 3.0 KiB measured, "
+        f"{memory.file / 1024:,.1f} predicted, budget 2.5; allowed: no rgb, io='int8', a network that "
+        "needs no layers in float32 (fc), a smaller network"
     }
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_is_too_large_is_not_blamed_on_the_options(tmp_path: Path) -> None:
+    making = Making([made(tmp_path, arena=arena(4096))])
+    check_memory(making, MemoryBudget("tflm", 2, None), Wishes(), SPEC)
+    assert making.failed["tflm-int8"].endswith("budget 2; allowed: a smaller network")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +123,7 @@ def test_floats_at_the_ends_break_the_budget(
             point, targets="tflm", images=20, out=tmp_path / "kept"
         ).manifest.artifacts
         with pytest.raises(
-            WorkFailed, match=r"tflm-int8: it breaks the budget of the search: [\d.]+"
+            WorkFailed, match=r"tflm-int8: it breaks the budget of the search: SRAM [\d.]+ KiB"
         ):
             run.export(point, targets="tflm", io="float32", images=20, out=tmp_path / "broken")
         command = ["export", "tiny", "--trial", str(point.trial), "--targets", "tflm,onnx"]

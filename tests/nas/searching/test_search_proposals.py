@@ -17,7 +17,7 @@ from nas.searching.candidates import find_candidates
 from nas.searching.jobs import training_job
 from nas.searching.samplers import SAMPLERS, derive_seed
 from nas.searching.study import open_study
-from search_spaces import SearchSpace, SpaceDefinition
+from search_spaces import SearchSpace, SpaceDefinition, load_space
 from tests.nas.searching.search_helpers import (
     FormulaEvaluator,
     SilentView,
@@ -158,6 +158,25 @@ def test_nothing_fits_names_the_tightest_budget() -> None:
     budgets = Budgets(max_mflops=0.5, max_params=10.0)
     with pytest.raises(InvalidInput, match=r"tightest is max_params 10: the smallest has \d"):
         find_candidates(space, budgets, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (10.0, r"; the images have 224 pixels a side; allowed: input_size=\d+ or less$"),
+        (0.001, r"; the images have 224 pixels a side; a smaller input_size takes less$"),
+    ],
+)
+def test_photographs_may_be_smaller(limit: float, words: str) -> None:
+    space = load_space("mcu_sk")
+    bound = space.bind(num_classes=3, in_channels=3, input_size=224)
+    with pytest.raises(InvalidInput, match=words):
+        find_candidates(bound, Budgets(max_mflops=limit), seed=0, scaled=True)
+    with pytest.raises(InvalidInput, match=r"the smallest has [\d.]+$"):
+        find_candidates(bound, Budgets(max_mflops=limit), seed=0)
+    # The number of weights does not depend on the images.
+    with pytest.raises(InvalidInput, match=r"the smallest has [\d.]+$"):
+        find_candidates(bound, Budgets(max_params=10), seed=0, scaled=True)
 
 
 def test_budgets_that_exclude_each_other_are_said_to() -> None:
