@@ -14,6 +14,7 @@ trained in full, and reads the test images once.
   `fine_tune` of 5 epochs on the same network.
 - `search`: `nas.search(pretrained=...)`, then the full training of the best network within half the
   multiply-adds of `hand`, of the knee, and of the one of least error.
+- `search, 2 epochs a trial`: the same with shorter trials than the default of 3 or 4 epochs.
 - `taught`: the network within half once more, with the one of least error as its teacher.
 - `hand` and `search` with `random weights` too.
 
@@ -187,6 +188,9 @@ def main() -> int:
         "hand": lambda seed: by_hand(options.set, one, folder, seed, pretrained=True),
         "fastai": lambda seed: by_fastai(options.set, one, folder, seed),
         "search": lambda seed: searched(options.set, one, folder, work, seed, pretrained=True),
+        "search, 2 epochs a trial": lambda seed: searched(
+            options.set, one, folder, work, seed, pretrained=True, epochs=2
+        ),
         "taught": lambda seed: taught(options.set, one, folder, work, seed),
         "hand, random weights": lambda seed: by_hand(
             options.set, one, folder, seed, pretrained=False
@@ -233,17 +237,26 @@ def _classes(folder: Path) -> int:
 
 
 def searched(
-    name: str, one: Set, folder: Path, work: Path, seed: int, *, pretrained: bool
+    name: str,
+    one: Set,
+    folder: Path,
+    work: Path,
+    seed: int,
+    *,
+    pretrained: bool,
+    epochs: int | None = None,
 ) -> list[Row]:
-    """Search, then train the networks that a user would pick."""
-    label = f"{'pretrained' if pretrained else 'random'}-{seed}"
+    """Search, then train the networks that a user would pick; ``epochs``: of a trial."""
+    method = "search" if pretrained else "search, random weights"
+    method += "" if epochs is None else f", {epochs} epochs a trial"
+    label = f"{'pretrained' if pretrained else 'random'}-{f'{epochs}-' if epochs else ''}{seed}"
     work.mkdir(parents=True, exist_ok=True)
     space = work / "space.yaml"
     space.write_text(one.space, encoding="utf-8")
     start: dict[str, Any] = {"pretrained": one.pretrained(folder)} if pretrained else {}
     shutil.rmtree(work / label, ignore_errors=True)
-    trial_epochs, full_epochs = one.epochs
-    recipe = None if trial_epochs is None else "fine_tune"
+    recipe = None if one.epochs[0] is None else "fine_tune"
+    trial_epochs, full_epochs = epochs or one.epochs[0], one.epochs[1]
     began = _cpu_seconds()
     run = nas.search(
         space, data=folder, input_size=one.side, group_by=one.group_by, trials=TRIALS,
@@ -267,9 +280,8 @@ def searched(
         wrong = round(done.test_error * done.test_images)
         rows.append(
             Row(
-                name, "search" if pretrained else "search, random weights", network, seed,
-                round(point.values[1], 2), wrong, done.test_images, round(minutes, 3),
-                round(search_minutes, 3),
+                name, method, network, seed, round(point.values[1], 2), wrong, done.test_images,
+                round(minutes, 3), round(search_minutes, 3),
             )
         )  # fmt: skip
     return rows
