@@ -83,12 +83,16 @@ def removed_line(bundle: Path, before: set[Path]) -> str:
         bundle: The new one.
         before: The files of the former one.
     """
-    gone = sorted(before - files_in(bundle))
-    # An example of several files has a folder.
-    names = dict.fromkeys("/".join(path.parts[:2]) for path in gone)
+    names = dict.fromkeys(_gone(bundle, path) for path in sorted(before - files_in(bundle)))
     if not names:
         return ""
     return f"{bundle}: the former export is replaced; removed: {', '.join(names)}"
+
+
+def _gone(bundle: Path, path: Path) -> str:
+    """What is named of a file that is gone: its example, if the whole of it is."""
+    example = Path(*path.parts[:2])
+    return (path if (bundle / example).exists() else example).as_posix()
 
 
 def _copy_files_of_its_owner(former: Path, new: Path) -> None:

@@ -138,12 +138,13 @@ def test_an_export_with_fewer_targets_names_what_goes(
 ) -> None:
     run = nas.open_run("first")
     with caplog.at_level(logging.WARNING, "nas.export"):
-        bundle = run.export(0, images=20, int8=True)
+        bundle = run.export(0, images=20, targets="onnx,ncnn")
         (bundle.path / "notes.txt").touch()
         assert caplog.messages == []
         run.export(0, images=20)
     assert caplog.messages == [
-        f"{bundle.path}: the former export is replaced; removed: model.int8.onnx"
+        f"{bundle.path}: the former export is replaced; removed: examples/cpp/ncnn.cc, "
+        "model.ncnn.bin, model.ncnn.param"
     ]
     assert (bundle.path / "notes.txt").is_file()
     assert (bundle.path / "labels.txt").read_text().splitlines() == list(map(str, range(10)))
