@@ -17,6 +17,7 @@ from rich.console import Console
 
 import nas
 from nas.cli.main import main
+from nas.exporting import Manifest
 
 
 def without(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,20 +158,19 @@ def test_targets_made_of_another_share_its_conversion(
 ) -> None:
     pytest.importorskip("tflite_micro")
     pytest.importorskip("ethosu")
-    words = ["export", "first", "--trial", "0", "--images", "20", "--out", "chips", "--io", "uint8"]
+    words = ["export", "first", "--trial", "0", "--images", "20", "--out", "chips"]
     assert main([*words, "--targets", "ethos_u,litert,tflm"]) == 0
     said = capfd.readouterr()
     steps = said.err.splitlines()
     assert steps.count("litert: float32, tracing the network") == 1
     assert sum(step.startswith("litert: int8: calibrating") for step in steps) == 1
-    assert steps[0].startswith("--io uint8 changes nothing for litert; it is for")
-    manifest = nas.exporting.Manifest.model_validate_json(Path("chips/manifest.json").read_text())
+    manifest = Manifest.model_validate_json(Path("chips/manifest.json").read_text())
     assert [one.name for one in manifest.artifacts] == ["ethos_u-int8", "litert-fp32", "tflm-int8"]
     npu, lite, micro = manifest.artifacts
     # What Vela has compiled takes and gives the same as the file that it was made of.
     assert npu.input is not None
     assert (npu.input, npu.output, npu.pixels) == (micro.input, micro.output, micro.pixels)
-    assert (npu.input.type, npu.input.order, npu.input.zero) == ("uint8", "NHWC", 0)
+    assert (npu.input.type, npu.input.order, npu.input.zero) == ("int8", "NHWC", -128)
     assert micro.bytes == Path("chips/model.tflm.tflite").stat().st_size
     assert lite.latency is not None
     assert micro.latency is None
