@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -94,8 +95,8 @@ def test_neighbours_follow_the_generator() -> None:
 def test_one_unit_in_all_stages_is_that_unit_however_it_is_written(
     kind: str, dilations: tuple[int, ...], reduction: int, base: str
 ) -> None:
-    fields = {"kind": kind, "dilations": dilations, "reduction": reduction}
-    network = {"backbone": "shufflenet_v2", "width": 0.5, **SMALL}
+    fields: dict[str, Any] = {"kind": kind, "dilations": dilations, "reduction": reduction}
+    network: dict[str, Any] = {"backbone": "shufflenet_v2", "width": 0.5, **SMALL}
     whole = ArchSpec(**network, unit=UnitSpec(**fields))
     stages = tuple((number, UnitOverride(**fields)) for number in (2, 3, 4))
     assert ArchSpec(**network, unit=UnitSpec(kind=base, stages=stages)).key == whole.key
