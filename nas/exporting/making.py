@@ -167,6 +167,13 @@ class _Maker:
         Raises:
             Exception: The same for every target that asks, if it could not be converted.
         """
+        found = self._based(name)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _based(self, name: str) -> list[Made] | Exception:
+        """The same, or why it could not be converted."""
         if name not in self.bases:
             folder = self.scratch / name
             folder.mkdir()
@@ -174,13 +181,13 @@ class _Maker:
                 self.bases[name] = self.make(name, TARGETS[name], folder, int8=True)
             except Exception as error:  # a converter may raise anything
                 self.bases[name] = error
-        found = self.bases[name]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        return self.bases[name]
 
     def copied_base(self, name: str, folder: Path) -> list[Made]:
         """The files of a target that others are made of, as far as they were asked for."""
+        if not self.wishes.int8 and isinstance(self._based(name), Exception):
+            # What could not be quantized is still a float32 file.
+            return self.make(name, TARGETS[name], folder, int8=False)
         wanted = [one for one in self.base(name) if one.precision != "int8" or self.wishes.int8]
         return [replace(one, written=one.written.copied_to(folder)) for one in wanted]
 

@@ -179,3 +179,21 @@ def test_targets_made_of_another_share_its_conversion(
     assert (
         "next: nas bench chips; python chips/predict.py IMAGE compile chips/model_data.cc" in shown
     )
+
+
+def test_what_cannot_be_quantized_is_still_a_float32_file(
+    in_run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tflite_micro")
+
+    def fails(*_: object) -> None:
+        raise ValueError("a scale of 0")
+
+    monkeypatch.setattr("nas.exporting.making.quantize", fails)
+    words = ["export", "first", "--trial", "0", "--images", "20", "--out", "chips"]
+    assert main([*words, "--targets", "litert,tflm"]) == 1
+    assert "tflm" in (said := capfd.readouterr().err)
+    assert "a scale of 0" in said
+    manifest = Manifest.model_validate_json(Path("chips/manifest.json").read_text())
+    assert [one.name for one in manifest.artifacts] == ["litert-fp32"]
+    assert Path("chips/model.tflite").is_file()
