@@ -108,8 +108,7 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
     if trial is None:
         return choose(run, read_front(run), pick, budgets).trial
     if pick is not None or not budgets.is_empty:
-        other = f"{option('how')} or a budget"
-        raise InvalidInput(f"give either {option('trial')} or {other}, not both")
+        raise InvalidInput(f"give one of {option('trial')}, {option('how')} and a budget")
     if trial >= 0 and run.trial(trial).checkpoint.is_file():
         return trial
     have = {int(path.parent.name) for path in run.path.glob("trials/*/checkpoint.pt")}

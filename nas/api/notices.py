@@ -20,3 +20,5 @@ def show_notices() -> None:
         if not log.hasHandlers():
             log.setLevel(logging.INFO)
             log.addHandler(_OnStandardError())
+            # A converter may give the root a handler of its own, which would say it again.
+            log.propagate = False

@@ -67,7 +67,10 @@ def evaluate(
         str | None, typer.Option(help="Of a bundle, such as onnx-int8; default the first.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; default runs/RUN/evaluate/NNNN.")
+        Path | None,
+        typer.Option(
+            help="Folder to write to; default runs/RUN/evaluate/NNNN, or beside a checkpoint or bundle."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

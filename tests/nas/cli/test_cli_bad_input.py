@@ -299,7 +299,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     "export here": (nothing, ["export", "first", "--trial", "0", "--out", "."], 2, "allowed"),
     "export of a trial and a pick": (
         nothing, ["export", "first", "--trial", "0", "--pick", "knee"], 2,
-        "give either --trial or --pick or a budget, not both",
+        "give one of --trial, --pick and a budget",
     ),
     "train on no device": (
         arch(), ["train", "a.yaml", "--data", "digits", "--devices", "0"], 2, "--devices 0: allowed:",
