@@ -24,7 +24,7 @@ trained in full, and reads the test images once.
     python benchmarks/photographs.py /tmp/half --set 1000   # and 5000
 
 Run it again after any interruption: what photographs.csv holds is not done again.
-Of the page: n = 2 seeds (search on `1000`: 1); AMD EPYC, 2 cores.
+Of the page: n = 3 seeds (`stamps`: 2); AMD EPYC, 2 cores.
 Writes docs/results/photographs/: photographs.csv, table.md.
 """
 
