@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar, get_args
 
 from torch import nn
@@ -20,8 +21,10 @@ from blocks.errors import InvalidInput
 from blocks.units.selective_kernel import SelectiveKernel
 from blocks.units.surgery import exchange
 
-LARGER_KERNELS: tuple[Form, ...] = ("pytorch", "graph", "channels_last", "ncnn")
-"""Where one kernel with more weights than the branches it stands for is the faster."""
+LARGEST_MERGED: Mapping[Form, int] = MappingProxyType({"graph": 5, "ncnn": 5})
+"""Side of the largest kernel that is no slower than branches that have fewer weights together.
+
+Measured (docs/results/merged_branches): 5x5 takes 0.90 to 1.00 of the time there, 7x7 up to 4 times."""
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -79,7 +82,7 @@ def _rewritten(holder: nn.Module, kind: type[M], rewrite: Callable[[M], nn.Modul
 
 def _deployed(module: SelectiveKernel, form: Form, merge: bool) -> nn.Module:
     fused = FusedSelectiveKernel(module, form)
-    one = one_convolution(fused, larger=form in LARGER_KERNELS)
+    one = one_convolution(fused, LARGEST_MERGED.get(form, 0))
     if one is not None:
         return one
     if merge and MergedSelectiveKernel.can_merge(fused):

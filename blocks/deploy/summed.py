@@ -9,7 +9,7 @@ from blocks.deploy.selective_kernel import FusedSelectiveKernel
 from blocks.units.depthwise import spread_kernel
 
 
-def one_convolution(unit: FusedSelectiveKernel, *, larger: bool) -> nn.Conv2d | None:
+def one_convolution(unit: FusedSelectiveKernel, largest: int = 0) -> nn.Conv2d | None:
     """The convolution that computes what ``unit`` computes, whose branches are linear.
 
     A sum of convolutions of one input is the convolution with the sum of their kernels, each padded with
@@ -18,8 +18,8 @@ def one_convolution(unit: FusedSelectiveKernel, *, larger: bool) -> nn.Conv2d | 
 
     Args:
         unit: A unit with folded BatchNorms.
-        larger: Also where the kernel has more weights than the branches together, as the 5x5 of
-            dilations 1 and 2 has: 25 in place of 18.
+        largest: Up to this side the kernel may have more weights than the branches together, as the 5x5
+            of dilations 1 and 2 has: 25 in place of 18. Default 0: never more.
 
     Returns:
         The convolution; None: the branches have a ReLU, attention, padding or groups that do not allow
@@ -37,7 +37,7 @@ def one_convolution(unit: FusedSelectiveKernel, *, larger: bool) -> nn.Conv2d | 
     linear = all(len(list(branch.children())) == 1 for branch in unit.branches)
     if unit.attends or not linear or not alike or len(convs) == 1:
         return None
-    if side**2 > sum(conv.kernel_size[0] ** 2 for conv in convs) and not larger:
+    if side > largest and side**2 > sum(conv.kernel_size[0] ** 2 for conv in convs):
         return None
     kernels = [
         nn.functional.pad(spread_kernel(conv.weight, conv.dilation[0]), ((side - reach) // 2,) * 4)

@@ -17,6 +17,7 @@ from blocks import ArchSpec, InvalidInput, SelectiveKernel, UnitSpec, build
 from blocks.deploy import Form, FusedSelectiveKernel, MergedSelectiveKernel, fuse
 from blocks.deploy.padding import padded_width
 from blocks.deploy.shuffle_net import SHUFFLES
+from blocks.deploy.summed import one_convolution
 
 FORMS = get_args(Form)
 
@@ -93,6 +94,34 @@ def test_merged_units_squeeze_and_select_without_the_branches(
     for branch in fused.branches:
         branch[0].forward = None  # type: ignore[index]
     torch.testing.assert_close(merged(x), unit(x), rtol=1e-10, atol=1e-10)
+
+
+def sums_linear_branches(case: tuple[SelectiveKernel, Tensor]) -> bool:
+    branch = case[0].branches[0]
+    assert isinstance(branch, nn.Sequential)
+    return len(branch) == 2 and not case[0].attends and len(case[0].branches) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(units().filter(sums_linear_branches), st.sampled_from([0, 5, 99]))
+def test_summed_branches_are_one_convolution_where_that_is_allowed(
+    case: tuple[SelectiveKernel, Tensor], largest: int
+) -> None:
+    unit, x = case
+    fused = FusedSelectiveKernel(unit)
+    weights = sum(conv.kernel_size[0] ** 2 for conv in fused.convolutions)
+    side = max((conv.kernel_size[0] - 1) * conv.dilation[0] + 1 for conv in fused.convolutions)
+    merged = one_convolution(fused, largest)
+    assert (merged is not None) == (side**2 <= weights or side <= largest)
+    if merged is not None:
+        assert merged.kernel_size == (side, side)
+        torch.testing.assert_close(merged(x), unit(x), rtol=1e-10, atol=1e-10)
+
+
+def test_branches_with_a_relu_or_attention_are_not_one_convolution() -> None:
+    for options in ({"select": "sum"}, {"branch_act": False}):
+        fused = FusedSelectiveKernel(SelectiveKernel(4, (1, 1), **options))  # type: ignore[arg-type]
+        assert one_convolution(fused, 99) is None
 
 
 def test_units_with_a_relu_in_the_branches_are_not_merged() -> None:
