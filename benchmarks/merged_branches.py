@@ -119,9 +119,10 @@ def measured(runtime: str, dilations: tuple[int, ...], rounds: int, runs: int) -
                     own.append(1000 * statistics.median(each))
     ratios = [merged / branches for branches, merged in zip(*times, strict=True)]
     low, ratio, high = statistics.quantiles(ratios, n=4)
-    middles = [round(statistics.median(one), 3) for one in times]
+    branches_ms, merged_ms = (round(statistics.median(one), 3) for one in times)
     words = ",".join(map(str, dilations))
-    return Row(runtime, words, *middles, round(ratio, 3), round(low, 3), round(high, 3))
+    figures = (round(one, 3) for one in (ratio, low, high))
+    return Row(runtime, words, branches_ms, merged_ms, *figures)
 
 
 if __name__ == "__main__":

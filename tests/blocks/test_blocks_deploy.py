@@ -120,7 +120,7 @@ def test_summed_branches_are_one_convolution_where_that_is_allowed(
 
 def test_branches_with_a_relu_or_attention_are_not_one_convolution() -> None:
     for options in ({"select": "sum"}, {"branch_act": False}):
-        fused = FusedSelectiveKernel(SelectiveKernel(4, (1, 1), **options))  # type: ignore[arg-type]
+        fused = FusedSelectiveKernel(SelectiveKernel(4, (1, 1), **options))
         assert one_convolution(fused, 99) is None
 
 
