@@ -109,7 +109,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
         ({"in_channels": 0}, "in_channels: "),
         ({"input_size": 3}, "input_size: "),
         ({"input_size": "big"}, "input_size: "),
-        ({"stem_stride": 3}, "stem_stride: Input should be 1 or 2, got 3"),
+        ({"stem_stride": 3}, "stem_stride: 3; allowed: 1, 2"),
         ({"depth": 3}, "depth: unknown field; allowed: backbone, width, num_classes"),
         ({"unit": "sk"}, "unit: "),
         ({"unit": {"kind": "ks"}}, "unit in stage 2: unknown unit 'ks'; allowed: none, se, sk"),
@@ -135,7 +135,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
             {"unit": {"groups": [2, 4]}},
             "unit in stage 2: groups: 4 does not divide 58 channels; allowed: a divisor",
         ),
-        ({"unit": {"select": "max"}}, "unit.select: Input should be 'full', 'reduced' or 'sum'"),
+        ({"unit": {"select": "max"}}, "unit.select: 'max'; allowed: full, reduced, sum"),
         ({"unit": {"shortcut": 3}}, "unit.shortcut: "),
         ({"unit": {"blocks": [64]}}, "unit.blocks.0: "),
         (
@@ -146,7 +146,10 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
             {"unit": {"stages": {3: {"blocks": [-9]}}}},
             "unit in stage 3: blocks: -9: the stage has 8 blocks; allowed: -8 to 7",
         ),
-        ({"unit": {"placement": "before"}}, "unit.placement: Input should be 'conv', 'standard', "),
+        (
+            {"unit": {"placement": "before"}},
+            "unit.placement: 'before'; allowed: conv, standard, pre, ",
+        ),
         (
             {"unit": {"kind": "se", "placement": "identity"}},
             "unit in stage 2: placement: identity: the shortcuts of this backbone have no place for a "
@@ -156,7 +159,7 @@ def test_a_copy_has_a_key_of_its_own_and_is_checked() -> None:
             {"unit": {"kind": "se", "pool": "att"}},
             "unit in stage 2: pool: att; se allows avg, max, none",
         ),
-        ({"unit": {"kernel": "huge"}}, "unit.kernel: Input should be 'dilated', 'real' or 'plain'"),
+        ({"unit": {"kernel": "huge"}}, "unit.kernel: 'huge'; allowed: dilated, real, plain"),
         ({"unit": {"group_width": 3}}, "unit in stage 2: group_width: 3 does not divide"),
         ({"unit": {"reduction": 0}}, "unit.reduction: "),
         ({"unit": {"min_dim": 0}}, "unit.min_dim: "),

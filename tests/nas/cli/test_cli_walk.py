@@ -162,16 +162,18 @@ def test_what_a_process_left_that_died_before_its_run_began_does_not_block_the_n
     assert (run / "pareto.json").is_file()
 
 
-def test_a_bundle_is_replaced_as_a_whole(in_run: Path) -> None:
+def test_a_bundle_is_replaced_and_files_of_its_owner_stay(in_run: Path) -> None:
     export = ["export", "first", "--trial", "0", "--images", "20"]
     assert main(export) == 0
     bundle = in_run / "runs/first/export/0000"
-    (bundle / "old.txt").write_text("from an earlier export")
+    (bundle / "notes.txt").write_text("of the owner")
+    (bundle / "model.onnx").write_text("damaged")
     assert main(export) == 0
     assert sorted(p.name for p in bundle.iterdir()) == [
-        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "examples", "manifest.json",
-        "model.onnx", "photo.py", "predict.py", "runtime.py", "suite.py",
+        "MODEL_CARD.md", "arch.yaml", "bench.py", "device.py", "examples", "labels.txt",
+        "manifest.json", "model.onnx", "notes.txt", "photo.py", "predict.py", "runtime.py", "suite.py",
     ]  # fmt: skip
+    assert (bundle / "model.onnx").read_bytes() != b"damaged"
     assert [p.name for p in bundle.parent.iterdir()] == ["0000"]
 
 
