@@ -51,7 +51,9 @@ def print_front(front: Front, uncertainty: Uncertainty) -> None:
             figures.append(str(confirmed.trainings[point.trial]))
         spec = point.spec
         scale = [f"{getattr(spec, field):g}" for field in scales.values()]
-        table.add_row(str(point.trial), *figures, *scale, spec.label, mark)
+        # A stage a line, where stages have units of their own.
+        unit = spec.label.replace(" | ", "\n")
+        table.add_row(str(point.trial), *figures, *scale, unit, mark)
     console.print(table)
     said = [uncertainty.sentence] if confirmed is None else confirmed.sentences
     for sentence in filter(None, said):
