@@ -13,18 +13,15 @@ from nas.searching.early_stopping import Rule, SuccessiveHalving
 from nas.searching.early_stopping.cost_peers import CostPeerOrdering
 from nas.searching.early_stopping.forecast import ForecastRule
 from nas.searching.early_stopping.pareto import ParetoOrdering
-from nas.searching.forecast import CandidateRanker, EvolvingRanker
+from nas.searching.forecast import CandidateRanker, EvolvingRanker, Ranker
+from nas.searching.forecast.evolving_ranker import CHILDREN
 from nas.searching.searchers import (
     DensitySearcher,
-    EvolvingSearcher,
     ForecastSearcher,
     Searcher,
     ShuffledSearcher,
 )
 from search_spaces import SearchSpace
-
-CHILDREN = 12
-"""Networks that evolution draws around each parent."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +49,15 @@ def make_strategy(config: SearchConfig, candidates: Candidates, space: SearchSpa
     """
     costs = {key: config.costs_of(spec) for key, spec in candidates.specs.items()}
     density = DensitySearcher(costs, config.seed)
-    ranker: CandidateRanker | EvolvingRanker
+    ranker: Ranker
     if candidates.complete:
         networks: Mapping[str, ArchSpec] = candidates.specs
         ranker = _candidate_ranker(config, networks, costs)
-        forecast: Searcher = ForecastSearcher(ranker, density)
     else:
         ranker = _evolving_ranker(config, candidates, space)
         networks = ranker.networks
-        forecast = EvolvingSearcher(ranker, density)
-    searchers = {"density": density, "forecast": forecast}
+    forecast = ForecastSearcher(ranker, density)
+    searchers: dict[str, Searcher] = {"density": density, "forecast": forecast}
     searcher = searchers.get(str(config.sampler)) or ShuffledSearcher(config.seed)
     return Strategy(searcher, _rule(config, candidates, ranker), networks)
 
@@ -90,9 +86,7 @@ def _evolving_ranker(
     )
 
 
-def _rule(
-    config: SearchConfig, candidates: Candidates, ranker: CandidateRanker | EvolvingRanker
-) -> Rule | None:
+def _rule(config: SearchConfig, candidates: Candidates, ranker: Ranker) -> Rule | None:
     if config.early_stopping == "pareto":
         classes = next(iter(candidates.specs.values())).num_classes
         reference = candidates.reference(config.cost_objectives)

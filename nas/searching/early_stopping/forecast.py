@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nas.searching.early_stopping.snapshot import TrialSnapshot
-from nas.searching.forecast import CandidateRanker, EvolvingRanker
+from nas.searching.forecast import Ranker
 
 LEAST_BEGUN = 4
 """So many networks are begun before any continues: a forecast needs something to be made of."""
@@ -24,7 +24,7 @@ class ForecastRule:
         epochs: Of a whole training.
     """
 
-    def __init__(self, candidate_ranker: CandidateRanker | EvolvingRanker, epochs: int) -> None:
+    def __init__(self, candidate_ranker: Ranker, epochs: int) -> None:
         self._ranker = candidate_ranker
         self._epochs = epochs
 

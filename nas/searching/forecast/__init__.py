@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from nas.searching.forecast.candidate_ranker import CandidateRanker, ScoredCandidate
 from nas.searching.forecast.evolving_ranker import EvolvingRanker
 
-__all__ = ["CandidateRanker", "EvolvingRanker", "ScoredCandidate"]
+Ranker: TypeAlias = CandidateRanker | EvolvingRanker
+"""Of all networks of a space, or of those that evolution finds in a vast one."""
+
+__all__ = ["CandidateRanker", "EvolvingRanker", "Ranker", "ScoredCandidate"]

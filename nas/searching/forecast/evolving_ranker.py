@@ -16,6 +16,8 @@ SAMPLED = 1_000
 GENERATIONS = 4
 PARENTS = 25
 """Networks of a generation that are varied."""
+CHILDREN = 12
+"""Networks that are drawn around each of them."""
 
 Costs: TypeAlias = tuple[float, ...]
 

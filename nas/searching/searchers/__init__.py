@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from nas.searching.searchers.density import DensitySearcher
-from nas.searching.searchers.evolving import EvolvingSearcher
 from nas.searching.searchers.forecast import ForecastSearcher
 from nas.searching.searchers.searcher import Searcher
 from nas.searching.searchers.shuffled import ShuffledSearcher
 
 __all__ = [
     "DensitySearcher",
-    "EvolvingSearcher",
     "ForecastSearcher",
     "Searcher",
     "ShuffledSearcher",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nas.searching.early_stopping.forecast import LEAST_BEGUN
 from nas.searching.early_stopping.snapshot import TrialSnapshot
-from nas.searching.forecast.candidate_ranker import CandidateRanker
+from nas.searching.forecast import Ranker
 from nas.searching.searchers.searcher import Searcher
 
 
@@ -18,14 +18,14 @@ class ForecastSearcher:
         first: Deals out the first networks, from which the first forecast is made.
     """
 
-    def __init__(self, candidate_ranker: CandidateRanker, first: Searcher) -> None:
+    def __init__(self, candidate_ranker: Ranker, first: Searcher) -> None:
         self._ranker = candidate_ranker
         self._first = first
 
     def suggest(self, left: Sequence[str], snapshots: Sequence[TrialSnapshot]) -> Iterator[str]:
-        """All that are left, the most valuable first."""
+        """Networks that are not begun, the most valuable first; also some that evolution has found."""
         if len(snapshots) < LEAST_BEGUN:
             return self._first.suggest(left, snapshots)
-        allowed = set(left)
+        begun = {one.key for one in snapshots}
         ranked = self._ranker.ranked_candidates(snapshots)
-        return iter([one.key for one in ranked if one.key in allowed])
+        return iter([one.key for one in ranked if one.key not in begun])
