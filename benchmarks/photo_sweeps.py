@@ -14,7 +14,7 @@ are compared by paired seeds.
     python benchmarks/photo_sweeps.py /tmp/half --collect       # only writes the files
 
 Run it again after any interruption: searches continue, and those that picks.csv holds are not run
-again. A search takes about five minutes of one core. Of the page: n = 6 seeds; AMD EPYC, 2 cores.
+again. A search takes about five minutes of one core. Of the page: n = 8 seeds; AMD EPYC, 2 cores.
 Writes docs/results/points_lost/: picks.csv (a row a budget of a search), sweeps.md.
 """
 

@@ -7,7 +7,7 @@ three seeds take about four core-hours on an idle x86 core.
 Run it again after any interruption: what the file holds is not trained again. Seeds come in turn, so
 that one is whole before the next begins.
 
-    python benchmarks/train_digits.py [--seeds 3]        # nice it: one thread, beside other work
+    python benchmarks/train_digits.py [--seeds 3] [--workers 1]      # a core each
 
 Writes benchmarks/digits/digits.csv, a row a training.
 """
@@ -15,6 +15,7 @@ Writes benchmarks/digits/digits.csv, a row a training.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import sys
@@ -79,15 +80,23 @@ def main() -> int:
     """Train, write; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--workers", type=int, default=1, help="trainings at a time, one thread each"
+    )
     options = parser.parse_args()
     rows = read_rows(TABLE, DigitsRow)
     done = {(row.key, row.seed) for row in rows}
-    for seed in range(options.seeds):
-        for spec in networks().values():
-            if (spec.key, seed) not in done:
-                rows.append(train(Training(spec, seed)))
-                write_rows(TABLE, sorted(rows, key=lambda row: (row.seed, row.key)))
-                print(f"{len(rows):3d} {spec.label} {rows[-1].error:.4f}", flush=True)
+    missing = [
+        Training(spec, seed)
+        for seed in range(options.seeds)
+        for spec in networks().values()
+        if (spec.key, seed) not in done
+    ]
+    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
+        for row in pool.imap_unordered(train, missing):
+            rows.append(row)
+            write_rows(TABLE, sorted(rows, key=lambda row: (row.seed, row.key)))
+            print(f"{len(rows):3d} {row.key}-{row.seed} {row.error:.4f}", flush=True)
     return 0
 
 

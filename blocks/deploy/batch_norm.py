@@ -26,6 +26,18 @@ def fold_batch_norms(model: nn.Module) -> None:
     Raises:
         InvalidInput: The forward pass cannot be traced, since it depends on the values it computes.
     """
+    for conv_path, norm_path in conv_norm_paths(model):
+        conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
+        # An identity stays: a forward pass may count the layers of a sequence.
+        exchange(model, {conv: fold(conv, norm), norm: nn.Identity()})
+
+
+def conv_norm_paths(model: nn.Module) -> list[tuple[str, str]]:
+    """Every Conv2d and the BatchNorm that is the only reader of its output, outside of SK units.
+
+    Raises:
+        InvalidInput: The forward pass cannot be traced, since it depends on the values it computes.
+    """
     try:
         graph = _Tracer().trace(model)
     except Exception as error:  # a model may do anything with values that are not tensors
@@ -33,11 +45,7 @@ def fold_batch_norms(model: nn.Module) -> None:
             f"model: its forward pass cannot be traced ({error}); allowed: one that has the same path "
             "for every input"
         ) from error
-    pairs = [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
-    for conv_path, norm_path in pairs:
-        conv, norm = model.get_submodule(conv_path), model.get_submodule(norm_path)
-        # An identity stays: a forward pass may count the layers of a sequence.
-        exchange(model, {conv: fold(conv, norm), norm: nn.Identity()})
+    return [pair for node in graph.nodes if (pair := _pair(model, graph, node)) is not None]
 
 
 class _Tracer(fx.Tracer):

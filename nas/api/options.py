@@ -61,6 +61,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "costs": ("recipe", "costs"),
     "balance": ("recipe", "balance"),
     "augment": ("recipe", "augment"),
+    "reparametrise": ("recipe", "reparametrise"),
     "max_mflops": ("budgets", "max_mflops"),
     "max_params": ("budgets", "max_params"),
     "max_activations": ("budgets", "max_activations"),
@@ -249,8 +250,8 @@ def check_options(given: Mapping[str, Any], base: Recipe | None = None) -> Recip
     Args:
         base: The recipe that they change, if they name none; None: ``full``.
         given: ``recipe``, ``epochs``, ``batch_size``, ``lr``, ``metric``, ``costs``, ``balance``,
-            ``augment``, ``devices``, ``start``, ``keep`` and ``patience`` by name, and the
-            ``search_costs``, if there was a search.
+            ``augment``, ``reparametrise``, ``devices``, ``start``, ``keep`` and ``patience`` by name,
+            and the ``search_costs``, if there was a search.
 
     Raises:
         InvalidInput: One is out of range.
@@ -266,7 +267,7 @@ def check_options(given: Mapping[str, Any], base: Recipe | None = None) -> Recip
         check_type(option("patience"), given["patience"], int, "an integer above 0")
         if given["patience"] < 1:
             raise InvalidInput(f"{option('patience', given['patience'])}: allowed: 1 or more")
-    names = ("epochs", "batch_size", "lr", "metric", "costs", "balance", "augment")
+    names = ("epochs", "batch_size", "lr", "metric", "costs", "balance", "augment", "reparametrise")
     changes = {name: given[name] for name in names if given.get(name) is not None}
     if "costs" in changes:
         changes.setdefault("metric", "cost")

@@ -206,6 +206,7 @@ class Run:
         costs: str | Path | None = None,
         balance: str | None = None,
         augment: Literal["standard", "trivial"] | None = None,
+        reparametrise: bool | None = None,
         seed: int = 0,
         devices: int = 1,
         threads: int | None = None,
@@ -222,9 +223,9 @@ class Run:
     ) -> FullTraining:
         """Train the network of a trial in full, and read the test set once.
 
-        Data, metric, costs, balance, augmentation, module and pretrained weights are those of the search
-        by default; ``pretrained="none"`` starts from random weights. See ``nas.train`` for the other
-        arguments.
+        Data, metric, costs, balance, augmentation, reparametrisation, module and pretrained weights are
+        those of the search by default; ``pretrained="none"`` starts from random weights. See
+        ``nas.train`` for the other arguments.
 
         Raises:
             InvalidInput: The trial was not trained, or an argument is wrong.

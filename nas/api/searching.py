@@ -59,6 +59,7 @@ def search(
     costs: str | Path | None = None,
     balance: str | None = None,
     augment: Literal["standard", "trivial"] | None = None,
+    reparametrise: bool | None = None,
     data_dir: str | Path | None = None,
     limit: int | None = None,
     val_limit: int | None = None,
@@ -137,6 +138,8 @@ def search(
             (rows). The metric is then ``cost``. The run keeps what the file says.
         balance: ``none``, or ``weights``, ``logits`` or ``sampling``: classes of unequal size count
             alike.
+        reparametrise: Train every spatial convolution with further branches beside it, which are merged
+            into it afterwards. Default: as in the recipe, False in all that come with the program.
         augment: ``trivial``: TrivialAugment after the crops and flips of the data set, the ``standard``.
         data_dir: Where the images are looked for.
         limit: Train on the first so many images only.

@@ -89,6 +89,7 @@ def train(
     costs: str | Path | None = None,
     balance: str | None = None,
     augment: Literal["standard", "trivial"] | None = None,
+    reparametrise: bool | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -132,6 +133,7 @@ def train(
         costs: As for ``nas.search``.
         balance: As for ``nas.search``. Default ``none``; for a network of a search that of the search.
         augment: As for ``nas.search``. Default ``standard``; for a network of a search as searched.
+        reparametrise: As for ``nas.search``. Default False; for a network of a search as searched.
         seed: Of weights, order and augmentation.
         devices: GPUs, or processes on CPUs, that share every batch.
         threads: CPU threads of each.
@@ -224,6 +226,7 @@ def train_trial(
     costs: str | Path | None = None,
     balance: str | None = None,
     augment: Literal["standard", "trivial"] | None = None,
+    reparametrise: bool | None = None,
     seed: int = 0,
     devices: int = 1,
     threads: int | None = None,
@@ -261,6 +264,8 @@ def train_trial(
     if costs is None:
         metric = metric or config.recipe.metric
     augment = augment or config.recipe.augment
+    if reparametrise is None:
+        reparametrise = config.recipe.reparametrise
     search_costs = config.recipe.costs  # one of the locals() that are given on
     return _train(
         spec,

@@ -193,6 +193,13 @@ def search(
         str | None,
         _option(TRAINING, "Of training images: standard (crops and flips), or trivial as well."),
     ] = None,
+    reparametrise: Annotated[
+        bool | None,
+        _option(
+            TRAINING,
+            "Train further branches beside every spatial convolution; they are merged into it.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, _option(TRAINING, "Train on the first so many images only.")
     ] = None,

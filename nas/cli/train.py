@@ -100,6 +100,14 @@ def train(
             "default as searched."
         ),
     ] = None,
+    reparametrise: Annotated[
+        bool | None,
+        typer.Option(
+            "--reparametrise/--no-reparametrise",
+            help="Train further branches (1x1, identity) beside every spatial convolution, and merge "
+            "them into it; default as searched.",
+        ),
+    ] = None,
     module: Annotated[
         str | None,
         typer.Option(help="LightningModule to train, package.module:NAME or FILE.py:NAME."),
@@ -176,6 +184,7 @@ def train(
         "costs": costs,
         "balance": balance,
         "augment": augment,
+        "reparametrise": reparametrise,
         "seed": seed,
         "devices": devices,
         "threads": threads,

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from blocks import ArchSpec, build
+from blocks.deploy.reparametrised import merge_branches, reparametrise
 from blocks.errors import InvalidInput
 from nas.data import DataConfig
 from nas.data.config import stored_data
@@ -86,14 +87,23 @@ def describe(checkpoint: dict[str, Any], info: CheckpointInfo) -> None:
     """Add the description to a checkpoint that Lightning is about to write.
 
     ``model`` names the averaged weights by the network's own names; they share memory, and so bytes in
-    the file, with Lightning's ``state_dict``.
+    the file, with Lightning's ``state_dict``. Branches of the training alone are merged in it.
     """
     checkpoint["sknas"] = info.model_dump(mode="json")
-    checkpoint["model"] = {
+    weights = {
         name.removeprefix("net."): value
         for name, value in checkpoint["state_dict"].items()
         if name.startswith("net.")
     }
+    checkpoint["model"] = _merged(weights, info) if info.recipe.reparametrise else weights
+
+
+def _merged(weights: dict[str, Tensor], info: CheckpointInfo) -> dict[str, Tensor]:
+    net = reparametrise(build(info.spec))
+    if info.recipe.precision == "64-true":
+        net.double()
+    net.load_state_dict(weights)
+    return merge_branches(net).state_dict()
 
 
 def read_info(path: Path) -> CheckpointInfo:

@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from blocks import build
 from blocks.backbones import Normalisation
+from blocks.deploy.reparametrised import reparametrise
 from blocks.errors import InvalidInput
 from nas.data import Batches, Data, DataInfo, load_data
 from nas.folders import logs_dir, make_folder, source_of_logs_dir, source_of_runs_dir
@@ -147,6 +148,8 @@ def _train(
     torch.manual_seed(job.seed)
     seen = Normalisation(data.info.mean, data.info.std)
     net = build(job.spec, start=job.start, pretrained=job.weights, normalisation=seen)
+    if job.recipe.reparametrise:
+        reparametrise(net)
     set_momentum(net, job.recipe.norm_momentum)
     closer = EpochCloser(job, history, data.info, past.schedule_start, on_epoch)
     trainer = _trainer(job, last, closer, rank_info, bar)

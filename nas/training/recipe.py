@@ -79,6 +79,8 @@ class Recipe(CheckedModel):
         balance: ``none``: every image counts alike in the training loss. ``weights``: every class does,
             by weights. ``logits``: likewise, by logits that are adjusted to the classes' shares.
             ``sampling``: likewise, by as many images of each class in an epoch; rare ones repeat.
+        reparametrise: Every spatial convolution trains with further branches beside it (1x1, identity),
+            which its kernel holds afterwards: the network that is stored has no more layers and costs.
         precision: Lightning's name of the arithmetic; ``64-true`` is for comparisons to the last digits.
     """
 
@@ -105,6 +107,7 @@ class Recipe(CheckedModel):
     metric: Metric = "error"
     costs: Annotated[CostMatrix | None, BeforeValidator(given_costs)] = None
     balance: Balance = "none"
+    reparametrise: bool = False
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
 
     @property

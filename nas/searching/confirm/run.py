@@ -360,10 +360,9 @@ def _plan(run: RunFolder, config: SearchConfig, recipe: str | None, digest: str 
         RECIPES.check(recipe)
     if plan is None:
         own = config.recipe
-        kept = {"metric": own.metric, "costs": own.costs, "balance": own.balance}
+        names = ("metric", "costs", "balance", "augment", "reparametrise")
+        kept = {name: getattr(own, name) for name in names}
         other = None if recipe is None else RECIPES[recipe].model_copy(update=kept)
-        if other is not None:
-            other = other.model_copy(update={"augment": own.augment})
         return Plan(recipe_name=recipe, recipe=other, images=digest)
     if recipe is not None and recipe != plan.recipe_name:
         before = "the search's recipe" if plan.recipe_name is None else f"recipe {plan.recipe_name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from ray.cluster_utils import Cluster
 from blocks import InvalidInput
 from nas.runs import RunFolder, Store, TrialState
 from nas.searching import read_run
+from nas.searching.confirm.stored import read_plan
 from nas.searching.executors import RayExecutor
 from nas.training import read_info, read_metrics
 from tests.nas.searching.search_helpers import Keep
@@ -124,6 +126,39 @@ def test_a_request_to_end_is_answered_in_one_line(cluster: Cluster, tmp_path: Pa
     *_, said = (tmp_path / "output.txt").read_text().splitlines()
     assert said == "nas: interrupted; continue with: nas search --resume far"
     assert "SIGTERM" not in (tmp_path / "output.txt").read_text()
+
+
+def test_confirm_trains_again_on_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    """Trained locally, again on the cluster and, given again, not once more."""
+    while len(cluster.worker_nodes) < 2:
+        cluster.add_node(num_cpus=1, object_store_memory=STORE)
+    done = nas_in(
+        tmp_path, "search", "--space", "quickstart", "--data", "digits", "--limit", "256", "--recipe",
+        "tiny", "--epochs", "1", "--trials", "2", "--threads", "1", "--name", "near",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    words = ["confirm", "near", "--epochs", "2", "--json"]
+    far = ["--executor", "ray", "--ray-address", cluster.address, "--workers", "2"]
+    done = nas_in(tmp_path, *words, *far)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["confirmed"]["epochs"] == 2
+    plan = read_plan(RunFolder(tmp_path / "runs/near"))
+    assert plan is not None
+    ends = [
+        read_metrics(RunFolder(tmp_path / "runs/near").repeat(r.trial, r.repeat))
+        for r in plan.repeats
+    ]
+    assert [len(epochs) for epochs in ends] == [1, 1]
+    again = nas_in(tmp_path, *words, *far)
+    assert json.loads(again.stdout) == found
+
+
+def nas_in(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nas", *words],
+        cwd=folder, capture_output=True, text=True, timeout=BOUND, check=False,
+    )  # fmt: skip
 
 
 def test_no_cluster_is_said_in_one_line() -> None:

@@ -1,0 +1,325 @@
+r"""Does one training of shared weights order the networks of a space, and does a search gain by it?
+
+The 96 networks of the space `quickstart` were each trained alone on digits, to the flat of their curves
+(train_digits.py). Here all of them are trained as one set of shared weights (shared_network.py), by two
+schemes with as many passes of a network each. A network's score is its validation loss with its slices
+of the weights, its BatchNorm's statistics measured anew.
+
+Asked, as was settled before anything was measured:
+
+1. Does the score order the networks better than multiply-adds alone, above all in the best tenth?
+2. Does a search with the score as one more feature of its forecast need fewer epochs, the shared
+   training included, until its networks are within 0.3 points of the best at every budget?
+
+    python benchmarks/weight_sharing.py [--seeds 2] [--epochs 120]    # about a core-hour; resumes
+    python benchmarks/weight_sharing.py --collect                     # only the tables
+
+Writes into docs/results/weight_sharing/: scores.csv (a row a network of a shared training),
+agreement.csv, searches.csv, machine.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything that starts threads
+
+import numpy as np
+import torch
+from machine import write_machine
+from over_seeds import half_width, mean
+from replay.digits import digits, networks
+from replay.tabular import REPLAYS, Table
+from rows import read_rows, write_rows
+from scipy.stats import kendalltau
+from shared_network import Scheme, SharedWeights, drawn
+from torch.nn import functional
+
+from nas.data import Data, DataConfig, load_data
+
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "weight_sharing"
+SCHEMES: tuple[Scheme, ...] = ("sandwich", "single")
+PASSES = {"sandwich": 4, "single": 1}
+"""Networks a step."""
+BATCH, RATE, DECAY = 32, 0.05, 5e-4
+CALIBRATION = 16
+"""Batches that measure the statistics of BatchNorms."""
+ALONE = 24
+"""Epochs of a network that is trained alone."""
+CLOSE = 0.003
+"""Within so much of the least error a search has arrived."""
+RESAMPLES = 2_000
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A row of scores.csv.
+
+    Attributes:
+        scheme: Of the shared training.
+        seed: Of it.
+        epochs: Passes of a network over the images, all networks together.
+        key: Of the network.
+        loss: Its validation loss.
+        error: Its validation error, 0 to 1.
+        seconds: The whole shared training took.
+    """
+
+    scheme: str
+    seed: int
+    epochs: int
+    key: str
+    loss: float
+    error: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A row of agreement.csv: Kendall's tau-b to the errors of networks that are trained alone.
+
+    Attributes:
+        order: By what.
+        networks: Which.
+        n: So many.
+        tau: Mean over seeds.
+        low: Of the 95 % interval over resamples of the networks.
+        high: Of it.
+    """
+
+    order: str
+    networks: str
+    n: int
+    tau: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """A row of searches.csv.
+
+    Attributes:
+        searcher: Who searched.
+        seed: Of it; it chooses whose errors it sees, and which shared training.
+        epochs: Until it has arrived, the shared training included.
+        trained: Networks alone until then.
+    """
+
+    searcher: str
+    seed: int
+    epochs: int
+    trained: int
+
+
+def shared_training(data: Data, scheme: Scheme, seed: int, epochs: int) -> list[Score]:
+    """Train all networks as one, and score each."""
+    torch.manual_seed(seed)
+    began = time.perf_counter()
+    specs = list(networks().values())
+    shared = SharedWeights(specs)
+    batches = data.train_batches(BATCH, seed, CPU)
+    rounds = epochs // PASSES[scheme]
+    optimizer = torch.optim.SGD(
+        shared.parameters(), lr=RATE, momentum=0.9, nesterov=True, weight_decay=DECAY
+    )
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=RATE, total_steps=rounds * len(batches), cycle_momentum=False
+    )
+    steps = drawn(specs, scheme, random.Random(seed))
+    for epoch in range(rounds):
+        batches.set_epoch(epoch)
+        for images, labels in batches:
+            step(shared, next(steps), images, labels)
+            optimizer.step()
+            optimizer.zero_grad()
+            rates.step()
+    seconds = time.perf_counter() - began
+    scores = []
+    for spec in specs:
+        loss, error = judged(shared, spec.key, data, seed)
+        scores.append(Score(scheme, seed, epochs, spec.key, loss, error, round(seconds, 1)))
+    return scores
+
+
+def step(
+    shared: SharedWeights, keys: Sequence[str], images: torch.Tensor, labels: torch.Tensor
+) -> None:
+    """Add the gradients of these networks; all but the first learn from its answers as well."""
+    taught: torch.Tensor | None = None
+    for key in keys:
+        shared.net(key).train()
+        logits = shared(images, key)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=0.1)
+        if taught is not None:
+            loss = (loss + functional.cross_entropy(logits, taught)) / 2
+        (loss / len(keys)).backward()
+        taught = logits.detach().softmax(1) if taught is None else taught
+
+
+@torch.no_grad()
+def judged(shared: SharedWeights, key: str, data: Data, seed: int) -> tuple[float, float]:
+    """Validation loss and error of a network with the shared weights."""
+    batches = data.train_batches(BATCH, seed + 1_000, CPU)
+    shared.recalibrate(key, [images for images, _ in batches][:CALIBRATION])
+    loss = wrong = count = 0.0
+    for images, labels in data.val_batches(256, CPU):
+        logits = shared(images, key)
+        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        wrong += (logits.argmax(1) != labels).sum().item()
+        count += len(labels)
+    return round(loss / count, 5), round(wrong / count, 5)
+
+
+def orders(table: Table, scores: Sequence[Score]) -> dict[str, np.ndarray]:
+    """Orders to be judged: name -> (runs, N) figures."""
+    made = {"multiply-adds": -np.array([[table.costs[key] for key in table.keys]])}
+    for scheme in SCHEMES:
+        for figure in ("loss", "error"):
+            runs = {s.seed for s in scores if s.scheme == scheme}
+            some = [
+                {s.key: getattr(s, figure) for s in scores if (s.scheme, s.seed) == (scheme, run)}
+                for run in sorted(runs)
+            ]
+            if some:
+                made[f"shared weights, {scheme}: {figure}"] = np.array(
+                    [[one[key] for key in table.keys] for one in some]
+                )
+    return made
+
+
+def agreement(table: Table, scores: Sequence[Score]) -> list[Agreement]:
+    """How well each order agrees, beside the ceiling of another training alone."""
+    errors = np.stack([table.errors[key] for key in table.keys])
+    costs = np.array([table.costs[key] for key in table.keys])
+    true = errors.mean(1)
+    parts: dict[str, list[np.ndarray]] = {
+        "all": [np.arange(len(costs))],
+        "best fifth": [np.argsort(true)[: len(costs) // 5]],
+        "best tenth": [np.argsort(true)[: len(costs) // 10]],
+        "six bands of equal cost": np.array_split(np.argsort(costs), 6),
+    }
+    rows = []
+    for part, groups in parts.items():
+        for name, figures in orders(table, scores).items():
+            rows.append(_row(name, part, groups, [(one, true) for one in figures]))
+        seeds = range(errors.shape[1])
+        ceiling = [(errors[:, s], np.delete(errors, s, 1).mean(1)) for s in seeds]
+        rows.append(_row("another training alone", part, groups, ceiling))
+    return rows
+
+
+def _row(
+    name: str,
+    part: str,
+    groups: Sequence[np.ndarray],
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> Agreement:
+    rng = np.random.default_rng(0)
+
+    def tau(draw: Callable[[np.ndarray], np.ndarray]) -> float:
+        drawn_groups = [draw(group) for group in groups]
+        found = [kendalltau(a[g], b[g]).statistic for a, b in pairs for g in drawn_groups]
+        return float(np.nanmean(found))
+
+    spread = [tau(lambda g: rng.choice(g, len(g))) for _ in range(RESAMPLES // len(pairs))]
+    low, high = np.percentile(spread, (2.5, 97.5))
+    n = sum(map(len, groups))
+    return Agreement(name, part, n, *(round(float(x), 3) for x in (tau(lambda g: g), low, high)))
+
+
+def searches(table: Table, scores: Sequence[Score], seeds: int) -> Iterator[Search]:
+    """Searches with and without the score, until they have arrived."""
+    for scheme in ("", *SCHEMES):
+        runs = sorted({s.seed for s in scores if s.scheme == scheme})
+        if scheme and not runs:
+            continue
+        for seed in range(seeds):
+            known, spent = table, 0
+            if scheme:
+                some = [s for s in scores if (s.scheme, s.seed) == (scheme, runs[seed % len(runs)])]
+                losses = {s.key: s.loss for s in some}
+                known, spent = with_score(table, losses), some[0].epochs
+            trained = arrival(known, seed)
+            name = f"forecast and shared weights, {scheme}" if scheme else "forecast"
+            yield Search(name, seed, spent + trained * ALONE, trained)
+
+
+def with_score(table: Table, losses: dict[str, float]) -> Table:
+    """The table, its networks described by their scores as well."""
+    described = {
+        key: {**spec.model_dump(mode="json"), "score": float(np.log(losses[key]))}
+        for key, spec in networks().items()
+    }
+    return replace(table, networks=described)
+
+
+def arrival(table: Table, seed: int) -> int:
+    """Networks trained until the best of those is within CLOSE of the best of all at every budget."""
+    judge = table.judge(seed)
+    trained: list[str] = []
+    for key in REPLAYS["forecast"](table, seed):
+        trained.append(key)
+        if all(_gap(judge.true, table, trained, budget) <= CLOSE for budget in judge.budgets[1]):
+            break
+    return len(trained)
+
+
+def _gap(true: Mapping[str, float], table: Table, trained: Sequence[str], budget: float) -> float:
+    least = min(true[key] for key in table.keys if table.costs[key] <= budget)
+    found = [true[key] for key in trained if table.costs[key] <= budget]
+    return min(found, default=1.0) - least
+
+
+def collect(scores: Sequence[Score], seeds: int) -> None:
+    """Write and print the tables."""
+    table = digits()
+    if table is None:
+        raise SystemExit("benchmarks/digits holds no whole seed: run train_digits.py")
+    rows = agreement(table, scores)
+    write_rows(RESULTS / "agreement.csv", rows)
+    for row in rows:
+        print(f"| {row.order} | {row.networks} | {row.n} | {row.tau} [{row.low}, {row.high}] |")
+    found = list(searches(table, scores, seeds))
+    write_rows(RESULTS / "searches.csv", found)
+    plain = [one.epochs for one in found if one.searcher == "forecast"]
+    for name in sorted({one.searcher for one in found}):
+        own = [one.epochs for one in found if one.searcher == name]
+        less = [a - b for a, b in zip(own, plain, strict=True)]
+        print(
+            f"| {name} | {mean(own):.0f} ± {half_width(own):.0f} | "
+            f"{mean(less):+.0f} ± {half_width(less):.0f} | {len(own)} |"
+        )
+    write_machine(RESULTS)
+
+
+def main() -> int:
+    """Train, write; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=2, help="shared trainings of each scheme")
+    parser.add_argument("--epochs", type=int, default=120, help="passes of a network, of each")
+    parser.add_argument("--searches", type=int, default=30, help="seeds of the searches")
+    parser.add_argument("--collect", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    rows = read_rows(RESULTS / "scores.csv", Score)
+    data = load_data(DataConfig(name="digits"))
+    for seed in range(0 if options.collect else options.seeds):
+        for scheme in SCHEMES:
+            if (scheme, seed) not in {(row.scheme, row.seed) for row in rows}:
+                rows += shared_training(data, scheme, seed, options.epochs)
+                write_rows(RESULTS / "scores.csv", rows)
+                print(f"{scheme}, seed {seed}: {rows[-1].seconds:.0f} s", flush=True)
+    collect(rows, options.searches)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
