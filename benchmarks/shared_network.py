@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from blocks import ArchSpec, build
+from blocks.units.selective_kernel import kernel_shape
 from nas.cost import count
 
 BRANCH = re.compile(r"\.branches\.(\d+)\.")
@@ -38,9 +39,10 @@ class Child:
 class SharedWeights(nn.Module):
     """The weights of all ``specs``, which differ in units of the same blocks.
 
-    A branch is known by its dilation, so that every network with this dilation trains the same kernel.
-    Of convolutions with groups each group keeps the channels that it sees; everything else takes the
-    leading part. BatchNorms share scale and shift; their statistics are each network's own and set by
+    A branch is known by its kernel and dilation, so that every network with this one trains the same
+    weights. Of convolutions with groups each group keeps the channels that it sees; select matrices are
+    shared by networks with as many branches and channels; everything else takes the leading part.
+    BatchNorms share scale and shift; their statistics are each network's own and set by
     ``recalibrate``.
 
     Args:
@@ -92,19 +94,21 @@ class SharedWeights(nn.Module):
 
 def _child(spec: ArchSpec) -> Child:
     net = build(spec)
-    dilations = spec.unit.dilations
-    names = {
-        name: BRANCH.sub(lambda match: f".branches.d{dilations[int(match[1])]}.", name)
-        for name, _ in net.named_parameters()
-    }
-    return Child(net, names)
+    branches = [kernel_shape(one, spec.unit.kernel) for one in sorted(spec.unit.dilations)]
+
+    def shared(name: str, own: Tensor) -> str:
+        if name.endswith(".select.weight"):
+            return f"{name}.{len(branches)}.{len(own)}"
+        return BRANCH.sub(lambda match: ".branches.{}x{}.".format(*branches[int(match[1])]), name)
+
+    return Child(net, {name: shared(name, own) for name, own in net.named_parameters()})
 
 
 def _part(shared: Tensor, shape: torch.Size) -> Tensor:
     """The part of ``shared`` that a network uses, a view or a gathered copy."""
     if shared.shape == shape:
         return shared
-    if shared.ndim == 4 and shared.shape[0] == shape[0] and shared.shape[2] > 1:
+    if shared.ndim == 4 and shared.shape[2] > 1:
         # (C, W, K, K): channel c of groups of w sees c // w * w ..., of which shared holds the same.
         width, most = shape[1], shared.shape[1]
         first = (torch.arange(shape[0]) // width * width) % most

@@ -144,6 +144,7 @@ def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="fashion_mnist")
+    parser.add_argument("--limit", type=int, help="training images of either part; default: all")
     parser.add_argument("--jitters", default=f"{JITTER},1", help="1: the images as they are")
     parser.add_argument("--widths", default="0.5,1.0")
     parser.add_argument("--units", default=",".join(UNITS))
@@ -191,7 +192,9 @@ def jobs(options: argparse.Namespace) -> Iterable[TrainJob]:
     for width, seed, jitter in product(
         map(float, options.widths.split(",")), range(options.seeds), jitters
     ):
-        data = DataConfig(name=options.data, scale_jitter=None if jitter == 1 else jitter)
+        jittered = None if jitter == 1 else jitter
+        few = {"limit": options.limit, "val_limit": options.limit}
+        data = DataConfig(name=options.data, scale_jitter=jittered, **few)
         info = load_data(data).info
         for unit in options.units.split(","):
             spec = ArchSpec(

@@ -269,6 +269,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=int, default=4096, help="an epoch")
+    parser.add_argument("--val-images", type=int, help="default: all 10,000")
     parser.add_argument("--epochs", type=int, default=6, help="the first is left out")
     parser.add_argument("--width", type=float, default=0.5)
     parser.add_argument("--stem-stride", type=int, default=2)
@@ -281,7 +282,13 @@ def parse_options() -> argparse.Namespace:
 
 def settings_of(options: argparse.Namespace) -> Setting:
     """The trial that is asked for."""
-    data = DataConfig(name=DATA, limit=options.images, flip=True, crop_padding=CROP_PADDING)
+    data = DataConfig(
+        name=DATA,
+        limit=options.images,
+        val_limit=options.val_images,
+        flip=True,
+        crop_padding=CROP_PADDING,
+    )
     info = load_data(data).info
     spec = ArchSpec(
         backbone="shufflenet_v2",
