@@ -100,6 +100,9 @@ def confirm(
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
         from nas.searching.view import PlainView
+    if not budgets.is_empty:
+        # Refused before hours of training: whatever these show, no cheaper network comes of it.
+        choose(folder, read_front(folder), None, budgets)
     view = PlainView(Console(stderr=True) if as_json else console)
     try:
         carry_out(folder, view, epochs=epochs, recipe=recipe, changes=changes)

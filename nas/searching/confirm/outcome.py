@@ -153,7 +153,7 @@ class ConfirmedFront:
     def worse_by(self, one: FrontPoint, best: FrontPoint) -> str:
         """What is known of the difference of two networks, in words."""
         if one.trial == best.trial:
-            return f"trial {one.trial} has the least mean error; every cheaper network is worse"
+            return f"trial {one.trial} has the least mean error; no cheaper one of the front is as good"
         most = metric_text(self.metric, self.estimates.difference(one.trial, best.trial).high)
         return (
             f"trial {one.trial} is not worse than the best, trial {best.trial}, at 95 %: by at most "

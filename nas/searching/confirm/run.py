@@ -326,7 +326,7 @@ class Confirmation:
             return "it is decided which networks are on the front"
         who = f"{plural(len(unsure), 'network')} may or may not be on the front"
         if left < self.plan.epochs(self.config):
-            return f"{who}; the {plural(self.epochs, 'epoch')} are spent: {option('epochs')} allows more"
+            return f"{who}; {plural(self.epochs, 'epoch')} spent, {option('epochs')} allows more"
         return f"{who}; further trainings would tell little: the validation images are too few"
 
 

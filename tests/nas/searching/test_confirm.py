@@ -286,6 +286,14 @@ def test_a_wrong_request_is_one_line(
     assert said in err
 
 
+def test_a_budget_that_no_network_keeps_is_refused_before_the_trainings(
+    search: FakeSearch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", "first", "--max-mflops", "0.001"]) == 2
+    assert "keeps max_mflops 0.001" in capfd.readouterr().err
+    assert read_plan(search.run) is None
+
+
 def test_a_run_without_trained_networks_cannot_be_confirmed(tmp_path: Path) -> None:
     search = FakeSearch(tmp_path / "runs")
     search.fail("it did not work")
