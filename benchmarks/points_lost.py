@@ -84,6 +84,7 @@ class Summary:
 def run(table: Table, searcher: str, seed: int) -> list[Run]:
     """Search once."""
     judge = table.judge(seed)
+    last = max(at for at in AT if at <= len(table.keys))
     keys: list[str] = []
     rows = []
     for key in REPLAYS[searcher](table, seed):
@@ -92,7 +93,7 @@ def run(table: Table, searcher: str, seed: int) -> list[Run]:
             lost, whole = judge.lost(keys)
             figures = (round(lost, 4), round(whole, 4), round(judge.share(keys), 4))
             rows.append(Run(table.name, searcher, seed, len(keys), *figures))
-        if len(keys) == AT[-1]:
+        if len(keys) == last:
             break
     return rows
 

@@ -59,7 +59,7 @@ CALIBRATION = 16
 """Batches that measure the statistics of BatchNorms."""
 CLOSE = 0.003
 """Within so much of the least error a search has arrived."""
-RESAMPLES = 2_000
+RESAMPLES = 500
 CPU = torch.device("cpu")
 
 

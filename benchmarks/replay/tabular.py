@@ -31,7 +31,8 @@ LAYERS = {"0": "identity", "1": "kernel 3, expansion 3", "2": "kernel 5, expansi
 REFERENCE = (1.1, 1.1)
 """Of hypervolumes, where the true front reaches from 0 to 1."""
 IDLE = 300
-"""Proposals of known networks in a row, after which a sampler gets a new one at random."""
+"""Proposals of known networks in a row, after which a sampler gets a new one at random; in a table of
+fewer networks as many as it has."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def by_sampler(make: Callable[[int], BaseSampler]) -> Replay:
             warnings.simplefilter("ignore")
             study = optuna.create_study(directions=["minimize"] * 2, sampler=make(seed))
             while len(known) < len(table.keys):
-                if idle >= IDLE:
+                if idle >= min(IDLE, len(table.keys)):
                     study.enqueue_trial(_random(table, known, rng))
                 trial = study.ask(dict(table.distributions))
                 key = table.key_of(trial.params)
