@@ -100,9 +100,10 @@ def confirm(
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
         from nas.searching.view import PlainView
-    if not budgets.is_empty:
-        # Refused before hours of training: whatever these show, no cheaper network comes of it.
-        choose(folder, read_front(folder), None, budgets)
+    wants_pick = pick is not None or not budgets.is_empty
+    if wants_pick and (pick != NOT_WORSE or not budgets.is_empty):
+        # A wrong request is refused before hours of training: no cheaper network comes of those.
+        choose(folder, read_front(folder), None if pick == NOT_WORSE else pick, budgets)
     view = PlainView(Console(stderr=True) if as_json else console)
     try:
         carry_out(folder, view, epochs=epochs, recipe=recipe, changes=changes)
@@ -110,7 +111,6 @@ def confirm(
         raise WorkFailed(f"interrupted; continue with: nas confirm {folder.name}") from None
     front = read_front(folder)
     uncertainty = front_uncertainty(folder, front)
-    wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None
     if as_json:
         document = front_document(front, uncertainty)

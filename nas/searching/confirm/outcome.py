@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from blocks.wording import plural
 from nas.front import Front, FrontPoint, make_front
-from nas.runs import RunFolder, TrialFolder
+from nas.runs import RunFolder
 from nas.searching.config import SearchConfig
 from nas.searching.confirm.answers import read_right
 from nas.searching.confirm.choice import MAYBE
@@ -22,11 +22,12 @@ from nas.searching.confirm.stored import (
     Plan,
     confirmed_records,
     ended_trainings,
+    folder_of,
     read_plan,
     stored_costs,
+    validation_images,
 )
 from nas.searching.reading import read_run
-from nas.training import read_metrics
 from nas.training.intervals import Rate
 from nas.training.recipe import METRICS, Metric, metric_text
 
@@ -252,15 +253,10 @@ def estimate(
     }
     return Estimates(
         networks,
-        _images(run, ended),
+        validation_images(run, ended),
         shares=config.recipe.metric == "error",
         worst=config.recipe.worst,
     )
-
-
-def folder_of(run: RunFolder, number: int, repeat: int) -> TrialFolder:
-    """The folder of a training; repeat 0 is that of the search."""
-    return run.trial(number) if repeat == 0 else run.repeat(number, repeat)
 
 
 def _answers(
@@ -272,13 +268,3 @@ def _answers(
     found = [read_right(folder_of(run, number, one.repeat), plan.images) for one in trainings]
     known = [one for one in found if one is not None]
     return np.stack(known) if known else None
-
-
-def _images(run: RunFolder, ended: Mapping[int, list[Ended]]) -> int | None:
-    """The number of validation images, as the trainings say."""
-    for number, trainings in ended.items():
-        for one in trainings:
-            epochs = read_metrics(folder_of(run, number, one.repeat))
-            if epochs and epochs[-1].val_images:
-                return epochs[-1].val_images
-    return None

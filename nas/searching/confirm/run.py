@@ -22,12 +22,13 @@ from nas.searching.checks import check_cluster_options
 from nas.searching.config import SearchConfig
 from nas.searching.confirm.choice import MAYBE, next_trainings, undecided
 from nas.searching.confirm.images import Images
-from nas.searching.confirm.outcome import ConfirmedFront, estimate, folder_of, read_confirmed
+from nas.searching.confirm.outcome import ConfirmedFront, estimate, read_confirmed
 from nas.searching.confirm.stored import (
     Plan,
     Repeat,
     confirmed_records,
     ended_trainings,
+    folder_of,
     open_repeats,
     read_plan,
     stored_costs,

@@ -6,7 +6,7 @@ Light commands read it: nothing here needs numpy.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from blocks.checked_model import CheckedModel, Integer, reason_of_invalid
 from blocks.errors import InvalidInput
-from nas.runs import ERROR, RunFolder, TrialRecord, TrialState, write_text
+from nas.runs import ERROR, RunFolder, TrialFolder, TrialRecord, TrialState, write_text
 from nas.searching.config import SearchConfig
 from nas.training import Recipe, read_metrics
 
@@ -59,6 +59,10 @@ class Plan(CheckedModel):
     def epochs(self, config: SearchConfig) -> int:
         """Epochs of one training."""
         return config.epochs if self.recipe is None else self.recipe.epochs
+
+
+WHOLE = 0.05
+"""A number of mistakes is whole within so much: it is made of rounded errors."""
 
 
 @dataclass(frozen=True)
@@ -150,16 +154,45 @@ def confirmed_records(
     if plan.recipe is not None and not ended:
         return list(records)
     column = config.objectives.index(ERROR)
+    images = validation_images(run, ended) if config.recipe.metric == "error" else None
     found = []
     for one in records:
         if one.number in ended:
             values = list(one.values)
             errors = [each.error for each in ended[one.number]]
-            values[column] = math.fsum(errors) / len(errors)
+            values[column] = mean_error(errors, images)
             found.append(replace(one, values=tuple(values)))
         elif plan.recipe is None or one.state is not TrialState.TRAINED:
             found.append(one)
     return found
+
+
+def folder_of(run: RunFolder, number: int, repeat: int) -> TrialFolder:
+    """The folder of a training; repeat 0 is that of the search."""
+    return run.trial(number) if repeat == 0 else run.repeat(number, repeat)
+
+
+def validation_images(run: RunFolder, ended: Mapping[int, list[Ended]]) -> int | None:
+    """The number of validation images, as the trainings say."""
+    for number, trainings in ended.items():
+        for one in trainings:
+            epochs = read_metrics(folder_of(run, number, one.repeat))
+            if epochs and epochs[-1].val_images:
+                return epochs[-1].val_images
+    return None
+
+
+def mean_error(errors: Sequence[float], images: int | None) -> float:
+    """The mean of stored errors.
+
+    They are rounded. As many mistakes must be the same error, or the costlier of two networks is on the
+    front by the last digit: where errors are shares of ``images``, mistakes are added.
+    """
+    total = math.fsum(errors)
+    mistakes = round(total * images) if images else 0
+    if images and abs(total * images - mistakes) < WHOLE:
+        return mistakes / (images * len(errors))
+    return total / len(errors)
 
 
 def _ended(run: RunFolder, plan: Plan, config: SearchConfig) -> Iterator[tuple[Repeat, float]]:

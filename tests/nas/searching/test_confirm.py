@@ -294,6 +294,15 @@ def test_a_budget_that_no_network_keeps_is_refused_before_the_trainings(
     assert read_plan(search.run) is None
 
 
+@pytest.mark.parametrize("words", [["--pick", "foo"], ["--pick", "knee", "--max-mflops", "5"]])
+def test_a_wrong_pick_is_refused_before_the_trainings(
+    search: FakeSearch, words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["confirm", "first", *words]) == 2
+    assert "--pick" in capfd.readouterr().err
+    assert read_plan(search.run) is None
+
+
 def test_a_run_without_trained_networks_cannot_be_confirmed(tmp_path: Path) -> None:
     search = FakeSearch(tmp_path / "runs")
     search.fail("it did not work")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nas.searching.confirm.choice import next_trainings
 from nas.searching.confirm.estimates import Estimates, Trainings
+from nas.searching.confirm.stored import mean_error
 
 ERRORS = st.floats(0.0, 1.0)
 NETWORKS = st.lists(
@@ -185,3 +186,12 @@ def test_other_metrics_have_intervals_of_seeds_alone() -> None:
     few = Estimates({0: Trainings((2.0, 2.2, 2.1))}, None, shares=False, worst=5.0)
     assert 1.8 < costs.interval(0).low < costs.interval(0).high < 2.4
     assert few.interval(0).value == pytest.approx(2.1)
+
+
+def test_as_many_mistakes_are_the_same_mean_error_however_they_were_rounded() -> None:
+    counts = [((259, 259), (258, 260)), ((100, 101, 102), (101, 101, 101)), ((1, 2), (0, 3))]
+    for one, other in counts:
+        means = {mean_error([round(n / 288, 7) for n in some], 288) for some in (one, other)}
+        assert means == {sum(one) / len(one) / 288}
+    assert mean_error([0.12345, 0.2], 288) == pytest.approx(0.161725)  # no shares of these images
+    assert mean_error([0.1, 0.2], None) == pytest.approx(0.15)
