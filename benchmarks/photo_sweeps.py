@@ -9,8 +9,11 @@ Judged is what a user gets: at each of a dozen log-spaced budgets of multiply-ad
 validation error within it, by its test error. A search's figure is the mean over the budgets; searches
 are compared by paired seeds.
 
+A third arm, `stages`, is the forecast on a space whose units are chosen stage by stage; the units of
+the other space, one for the whole network, are a part of it.
+
     python benchmarks/half_classes.py /tmp/half
-    python benchmarks/photo_sweeps.py /tmp/half [--seeds 8] [--samplers tpe,forecast]
+    python benchmarks/photo_sweeps.py /tmp/half [--seeds 8] [--samplers tpe,forecast,stages]
     python benchmarks/photo_sweeps.py /tmp/half --collect       # only writes the files
 
 Run it again after any interruption: searches continue, and those that picks.csv holds are not run
@@ -52,10 +55,13 @@ vary:
   width: {choice: [0.5, 1.0]}
   stem_stride: {choice: [1, 2]}
   input_size: {choice: [16, 20, 24, 28]}
+"""
+UNIFORM = """\
   unit.kind: {choice: [none, se, sk]}
   unit.dilations: {choice: [[1], [1, 2], [1, 3], [1, 2, 3]]}
   unit.reduction: {choice: [4, 16]}
 """
+STAGES = (2, 3, 4)
 TRIALS, EPOCHS = 31, 4
 BUDGETS = tuple(float(one) for one in np.geomspace(2.0, 40.0, 12))
 VALIDATION = 200
@@ -92,7 +98,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of benchmarks/half_classes.py")
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--samplers", default="tpe,forecast")
+    parser.add_argument("--samplers", default="tpe,forecast,stages")
     parser.add_argument("--work", type=Path, default=Path("runs/photo_sweeps"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--collect", action="store_true")
@@ -135,16 +141,22 @@ def own_splits(folder: Path) -> Path:
 def searched(folder: Path, images: Path, work: Path, sampler: str, seed: int) -> nas.Run:
     """Run a search, or continue it."""
     work.mkdir(parents=True, exist_ok=True)
-    space = work / "space.yaml"
-    space.write_text(SPACE, encoding="utf-8")
+    stages = sampler == "stages"
+    space = work / ("space-stages.yaml" if stages else "space.yaml")
+    space.write_text(SPACE + (by_stage() if stages else UNIFORM), encoding="utf-8")
     name = f"{sampler}-{seed}"
     if (work / name / "search.yaml").is_file():
         return nas.search(resume=name, runs_dir=work)
     return nas.search(
         space, data=images, input_size=28, trials=TRIALS, epochs=EPOCHS, recipe="fine_tune",
-        sampler=sampler, seed=seed, pretrained=str(folder / "weights"), workers=1, threads=1,
-        name=name, runs_dir=work,
+        sampler="forecast" if stages else sampler, seed=seed, pretrained=str(folder / "weights"),
+        workers=1, threads=1, name=name, runs_dir=work,
     )  # fmt: skip
+
+
+def by_stage() -> str:
+    """The choices of ``UNIFORM``, for each stage on its own."""
+    return "".join(UNIFORM.replace("unit.", f"unit.stages.{stage}.") for stage in STAGES)
 
 
 def picks(run: nas.Run, sampler: str, seed: int) -> list[Pick]:
@@ -193,14 +205,21 @@ def table(rows: Sequence[Pick]) -> list[str]:
         by.setdefault(row.sampler, {})[row.seed] = mean(
             [error(one) for one in rows if (one.sampler, one.seed) == (row.sampler, row.seed)]
         )
-    lines = ["| search | mean test error at a budget, % | against tpe, points | seeds |"]
-    lines.append("|---|---:|---:|---:|")
+    rivals = ("tpe", "forecast")
+    lines = [
+        "| search | mean test error at a budget, % | against tpe, points | against forecast | seeds |"
+    ]
+    lines.append("|---|---:|---:|---:|---:|")
     for sampler, errors in by.items():
         values = list(errors.values())
-        paired = [errors[seed] - by["tpe"][seed] for seed in errors if seed in by.get("tpe", {})]
-        against = "" if sampler == "tpe" else f"{mean(paired):+.2f} ± {half_width(paired):.2f}"
+        against = []
+        for rival in rivals:
+            known = by.get(rival, {})
+            paired = [errors[seed] - known[seed] for seed in errors if seed in known]
+            shown = paired and sampler != rival
+            against.append(f"{mean(paired):+.2f} ± {half_width(paired):.2f}" if shown else "")
         lines.append(
-            f"| {sampler} | {mean(values):.2f} ± {half_width(values):.2f} | {against} | "
+            f"| {sampler} | {mean(values):.2f} ± {half_width(values):.2f} | {' | '.join(against)} | "
             f"{len(values)} |"
         )
     return lines

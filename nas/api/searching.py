@@ -90,7 +90,8 @@ def search(
     Args:
         space: Name of a shipped search space, a YAML file, or a SearchSpace.
         data: Path of photographs (docs/howto/photographs.md), ``digits``, ``fashion_mnist``,
-            ``cifar10``, ``cifar100``, or a callable that returns data sets (docs/howto/own_data.md).
+            ``fashion_scenes``, ``cifar10``, ``cifar100``, or a callable that returns data sets
+            (docs/howto/own_data.md).
         trials: Networks to train; with early stopping, to begin. Default 40.
         epochs: Epochs per trial.
         workers: Trainings at a time. Default 1.

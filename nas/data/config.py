@@ -21,9 +21,9 @@ class DataConfig(CheckedModel):
     """Choice of data set and of its training augmentation.
 
     Attributes:
-        name: "digits", "fashion_mnist", "cifar10", "cifar100" or "imagefolder:PATH", where PATH
-            holds photographs (docs/howto/photographs.md); or "my.py:NAME" or
-            "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
+        name: "digits", "fashion_mnist", "fashion_scenes", "cifar10", "cifar100" or
+            "imagefolder:PATH", where PATH holds photographs (docs/howto/photographs.md); or "my.py:NAME"
+            or "package.module:NAME", a callable that returns `nas.Datasets`. The path alone of something
             that exists stands for "imagefolder:PATH".
         data_dir: Folder looked at first, and the one downloads go to; downloads go to
             SKNAS_CACHE_DIR, else ~/.cache/sknas, when it is None. Not used by digits and imagefolder.
@@ -31,14 +31,14 @@ class DataConfig(CheckedModel):
             the default of the set: False for digits, True for all others but those of your own, which
             say it themselves.
         crop_padding: Black pixels added on each side before a random crop of the original size.
-            None takes the default of the set: digits 1, fashion_mnist 2, cifar 4. Must be None
-            for imagefolder and for PIL images of your own, which are cropped at random scales.
+            None takes the default of the set: digits 1, fashion_mnist and fashion_scenes 2, cifar 4.
+            Must be None for imagefolder and for PIL images of your own, which are cropped at random scales.
         scale_jitter: Lowest scale, in (0, 1]. Each image is pasted at a random scale in
             [scale_jitter, 1] and a random place on a black canvas of its own size. Scales and
             places are new in each training epoch, and fixed for the validation and test images:
             objects of many scales are a property of the task. None turns it off.
         input_size: Side of the image crop in pixels, for imagefolder and PIL images of your own; None
-            means 224.
+            means 224. Side of the scenes of fashion_scenes, 64 by default.
         limit: Use only the first images of the training split, in its fixed order; None, or more
             than there are, means all. Held-out validation images are not counted.
         val_limit: Use only the first of the held-out validation images, likewise.

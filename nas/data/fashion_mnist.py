@@ -53,10 +53,21 @@ def load(config: DataConfig) -> InMemoryData:
         InvalidInput: If the files are neither found nor downloaded, or are damaged, or if
             input_size is given.
     """
-    folder = _folder(config.data_dir)
-    train = _read(folder, "train", TRAIN_IMAGES)
-    test = _read(folder, "t10k", TEST_IMAGES)
+    train, test = read_fashion_mnist(config.data_dir)
     return in_memory_data(config, DEFAULTS, train, test)
+
+
+def read_fashion_mnist(data_dir: str | None) -> tuple[LabelledImages, LabelledImages]:
+    """The published 60,000 training and 10,000 test images.
+
+    Args:
+        data_dir: The folder that is looked at first.
+
+    Raises:
+        InvalidInput: If the files are neither found nor downloaded, or are damaged.
+    """
+    folder = _folder(data_dir)
+    return _read(folder, "train", TRAIN_IMAGES), _read(folder, "t10k", TEST_IMAGES)
 
 
 def _folder(data_dir: str | None) -> Path:

@@ -161,7 +161,7 @@ def in_memory_data(
     if config.input_size is not None:
         raise InvalidInput(
             f"input_size is {config.input_size} for the data set {config.name}, whose images have"
-            f" {train.images.shape[-1]} pixels a side; it applies to imagefolder:PATH only"
+            f" {train.images.shape[-1]} pixels a side; it applies to photographs and fashion_scenes"
         )
     augmentation = Augmentation(
         flip=defaults.flip if config.flip is None else config.flip,

@@ -24,6 +24,7 @@ MODULES: Mapping[str, str] = MappingProxyType(
     {
         "digits": "nas.data.digits",
         "fashion_mnist": "nas.data.fashion_mnist",
+        "fashion_scenes": "nas.data.fashion_scenes",
         "cifar10": "nas.data.cifar",
         "cifar100": "nas.data.cifar",
         "imagefolder:PATH": "nas.data.image_folder",

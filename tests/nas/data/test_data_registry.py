@@ -23,6 +23,7 @@ def test_known_names() -> None:
     assert DATASETS == (
         "digits",
         "fashion_mnist",
+        "fashion_scenes",
         "cifar10",
         "cifar100",
         "imagefolder:PATH",
