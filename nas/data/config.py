@@ -32,7 +32,8 @@ class DataConfig(CheckedModel):
             say it themselves.
         crop_padding: Black pixels added on each side before a random crop of the original size.
             None takes the default of the set: digits 1, fashion_mnist and fashion_scenes 2, cifar 4.
-            Must be None for imagefolder and for PIL images of your own, which are cropped at random scales.
+            Must be None for imagefolder and for PIL images of your own, which are cropped at random
+            scales.
         scale_jitter: Lowest scale, in (0, 1]. Each image is pasted at a random scale in
             [scale_jitter, 1] and a random place on a black canvas of its own size. Scales and
             places are new in each training epoch, and fixed for the validation and test images:
