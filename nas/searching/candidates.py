@@ -17,6 +17,8 @@ from search_spaces import SearchSpace
 ENUMERATE_UP_TO = 20_000
 SAMPLES = 5_000
 GEOMETRIES = 100
+GENERATIONS, PARENTS, CHILDREN = 12, 25, 12
+"""Of the evolution towards budgets that no network of a sample keeps."""
 SIZES = (192, 160, 128, 96, 80, 72)
 """Sizes of images that a message may name; smaller ones change the stem of many spaces."""
 OF_IMAGES = ("mflops", "activations", "latency_ms", "sram_kb", "npu_ms")
@@ -81,6 +83,9 @@ def find_candidates(
         rng = random.Random(seed)
         networks = {spec.key: spec for spec in _sample(space, rng)}
     fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec, costs)}
+    if not fitting and not complete:
+        networks |= _towards(space, list(networks.values()), budgets, costs, rng)
+        fitting = {key: spec for key, spec in networks.items() if budgets.fits(spec, costs)}
     if not fitting:
         specs = list(networks.values())
         advice = _smaller_images(specs, budgets, costs) if scaled else ""
@@ -97,6 +102,35 @@ def _sample(space: SearchSpace, rng: random.Random) -> Iterator[ArchSpec]:
         yield spec
         if len(geometries) >= GEOMETRIES:
             return
+
+
+def _towards(
+    space: SearchSpace,
+    specs: list[ArchSpec],
+    budgets: Budgets,
+    costs: Mapping[str, Cost],
+    rng: random.Random,
+) -> dict[str, ArchSpec]:
+    """What evolution finds towards budgets that no network of the sample keeps.
+
+    Networks within tight budgets may be one in a million, and a sample of thousands has none of them.
+    """
+
+    def excess(spec: ArchSpec) -> tuple[float, float]:
+        over = [costs[name](spec) / limit for name, limit in budgets.limits.items()]
+        return max(over), sum(over)
+
+    seen = {spec.key: (excess(spec), spec) for spec in specs}
+    best = sorted(seen, key=lambda key: (seen[key][0], key))[:PARENTS]
+    for _ in range(GENERATIONS):
+        for parent in best:
+            for near in space.neighbours(seen[parent][1], rng, CHILDREN):
+                if near.key not in seen:
+                    seen[near.key] = excess(near), near
+        last, best = best, sorted(seen, key=lambda key: (seen[key][0], key))[:PARENTS]
+        if best == last or seen[best[-1]][0][0] <= 1:
+            break
+    return {key: spec for key, (_, spec) in seen.items()}
 
 
 def _nothing_fits(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from nas.cost import count
+from blocks.errors import InvalidInput
+from nas.cost import Budgets, count
 from nas.runs import TrialState
 from nas.searching import candidates
 from nas.searching.forecast import evolving_ranker
-from search_spaces import SearchSpace
+from search_spaces import SearchSpace, load_space
 from tests.nas.searching.search_helpers import (
     Crash,
     FormulaEvaluator,
@@ -68,3 +69,24 @@ def test_early_stopping_continues_networks_that_evolution_found(tmp_path: Path) 
     sample = candidates.find_candidates(bound(), config.budgets, config.seed).specs
     continued = [one for one in records if one.epochs > config.rungs[0]]
     assert any(one.key not in sample for one in continued)
+
+
+def test_budgets_that_no_network_of_the_sample_keeps_are_searched_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = load_space("mobilenet_v3_sk_stages").bind(num_classes=10, in_channels=3, input_size=96)
+    monkeypatch.setattr(candidates, "SAMPLES", 1000)
+    sample = candidates.find_candidates(space, Budgets(), 0).specs
+    least = min(count(spec).mflops for spec in sample.values())
+    budgets = Budgets(max_mflops=least * 0.99)
+    found = candidates.find_candidates(space, budgets, 0).specs
+    assert len(found) >= 2
+    assert not set(found) & set(sample)
+    assert all(count(spec).mflops <= least * 0.99 for spec in found.values())
+    assert list(found) == list(candidates.find_candidates(space, budgets, 0).specs)
+
+
+def test_budgets_that_no_network_keeps_are_refused_with_the_least_that_was_found() -> None:
+    space = load_space("mobilenet_v3_sk_stages").bind(num_classes=10, in_channels=3, input_size=96)
+    with pytest.raises(InvalidInput, match=r"no network of space .* max_mflops 0\.1: the smallest"):
+        candidates.find_candidates(space, Budgets(max_mflops=0.1), 0)
