@@ -108,7 +108,8 @@ def confirm(
     try:
         carry_out(folder, view, epochs=epochs, recipe=recipe, changes=changes)
     except KeyboardInterrupt:
-        raise WorkFailed(f"interrupted; continue with: nas confirm {folder.name}") from None
+        again = f"nas confirm {folder.name}" + ("" if epochs is None else f" --epochs {epochs}")
+        raise WorkFailed(f"interrupted; continue with: {again}") from None
     front = read_front(folder)
     uncertainty = front_uncertainty(folder, front)
     picked = choose(folder, front, pick, budgets) if wants_pick else None

@@ -218,7 +218,7 @@ def _search(
             view.event(line)
         for folder in run.trainings():
             if end_owner(folder):
-                view.event(f"{folder.path}: a training of before, suspended, was ended")
+                view.event(f"{folder.path}: a training left over from before was ended")
         front = make_search(config, run, space, candidates, study, executor, view)()
     if run.confirmation.is_file():
         # `nas confirm` came before: its means stand in for the errors of single trainings.
@@ -238,4 +238,4 @@ def only_parent(run: RunFolder) -> Iterator[None]:
         with FileLock(run.lock, timeout=0):
             yield
     except Timeout:
-        raise InvalidInput(f"{run.path}: another process is running this search") from None
+        raise InvalidInput(f"{run.path}: another process is working in this run") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from blocks.wording import plural
 from nas.front import Front, FrontPoint, make_front
-from nas.runs import RunFolder
+from nas.runs import RunFolder, TrialRecord
 from nas.searching.config import SearchConfig
 from nas.searching.confirm.answers import read_right
 from nas.searching.confirm.choice import MAYBE
@@ -23,6 +23,7 @@ from nas.searching.confirm.stored import (
     confirmed_records,
     ended_trainings,
     folder_of,
+    open_repeats,
     read_plan,
     stored_costs,
     validation_images,
@@ -72,6 +73,9 @@ class ConfirmedFront:
         images: Number of validation images, if it is known.
         metric: What the error is.
         estimates: The figures that all others are made of.
+        unfinished: Trainings that were begun, or chosen, and have not ended.
+        left_out: Trials of the search's front that the recipe has not trained, if it is another than the
+            search's: their errors are of another kind.
 
     Examples:
         >>> import nas
@@ -91,6 +95,8 @@ class ConfirmedFront:
     images: int | None
     metric: Metric
     estimates: Estimates
+    unfinished: int = 0
+    left_out: tuple[int, ...] = ()
 
     @property
     def decided(self) -> int:
@@ -135,15 +141,25 @@ class ConfirmedFront:
         if apart:
             said.append(f"cannot be told apart: trials {', '.join(apart)}")
         if doubtful := self.doubtful:
-            said.append(f"may not be on the front: {self._likely(doubtful)}")
+            said.append(f"on the front, but not surely: {self._likely(doubtful)}")
         if self.candidates:
-            said.append(f"may be on the front as well: {self._likely(self.candidates)}")
+            said.append(f"perhaps on the front as well: {self._likely(self.candidates)}")
+        if self.left_out:
+            said.append(
+                f"on the front of the search, left out here because {how} has not trained them yet: "
+                f"{_listed(list(map(str, self.left_out)))}"
+            )
+        if self.unfinished:
+            said.append(
+                f"unfinished: {plural(self.unfinished, 'training')}; the same nas confirm continues"
+            )
         return tuple(said)
 
     def _likely(self, trials: Sequence[int]) -> str:
         """The first of some trials, with their probability to be on the front."""
-        listed = [f"{one} ({100 * self.membership[one]:.0f} %)" for one in trials[:LISTED]]
-        return f"trial {', '.join(listed)}" + (", ..." if len(trials) > LISTED else "")
+        first, *others = (f"{100 * self.membership[one]:.0f} %" for one in trials)
+        shares = [f"probability {first}", *others]
+        return _listed([f"{one} ({share})" for one, share in zip(trials, shares, strict=True)])
 
     def not_worse(self, best: FrontPoint, among: list[FrontPoint]) -> FrontPoint:
         """The cheapest of some points that is not worse than ``best`` at 95 %."""
@@ -157,8 +173,8 @@ class ConfirmedFront:
             return f"trial {one.trial} has the least mean error; no cheaper one of the front is as good"
         most = metric_text(self.metric, self.estimates.difference(one.trial, best.trial).high)
         return (
-            f"trial {one.trial} is not worse than the best, trial {best.trial}, at 95 %: by at most "
-            f"{most.replace(' %', ' points')}"
+            f"that trial {one.trial} is worse than the best, trial {best.trial}, is not shown; at 95 % "
+            f"it is worse by at most {most.replace(' %', ' points')}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -168,6 +184,8 @@ class ConfirmedFront:
             "epochs": self.epochs,
             "metric": self.metric,
             "by_image": self.by_image,
+            "unfinished": self.unfinished,
+            "left_out": list(self.left_out),
             "steps": [
                 {
                     "cheaper": step.cheaper,
@@ -204,6 +222,11 @@ class ConfirmedFront:
         )
 
 
+def _listed(trials: Sequence[str]) -> str:
+    """``trial 3, 7``; the first of many."""
+    return f"trial {', '.join(trials[:LISTED])}" + (", ..." if len(trials) > LISTED else "")
+
+
 def read_confirmed(run: RunFolder) -> ConfirmedFront | None:
     """What ``nas confirm`` has found out about a run; None: it was never called, or has no training yet.
 
@@ -238,7 +261,17 @@ def read_confirmed(run: RunFolder) -> ConfirmedFront | None:
         images=estimates.images,
         metric=config.recipe.metric,
         estimates=estimates,
+        unfinished=len(open_repeats(run, plan, config)),
+        left_out=() if plan.recipe is None else _left_out(config, records, ended),
     )
+
+
+def _left_out(
+    config: SearchConfig, records: Sequence[TrialRecord], ended: Collection[int]
+) -> tuple[int, ...]:
+    """Trials of the search's front that another recipe has not trained."""
+    front = make_front(records, config.objectives, config.reference_point)
+    return tuple(point.trial for point in front.points if point.trial not in ended)
 
 
 def estimate(

@@ -92,18 +92,20 @@ def confirm_run(
     records = _ended_records(run)
     images = Images(config)
     with only_parent(run):
-        plan = _plan(run, config, recipe, images.check(trained(records)[0].spec))
+        if (before := read_plan(run)) is not None:
+            ended_trainings(run, before, config, records)  # damaged files are refused
+        plan = _plan(run, config, recipe, before, images.check(trained(records)[0].spec))
         epochs = _allowed(epochs, plan, config, records)
         make_folder(run.confirmation.parent, source_of_runs_dir(run.path))
         logs = config.execution.logs_dir or logs_dir()
         make_folder(logs, source_of_logs_dir(logs))
         view.event(
             f"{run.name}: at most {plural(epochs, 'epoch')} in all, {plan.epochs(config)} a training; "
-            f"Ctrl-C stops, and {run_call('confirm', run.name)} continues"
+            "Ctrl-C stops, and the same call continues"
         )
         for folder in run.trainings():
             if end_owner(folder):
-                view.event(f"{folder.path}: a training of before, suspended, was ended")
+                view.event(f"{folder.path}: a training left over from before was ended")
         Confirmation(config, run, records, plan, epochs, images, view, evaluator)()
     found = read_confirmed(run)
     if found is None:
@@ -349,13 +351,18 @@ def _ended_records(run: RunFolder) -> list[TrialRecord]:
     return records
 
 
-def _plan(run: RunFolder, config: SearchConfig, recipe: str | None, digest: str | None) -> Plan:
+def _plan(
+    run: RunFolder,
+    config: SearchConfig,
+    recipe: str | None,
+    plan: Plan | None,
+    digest: str | None,
+) -> Plan:
     """The plan of the run, or a new one.
 
     Raises:
         InvalidInput: The recipe is unknown or another than the plan's, or the images have changed.
     """
-    plan = read_plan(run)
     if recipe is not None:
         check_type(option("recipe"), recipe, str, "a name")
         RECIPES.check(recipe)

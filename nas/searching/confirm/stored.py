@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from blocks.checked_model import CheckedModel, Integer, reason_of_invalid
 from blocks.errors import InvalidInput
@@ -56,6 +56,16 @@ class Plan(CheckedModel):
     images: str | None = None
     repeats: tuple[Repeat, ...] = ()
 
+    @field_validator("repeats")
+    @classmethod
+    def _each_once(cls, repeats: tuple[Repeat, ...]) -> tuple[Repeat, ...]:
+        seen = set()
+        for one in repeats:
+            if (one.trial, one.repeat) in seen:
+                raise ValueError(f"trial {one.trial}, repeat {one.repeat} comes twice")
+            seen.add((one.trial, one.repeat))
+        return repeats
+
     def epochs(self, config: SearchConfig) -> int:
         """Epochs of one training."""
         return config.epochs if self.recipe is None else self.recipe.epochs
@@ -86,12 +96,15 @@ def read_plan(run: RunFolder) -> Plan | None:
     """
     try:
         text = run.confirmation.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{run.confirmation}: not a text file") from None
+    except (NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
+        raise InvalidInput(f"{run.confirmation}: not a text file in a folder") from None
     try:
-        return Plan.model_validate_json(text)
+        plan = Plan.model_validate_json(text)
+        if "format" not in plan.model_fields_set:
+            raise InvalidInput(f"{run.confirmation}: format: missing; it is always written")
+        return plan
     except ValidationError as error:
         raise InvalidInput(reason_of_invalid(error, Plan, str(run.confirmation))) from None
 
@@ -119,15 +132,24 @@ def stored_costs(config: SearchConfig, one: TrialRecord) -> tuple[float, ...]:
 def ended_trainings(
     run: RunFolder, plan: Plan, config: SearchConfig, records: Sequence[TrialRecord]
 ) -> dict[int, list[Ended]]:
-    """Trial -> its trainings by the recipe of the plan; trials without any are left out."""
+    """Trial -> its trainings by the recipe of the plan; trials without any are left out.
+
+    Raises:
+        InvalidInput: The plan names a trial that the search has not trained, or a training has stored an
+            error that there cannot be.
+    """
     column = config.objectives.index(ERROR)
     found: dict[int, list[Ended]] = {one.number: [] for one in trained(records)}
     if plan.recipe is None:
         for one in trained(records):
             found[one.number].append(Ended(0, one.values[column]))
+    for one in plan.repeats:
+        if one.trial not in found:
+            raise InvalidInput(
+                f"{run.confirmation}: trial {one.trial} is no trained trial of the run"
+            )
     for repeat, error in _ended(run, plan, config):
-        if repeat.trial in found:
-            found[repeat.trial].append(Ended(repeat.repeat, error))
+        found[repeat.trial].append(Ended(repeat.repeat, error))
     return {number: trainings for number, trainings in found.items() if trainings}
 
 
@@ -198,7 +220,13 @@ def mean_error(errors: Sequence[float], images: int | None) -> float:
 def _ended(run: RunFolder, plan: Plan, config: SearchConfig) -> Iterator[tuple[Repeat, float]]:
     last = plan.epochs(config)
     for one in plan.repeats:
-        epochs = read_metrics(run.repeat(one.trial, one.repeat))
+        folder = run.repeat(one.trial, one.repeat)
+        epochs = read_metrics(folder)
         error = epochs[-1].val_error if epochs and epochs[-1].epoch == last else None
         if one.failure is None and error is not None and math.isfinite(error):
+            if not 0 <= error <= config.recipe.worst:
+                raise InvalidInput(
+                    f"{folder.metrics}: val_error is {error:g}; allowed: 0 to {config.recipe.worst:g}; "
+                    f"delete {folder.path} to have it trained again"
+                )
             yield one, error

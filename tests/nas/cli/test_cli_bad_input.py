@@ -413,7 +413,7 @@ def test_a_second_parent_is_refused(in_run: Path, capfd: pytest.CaptureFixture[s
 
     with FileLock(in_run / "runs/first/.lock"):
         assert main(["search", "--resume", "first", "--trials", "3"]) == 2
-    assert "another process is running this search" in capfd.readouterr().err
+    assert "another process is working in this run" in capfd.readouterr().err
 
 
 LIMITED = """

@@ -256,7 +256,7 @@ BAD: dict[str, tuple[Callable[[FakeSearch], object], list[str], str]] = {
         "format",
     ),
     "other images": (
-        lambda search: write(search.run.confirmation, '{"images": "of before"}'),
+        lambda search: write(search.run.confirmation, '{"format": 1, "images": "of before"}'),
         [],
         "the validation images have changed",
     ),
@@ -284,6 +284,68 @@ def test_a_wrong_request_is_one_line(
     err = capfd.readouterr().err
     assert len(err.strip().splitlines()) == 1, err
     assert said in err
+
+
+TWICE = '{"format": 1, "repeats": [{"trial": 1, "repeat": 1}, {"trial": 1, "repeat": 1}]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{}", "confirm.json: format: missing"),
+        (TWICE, "trial 1, repeat 1 comes twice"),
+        ('{"format": 1, "repeats": [{"trial": 77, "repeat": 1}]}', "trial 77 is no trained trial"),
+        (None, "not a text file in a folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["pareto", "confirm", "report"])
+def test_a_plan_that_cannot_be_is_refused(
+    content: str | None,
+    said: str,
+    command: str,
+    search: FakeSearch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if content is None:
+        search.run.confirmation.mkdir(parents=True)
+    else:
+        write(search.run.confirmation, content)
+    assert main([command, "first"]) == 2
+    err = capfd.readouterr().err
+    assert len(err.strip().splitlines()) == 1, err
+    assert said in err
+
+
+@pytest.mark.parametrize("error", [-5.0, 1.5])
+def test_an_error_that_cannot_be_is_refused(
+    error: float, search: FakeSearch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    confirmed(search.run)
+    folder = search.run.repeat(*next(iter(answers(search.run))))
+    last = read_metrics(folder)
+    write_metrics(folder, (*last[:-1], last[-1].model_copy(update={"val_error": error})))
+    assert main(["pareto", "first"]) == 2
+    err = capfd.readouterr().err
+    assert f"{folder.metrics.name}: val_error is {error:g}; allowed: 0 to 1" in err
+    assert len(err.strip().splitlines()) == 1, err
+
+
+def test_what_an_interrupted_confirmation_lacks_is_said(
+    search: FakeSearch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    searched = {point.trial for point in read_front(search.run).points}
+    with pytest.raises(Crash):
+        confirmed(search.run, recipe="full", epochs=6 * 30, crash_after=1)
+    found = read_confirmed(search.run)
+    assert found is not None
+    assert found.unfinished >= 1
+    assert set(found.left_out) == searched - set(found.trainings)
+    assert main(["pareto", "first"]) == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "left out here because recipe full has not trained them yet" in said
+    assert f"unfinished: {found.unfinished} training" in said
+    done, _ = confirmed(search.run, epochs=30 * 9)
+    assert (done.unfinished, done.left_out) == (0, ())
 
 
 def test_a_budget_that_no_network_keeps_is_refused_before_the_trainings(

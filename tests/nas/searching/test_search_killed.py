@@ -225,7 +225,7 @@ def test_a_suspended_training_does_not_wake_beside_the_one_in_its_place(tmp_path
         resume("first"), cwd=tmp_path, capture_output=True, text=True, timeout=BOUND, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "suspended, was ended" in done.stdout
+    assert "left over from before was ended" in done.stdout
     assert not worker.is_running()
     assert [one[2] for one in result(tmp_path, "first")] == [TrialState.TRAINED]
     assert [e.epoch for e in read_metrics(run.trial(0))] == [1, 2, 3, 4]
