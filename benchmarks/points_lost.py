@@ -7,7 +7,10 @@ NAS-Bench-Macro (6,561 networks, three seeds), a file that is no part of this pr
 benchmarks/digits (96 networks), once train_digits.py has trained it.
 
     python benchmarks/points_lost.py --table nas_bench_macro.json [--seeds 30] [--searchers forecast,tpe]
+    python benchmarks/points_lost.py --table nas_bench_macro.json --searchers syne_ehvi,syne_evolution
     python benchmarks/points_lost.py --collect         # only the summary
+
+Syne Tune's searchers come with the extra `peers`. Its EHVI takes minutes a search.
 
 Run it again after any interruption: what runs.csv holds is not run again. Seeds come in turn, so that
 every searcher has about as many. Writes into docs/results/points_lost/: runs.csv, summary.csv,
@@ -32,7 +35,7 @@ import numpy as np
 from machine import machine
 from over_seeds import half_width, mean
 from replay.digits import digits
-from replay.tabular import REPLAYS, Table, ceiling, nas_bench_macro
+from replay.tabular import REPLAYS, Replay, Table, ceiling, nas_bench_macro
 from rows import read_rows, write_rows
 
 OUT = Path("docs/results/points_lost")
@@ -87,7 +90,7 @@ def run(table: Table, searcher: str, seed: int) -> list[Run]:
     last = max(at for at in AT if at <= len(table.keys))
     keys: list[str] = []
     rows = []
-    for key in REPLAYS[searcher](table, seed):
+    for key in replay_of(searcher)(table, seed):
         keys.append(key)
         if len(keys) in AT:
             lost, whole = judge.lost(keys)
@@ -110,6 +113,15 @@ def search(tables: Sequence[Table], searchers: Sequence[str], seeds: int) -> Non
                 rows += run(table, searcher, seed)
                 write_rows(path, rows)
                 print(f"{table.name}, {searcher}, seed {seed}: {rows[-1].lost:.2f}", flush=True)
+
+
+def replay_of(searcher: str) -> Replay:
+    """A searcher by name."""
+    if searcher in REPLAYS:
+        return REPLAYS[searcher]
+    from replay.syne_tune_tabular import SYNE_TUNE  # an extra, 700 MB
+
+    return SYNE_TUNE[searcher]
 
 
 def summary(rows: Sequence[Run]) -> list[Summary]:

@@ -173,7 +173,7 @@ def by_sampler(make: Callable[[int], BaseSampler]) -> Replay:
             study = optuna.create_study(directions=["minimize"] * 2, sampler=make(seed))
             while len(known) < len(table.keys):
                 if idle >= min(IDLE, len(table.keys)):
-                    study.enqueue_trial(_random(table, known, rng))
+                    study.enqueue_trial(random_choices(table, known, rng))
                 trial = study.ask(dict(table.distributions))
                 key = table.key_of(trial.params)
                 idle = idle + 1 if key in known else 0
@@ -185,7 +185,7 @@ def by_sampler(make: Callable[[int], BaseSampler]) -> Replay:
     return replay
 
 
-def _random(table: Table, known: set[str], rng: np.random.Generator) -> dict[str, Any]:
+def random_choices(table: Table, known: set[str], rng: np.random.Generator) -> dict[str, Any]:
     """Choices that give a network that is not known."""
     while True:
         params = {
