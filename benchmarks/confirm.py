@@ -6,6 +6,7 @@ well. It is checked on tables of networks that were trained with several seeds:
 
     macro       NAS-Bench-Macro (Su et al., CVPR 2021): 6,561 networks, 3 seeds, 10,000 images
     curves      benchmarks/curves: 20 networks, 3 seeds, 1,500 images of Fashion-MNIST
+    quickstart  benchmarks/digits: 96 networks, 3 seeds, 288 images
     digits      30 perceptrons of scikit-learn, 6 seeds, with answers image by image
 
 A repetition is what a run would see: networks at random, one seed of each as the search's, and a second

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from curves.table import TABLE, read_epochs
 from numpy.typing import NDArray
+from replay.digits import VAL_IMAGES, digits
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
@@ -46,7 +47,19 @@ def tables(macro: Path | None, more: Sequence[str]) -> Iterator[Table]:
     for one in more:
         name, _, path = one.partition("=")
         yield curves_table(name, Path(path))
+    yield quickstart_table()
     yield digits_table()
+
+
+def quickstart_table() -> Table:
+    """All networks of the space `quickstart`, trained to the end (train_digits.py)."""
+    table = digits()
+    if table is None:
+        raise SystemExit("benchmarks/digits holds no whole seed: run train_digits.py")
+    errors = np.stack([table.errors[key] for key in table.keys])
+    return Table(
+        "quickstart", errors, np.array([table.costs[key] for key in table.keys]), VAL_IMAGES
+    )
 
 
 def macro_table(path: Path) -> Table:
