@@ -10,10 +10,12 @@ is cut off does not keep the others from running:
     select      the Triton selection: right in float64, then its share of the memory's bandwidth
     throughput  images a second of a trial, plain and ours, 1, 2, 4 and 8 trials at a time
     sweep       40 networks of `shufflenet_v2_sk`, three epochs each, timed
-    table4      Table 4's rows, as many trainings as the time allows; goes on where it was cut off
+    table4      Table 4's rows at 64 pixels, as many trainings as the time allows
+    curves      the networks of benchmarks/curves to the end of their curves, likewise
 
-DIR gets STEP.log (the whole output), select.csv, throughput.json, runs/ and steps.csv, a row a step: its
-seconds, its exit code (124: cut off) and its last line. A step whose row there says 0 is not run again.
+The last two go on where they were cut off. DIR gets STEP.log (the whole output), select.csv,
+throughput.json, table4/, curves/, runs/ and steps.csv, a row a step: its seconds, its exit code (124:
+cut off) and its last line. A step whose row there says 0 is not run again.
 Fashion-MNIST is looked for in FOLDER (its four files): such a machine may have no network.
 """
 
@@ -97,9 +99,14 @@ def steps(out: Path, *, rehearse: bool) -> Iterator[Step]:
     small = ("--limit", "256", "--val-limit", "100")
     words = (python, "-m", "nas", "search", *space, *trials, "--name", "gpu")
     yield Step("sweep", 0.3, words + (small if rehearse else ("--workers", "8")))
-    words = benchmark("table4_tradeoff", "--epochs", sized("12", "1"), "--seeds", sized("3", "1"))
-    one = ("--units", "sk", "--widths", "0.5", "--jitters", "1", "--limit", "256")
-    yield Step("table4", 0.2, words + (one if rehearse else ("--workers", "8")))
+    places = ("--out", str(out / "table4"), "--work", str(out / "table4"), "--width", "0.5")
+    words = benchmark("table4_scenes", *places, "--epochs", sized("60", "1"))
+    one = ("--units", "sk", "--seeds", "1", "--epoch-images", "128", "--val-images", "100")
+    yield Step("table4", 0.15, words + (one if rehearse else ("--seeds", "4", "--workers", "8")))
+    words = benchmark("train_curves", "--out", str(out / "curves"), "--epochs", sized("30", "1"))
+    one = ("--networks", "1", "--epoch-images", "128")
+    words += one if rehearse else ("--epoch-images", "50000", "--workers", "8")
+    yield Step("curves", 0.05, words)
 
 
 def run(step: Step, out: Path, limit: float, environment: dict[str, str]) -> Outcome:

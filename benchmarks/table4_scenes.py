@@ -132,10 +132,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--epoch-images", type=int, default=EPOCH_IMAGES)
+    parser.add_argument("--val-images", type=int, default=VAL_IMAGES)
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--work", type=Path, default=RUNS)
     parser.add_argument("--collect", action="store_true")
     options = parser.parse_args()
     chosen = {
-        (options.width, unit, seed): job(options.width, unit, seed, options.epochs)
+        (options.width, unit, seed): job(options, unit, seed)
         for seed in range(options.seeds)
         for unit in options.units.split(",")
     }
@@ -144,9 +148,10 @@ def main() -> int:
             [one for one in chosen.values() if len(epochs_of(one)) < options.epochs],
             options.workers,
         )
-    known = {(r.width, r.unit, r.seed): r for r in read_rows(OUT / "scenes.csv", Training)}
+    known = {(r.width, r.unit, r.seed): r for r in read_rows(options.out / "scenes.csv", Training)}
     curves = {
-        (r.width, r.unit, r.seed, r.epoch): r for r in read_rows(OUT / "scenes_curves.csv", Epoch)
+        (r.width, r.unit, r.seed, r.epoch): r
+        for r in read_rows(options.out / "scenes_curves.csv", Epoch)
     }
     for (width, unit, seed), one in chosen.items():
         curves |= {(r.width, r.unit, r.seed, r.epoch): r for r in curve(one, width, unit, seed)}
@@ -157,31 +162,33 @@ def main() -> int:
     trainings = [known[key] for key in sorted(known)]
     epochs = [curves[key] for key in sorted(curves)]
     summaries = list(summarise(trainings))
-    write_rows(OUT / "scenes.csv", trainings)
-    write_rows(OUT / "scenes_curves.csv", epochs)
-    write_rows(OUT / "scenes_summary.csv", summaries)
-    write_machine(OUT)
+    write_rows(options.out / "scenes.csv", trainings)
+    write_rows(options.out / "scenes_curves.csv", epochs)
+    write_rows(options.out / "scenes_summary.csv", summaries)
+    write_machine(options.out)
     lines = table(trainings, summaries)
-    (OUT / "scenes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (options.out / "scenes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
-    draw(epochs).write_html(RUNS / "curves.html")
+    draw(epochs).write_html(options.work / "curves.html")
     return 0
 
 
-def job(width: float, unit: str, seed: int, epochs: int) -> TrainJob:
+def job(options: argparse.Namespace, unit: str, seed: int) -> TrainJob:
     """The training of a row."""
-    name = f"{width:g}-{unit}-s{seed}"
+    name = f"{options.width:g}-{unit}-s{seed}"
     spec = ArchSpec(
-        backbone="shufflenet_v2", width=width, num_classes=10, in_channels=1, input_size=INPUT_SIZE,
-        stem_stride=1, unit=UNITS[unit],
+        backbone="shufflenet_v2", width=options.width, num_classes=10, in_channels=1,
+        input_size=INPUT_SIZE, stem_stride=1, unit=UNITS[unit],
     )  # fmt: skip
     return TrainJob(
         spec=spec,
-        data=DataConfig(name="fashion_scenes", epoch_images=EPOCH_IMAGES, val_limit=VAL_IMAGES),
+        data=DataConfig(
+            name="fashion_scenes", epoch_images=options.epoch_images, val_limit=options.val_images
+        ),
         recipe=RECIPE,
-        stop_epoch=epochs,
+        stop_epoch=options.epochs,
         seed=seed,
-        folder=RUNS / name,
+        folder=options.work / name,
         log_name=RUNS.name,
         log_version=name,
         threads=1,
@@ -216,7 +223,7 @@ def tested(one: TrainJob, width: float, unit: str, seed: int) -> Training:
 @cache
 def test_data() -> Data:
     """The scenes, once a process."""
-    return load_data(DataConfig(name="fashion_scenes", val_limit=VAL_IMAGES))
+    return load_data(DataConfig(name="fashion_scenes"))
 
 
 def summarise(trainings: Sequence[Training]) -> Iterator[Summary]:

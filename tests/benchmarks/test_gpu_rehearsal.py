@@ -25,7 +25,7 @@ def run(out: Path, *words: str) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("step", ["tests", "select", "throughput", "sweep", "table4"])
+@pytest.mark.parametrize("step", ["tests", "select", "throughput", "sweep", "table4", "curves"])
 def test_every_step_ends_well(step: str, tmp_path: Path) -> None:
     (row,) = run(tmp_path, "--steps", step, "--minutes", "60")
     log = (tmp_path / f"{step}.log").read_text(encoding="utf-8")
@@ -36,7 +36,8 @@ def test_every_step_ends_well(step: str, tmp_path: Path) -> None:
     written = {
         "select": ["select.csv"],
         "sweep": ["runs/gpu/trials/0001/checkpoint.pt"],
-        "table4": ["docs/results/table4_tradeoff/trainings.csv"],
+        "table4": ["table4/scenes.csv", "table4/scenes_curves.csv"],
+        "curves": ["curves/curves.csv.gz", "curves/networks.json"],
     }
     for name in written.get(step, []):
         assert (tmp_path / name).is_file(), log
