@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nas.searching.acquisition import LOG, Acquisition
 from nas.searching.early_stopping.snapshot import ETA, TrialSnapshot
-from nas.searching.forecast.acquisition import ExpectedImprovement
+from nas.searching.forecast.expected_improvement import ExpectedImprovement
 from nas.searching.forecast.features import Network, features_of
 from nas.searching.forecast.model import Forecast, forecast
 

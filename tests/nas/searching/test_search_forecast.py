@@ -18,7 +18,7 @@ from nas.searching.acquisition import LINEAR, Acquisition
 from nas.searching.early_stopping import TrialSnapshot
 from nas.searching.early_stopping.forecast import LEAST_BEGUN, ForecastRule
 from nas.searching.forecast import CandidateRanker
-from nas.searching.forecast.acquisition import LEVELS, ExpectedImprovement
+from nas.searching.forecast.expected_improvement import LEVELS, ExpectedImprovement
 from nas.searching.forecast.features import features_of
 from nas.searching.forecast.model import Forecast, forecast
 from nas.searching.searchers import DensitySearcher, ForecastSearcher
