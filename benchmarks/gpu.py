@@ -104,9 +104,9 @@ def steps(out: Path, *, rehearse: bool) -> Iterator[Step]:
     one = ("--units", "sk", "--seeds", "1", "--epoch-images", "128", "--val-images", "100")
     yield Step("table4", 0.15, words + (one if rehearse else ("--seeds", "4", "--workers", "8")))
     words = benchmark("train_curves", "--out", str(out / "curves"), "--epochs", sized("30", "1"))
-    one = ("--networks", "1", "--epoch-images", "128")
-    words += one if rehearse else ("--epoch-images", "50000", "--workers", "8")
-    yield Step("curves", 0.05, words)
+    few = ("--networks", "1", "--epoch-images", "128")
+    many = ("--epoch-images", "50000", "--workers", "8")
+    yield Step("curves", 0.05, words + (few if rehearse else many))
 
 
 def run(step: Step, out: Path, limit: float, environment: dict[str, str]) -> Outcome:

@@ -210,12 +210,13 @@ def tested(one: TrainJob, width: float, unit: str, seed: int) -> Training:
         for batch, labels in test_data().test_batches(500, torch.device("cpu")):
             found.append(loaded.model(batch).argmax(1) != labels)
     wrong = torch.cat(found).float()
-    quarters = wrong[targets("test", len(wrong)).side.argsort(stable=True)].chunk(4)
+    by_side = wrong[targets("test", len(wrong)).side.argsort(stable=True)]
+    q1, q2, q3, q4 = (round(float(part.mean()), 6) for part in by_side.chunk(4))
     counts = count(one.spec)
     history = loaded.info.history
     return Training(
         width, unit, seed, len(history), round(counts.mflops, 3), counts.params, len(wrong),
-        round(float(wrong.mean()), 6), *(round(float(part.mean()), 6) for part in quarters),
+        round(float(wrong.mean()), 6), q1, q2, q3, q4,
         round(sum(epoch.seconds for epoch in history) / 60, 1),
     )  # fmt: skip
 

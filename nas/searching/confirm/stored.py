@@ -143,10 +143,10 @@ def ended_trainings(
     if plan.recipe is None:
         for one in trained(records):
             found[one.number].append(Ended(0, one.values[column]))
-    for one in plan.repeats:
-        if one.trial not in found:
+    for planned in plan.repeats:
+        if planned.trial not in found:
             raise InvalidInput(
-                f"{run.confirmation}: trial {one.trial} is no trained trial of the run"
+                f"{run.confirmation}: trial {planned.trial} is no trained trial of the run"
             )
     for repeat, error in _ended(run, plan, config):
         found[repeat.trial].append(Ended(repeat.repeat, error))
