@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 MODELS = (".yaml", ".yml", ".pt", ".ckpt")
 """Endings of files that name a network."""
-KNEE, NOT_WORSE = "knee", "not-worse"
-PICKS = (KNEE, NOT_WORSE)
+KNEE, EXPECTED, NOT_WORSE = "knee", "expected", "not-worse"
+PICKS = (KNEE, EXPECTED, NOT_WORSE)
 """Names of points of a front."""
 
 
@@ -29,7 +30,8 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     Args:
         run: The run.
         front: Its front.
-        pick: ``knee``, or ``not-worse``, which budgets may go with; see ``not_worse``.
+        pick: ``knee``; or ``expected`` or ``not-worse``, which budgets may go with; see the functions of
+            these names.
         budgets: Alone, the point of least error within them is taken.
 
     Raises:
@@ -39,6 +41,8 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
 
     if pick == NOT_WORSE:
         return not_worse(run, front, budgets)[0]
+    if pick == EXPECTED:
+        return expected(run, front, budgets)
     if pick not in (None, KNEE):
         raise InvalidInput(f"{option('how', pick)}: allowed: {', '.join(PICKS)}")
     if budgets.is_empty:
@@ -46,6 +50,42 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     if pick is not None:
         raise InvalidInput(f"give either {option('how')} or a budget, not both")
     return pick_within(front, budgets, _bounded(run, budgets).costs)
+
+
+def expected(run: RunFolder, front: Front, budgets: Budgets) -> FrontPoint:
+    """The trained network of least expected error within budgets, on the front or behind it.
+
+    The network with the least error of many trainings was lucky, too. Each error is weighed against
+    those of networks like it; see ``nas.searching.forecast.expected_errors``.
+
+    Raises:
+        InvalidInput: No trained network keeps the budgets.
+    """
+    from nas.front import FrontPoint, points_within
+    from nas.runs import ERROR
+    from nas.searching import read_run
+    from nas.searching.confirm.stored import confirmed_records, stored_costs, trained
+    from nas.searching.forecast.expected_errors import expected_errors
+    from nas.training import read_metrics
+
+    config, records = read_run(run)
+    known = {one.key: one for one in trained(confirmed_records(run, config, records))}
+    points = (FrontPoint(one.number, key, one.spec, one.values) for key, one in known.items())
+    every = replace(front, points=tuple(sorted(points, key=lambda point: point.values[::-1])))
+    fitting = points_within(every, budgets, _bounded(run, budgets).costs)
+    error = front.objectives.index(ERROR)
+    images = config.acquisition.images
+    if images is None and known:  # a run of before the search kept it
+        epochs = read_metrics(run.trial(fitting[0].trial))
+        images = epochs[-1].val_images if epochs else None
+    errors = expected_errors(
+        {key: one.spec for key, one in known.items()},
+        {key: stored_costs(config, one) for key, one in known.items()},
+        {key: one.values[error] for key, one in known.items()},
+        images if config.recipe.metric == "error" else None,
+        config.recipe.worst,
+    )
+    return min(fitting, key=lambda point: (errors[point.key], point.values[::-1]))
 
 
 def not_worse(

@@ -123,8 +123,10 @@ class Run:
 
         Args:
             how: ``knee``, the point where the front bends most: the default, unless limits are given.
-                After ``confirm`` also ``not-worse``, the cheapest network that is not worse than the
-                best at 95 %, within the limits if there are any.
+                ``expected``, the trained network of least expected error, within the limits if there are
+                any: each error is weighed against those of networks like it, because the least of many
+                was lucky, too. After ``confirm`` also ``not-worse``, the cheapest network that is not
+                worse than the best at 95 %, within the limits if there are any.
             **limits: The best network within budgets in place of the knee, such as ``max_mflops=8``.
 
         Raises:

@@ -44,8 +44,9 @@ Trial = Annotated[
 Pick = Annotated[
     str | None,
     typer.Option(
-        help="Take a point of the front: knee; or, after nas confirm, not-worse: the cheapest that is "
-        "not worse than the best at 95 %. Budgets may go with the latter.",
+        help="Take a network: knee, of the front; expected, of least error when each is weighed "
+        "against those of networks like it; or, after nas confirm, not-worse: the cheapest that is not "
+        "worse than the best at 95 %. Budgets may go with the last two.",
         autocompletion=complete_picks,
     ),
 ]

@@ -96,7 +96,7 @@ def confirm(
 
         from nas.api.choosing import NOT_WORSE, choose, not_worse
         from nas.api.confirming import carry_out
-        from nas.cli.front_table import front_document, print_front
+        from nas.cli.front_table import front_document, picked_document, print_front
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
         from nas.searching.view import PlainView
@@ -116,7 +116,7 @@ def confirm(
     if as_json:
         document = front_document(front, uncertainty)
         if picked is not None:
-            document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
+            document["pick"] = picked_document(front, document, picked)
         print_json(document)
         return
     print_front(front, uncertainty)

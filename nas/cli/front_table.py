@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from nas.cli.console import console, say
-from nas.front import Front, pick_knee
+from nas.front import Front, FrontPoint, pick_knee
 from nas.runs import ERROR
 from nas.searching.uncertainty import interval_text
 from nas.training.recipe import METRICS, Metric, metric_text, metric_unit
@@ -79,6 +80,15 @@ def front_document(front: Front, uncertainty: Uncertainty) -> dict[str, Any]:
     if confirmed is not None:
         document["confirmed"] = confirmed.to_json()
     return document
+
+
+def picked_document(front: Front, document: dict[str, Any], picked: FrontPoint) -> dict[str, Any]:
+    """The network that was picked, as the document of its front has it; it may be behind the front."""
+    for point in document["front"]:
+        if point["trial"] == picked.trial:
+            return dict(point)
+    alone: dict[str, Any] = json.loads(replace(front, points=(picked,)).to_json())
+    return dict(alone["front"][0])
 
 
 def best_within_document(front: Front) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ def pareto(
         from nas.cli.front_table import (
             best_within_document,
             front_document,
+            picked_document,
             print_best_within,
             print_front,
         )
@@ -70,7 +71,7 @@ def pareto(
         if within:
             document["best_within"] = best_within_document(front)
         if picked is not None:
-            document["pick"] = next(p for p in document["front"] if p["trial"] == picked.trial)
+            document["pick"] = picked_document(front, document, picked)
         print_json(document)
         return
     print_front(front, uncertainty)

@@ -44,7 +44,7 @@ def cut_photographs(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_from_photographs_to_four_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cut_photographs(tmp_path / "photos")
