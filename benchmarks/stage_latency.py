@@ -114,7 +114,7 @@ def written(spec: ArchSpec, runtime: str, folder: Path) -> Loaded:
     torch.manual_seed(0)
     target = TARGETS[runtime]
     model = fuse(build(spec).eval(), target.form)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     assert target.write is not None
     example = torch.randn(1, spec.in_channels, spec.input_size, spec.input_size)
     return load(runtime, target.write(model, example, folder).files[0])

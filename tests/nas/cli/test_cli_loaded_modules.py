@@ -178,7 +178,7 @@ def test_a_run_is_read_without_torch(case: str, runs: Path) -> None:
 def test_a_confirmed_run_is_read_without_torch(runs: Path) -> None:
     folder = runs / "runs/before/confirm"
     folder.mkdir()
-    (folder / "confirm.json").write_text('{"repeats": []}')
+    (folder / "confirm.json").write_text('{"format": 1, "repeats": []}')
     code, names, printed = loaded(["pareto", "before"], (*TORCH, "optuna", "sklearn"), runs)
     assert (code, names) == (0, []), printed
     assert "0 further trainings" in printed
