@@ -42,7 +42,7 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     if pick == NOT_WORSE:
         return not_worse(run, front, budgets)[0]
     if pick == EXPECTED:
-        return expected(run, front, budgets)
+        return expected(run, front, budgets)[0]
     if pick not in (None, KNEE):
         raise InvalidInput(f"{option('how', pick)}: allowed: {', '.join(PICKS)}")
     if budgets.is_empty:
@@ -52,11 +52,14 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     return pick_within(front, budgets, _bounded(run, budgets).costs)
 
 
-def expected(run: RunFolder, front: Front, budgets: Budgets) -> FrontPoint:
+def expected(run: RunFolder, front: Front, budgets: Budgets) -> tuple[FrontPoint, float]:
     """The trained network of least expected error within budgets, on the front or behind it.
 
     The network with the least error of many trainings was lucky, too. Each error is weighed against
     those of networks like it; see ``nas.searching.forecast.expected_errors``.
+
+    Returns:
+        That network, and its expected error.
 
     Raises:
         InvalidInput: No trained network keeps the budgets.
@@ -85,7 +88,8 @@ def expected(run: RunFolder, front: Front, budgets: Budgets) -> FrontPoint:
         images if config.recipe.metric == "error" else None,
         config.recipe.worst,
     )
-    return min(fitting, key=lambda point: (errors[point.key], point.values[::-1]))
+    best = min(fitting, key=lambda point: (errors[point.key], point.values[::-1]))
+    return best, errors[best.key]
 
 
 def not_worse(

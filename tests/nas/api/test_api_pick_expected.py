@@ -100,7 +100,10 @@ def test_it_may_be_any_trained_network_and_keeps_budgets(
     assert document["pick"]["trial"] == cheap.trial
     assert document["pick"]["arch"] == cheap.spec.model_dump(mode="json")
     assert main(["pareto", "first", "--pick", "expected"]) == 0
-    assert f"take trial {picked.trial}" in capfd.readouterr().out
+    said = " ".join(capfd.readouterr().out.split())
+    assert f"trial {picked.trial} has the least expected error: " in said
+    assert f"observed {100 * picked.values[0]:.2f} %" in said
+    assert f"take trial {picked.trial}" in said
 
 
 def test_a_budget_that_no_network_keeps_is_refused(search: FakeSearch) -> None:
