@@ -6,8 +6,8 @@ Differences are paired by network and seed; the interval is over networks, each 
 
     python benchmarks/reparametrised.py [--networks 12] [--seeds 2] [--workers 1]
 
-Run it again after any interruption: what the file holds is not trained again. A training takes about
-twice as long as without. Writes docs/results/reparametrised/: reparametrised.csv (a row a training),
+Run it again after any interruption: what the file holds is not trained again. A training takes
+1.3 times as long as without. Writes docs/results/reparametrised/: reparametrised.csv (a row a training),
 table.md, machine.json.
 """
 
