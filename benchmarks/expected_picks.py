@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Before anything that starts threads.
@@ -24,7 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from over_seeds import half_width, mean
 from replay.digits import digits
-from replay.tabular import REPLAYS, Judge, Table, nas_bench_macro
+from replay.tabular import REPLAYS, Table, nas_bench_macro
 from rows import read_rows, write_rows
 
 from nas.searching.forecast.expected_errors import expected_errors
@@ -78,22 +78,11 @@ def searched(table: Table, seed: int) -> Iterator[Picked]:
                 {one: judge.seen[one] for one in keys},
                 table.images,
             )
-            lost = (lost_by(judge, keys, scores) for scores in (judge.seen, expected))
+            judges = (judge, replace(judge, seen=expected))
+            lost = (one.lost(keys)[0] for one in judges)
             yield Picked(table.name, seed, len(keys), *(round(one, 4) for one in lost))
         if len(keys) == AT[-1]:
             return
-
-
-def lost_by(judge: Judge, keys: Sequence[str], scores: Mapping[str, float]) -> float:
-    """Points lost by who takes the network of least score within each budget."""
-    costs, lost = judge.table.costs, []
-    for budget in judge.budgets[0]:
-        least = min(judge.true[key] for key in judge.table.keys if costs[key] <= budget)
-        within = [key for key in keys if costs[key] <= budget]
-        taken = min(within, key=lambda key: (scores[key], costs[key]), default=None)
-        error = max(judge.true.values()) if taken is None else judge.true[taken]
-        lost.append(100 * (error - least))
-    return mean(lost)
 
 
 def summary(rows: Sequence[Picked]) -> list[str]:

@@ -16,8 +16,8 @@ can go on in a later sitting: run it again with more ``--epochs``. An epoch has 
     python benchmarks/table4_scenes.py [--width 0.25] [--seeds 3] [--epochs 10] [--workers 2]
     python benchmarks/table4_scenes.py --collect       # only writes the files of what is there
 
-Writes docs/results/table4_tradeoff/: scenes.csv (a row a training), scenes_curves.csv (a row an epoch),
-scenes_summary.csv, scenes.md; the curves as a page into runs/table4_scenes/.
+Writes docs/results/table4_tradeoff/scenes/: trainings.csv (a row a training), curves.csv (a row an
+epoch), summary.csv, table.md, machine.json; the curves as a page into runs/table4_scenes/.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from over_seeds import half_width, mean
 from plotly.colors import qualitative
 from rows import read_rows, write_rows
 from scipy import stats
+from table4_tradeoff import UNITS as ROWS
 from trainings import epochs_of, train_all
 
 from blocks import ArchSpec, UnitSpec
@@ -51,15 +52,12 @@ from nas.runs import TrialFolder
 from nas.training import RECIPES, TrainJob
 from nas.training.checkpoint import load_checkpoint
 
-OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "table4_tradeoff"
+OUT = Path(__file__).resolve().parents[1] / "docs" / "results" / "table4_tradeoff" / "scenes"
 RUNS = Path("runs/table4_scenes")
 EPOCH_IMAGES, VAL_IMAGES, TEST_IMAGES = 10_000, 2_000, 10_000
 RECIPE = RECIPES["rungs"].model_copy(update={"epochs": 200, "ema_decay": 0.998})
 UNITS = {
-    "plain": UnitSpec(kind="none"),
-    "se": UnitSpec(kind="se"),
-    "sk": UnitSpec(kind="sk"),
-    "sk_no_act": UnitSpec(kind="sk", branch_act=False),
+    **ROWS,
     "sum": UnitSpec(kind="sk", select="sum", branch_act=False),
     "5x5": UnitSpec(kind="sk", dilations=(2,), kernel="real", branch_act=False),
     "sum_se": UnitSpec(kind="sum_se", branch_act=False),
@@ -69,7 +67,7 @@ POWER, LEVEL = 0.8, 0.05
 
 @dataclass(frozen=True)
 class Training:
-    """A row of scenes.csv: a training; errors are shares, 0 to 1.
+    """A row of trainings.csv: a training; errors are shares, 0 to 1.
 
     ``q1`` to ``q4`` are the test errors in the quarters of the targets' sides, smallest first.
     """
@@ -91,7 +89,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Epoch:
-    """A row of scenes_curves.csv: an epoch of a training."""
+    """A row of curves.csv: an epoch of a training."""
 
     width: float
     unit: str
@@ -102,7 +100,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Summary:
-    """A row of scenes_summary.csv: a network against another, paired by seed, in points.
+    """A row of summary.csv: a network against another, paired by seed, in points.
 
     ``small`` and ``large`` are the same for the smallest and the largest quarter of the targets;
     ``seeds_needed``: for a difference of one point, two-sided at 5 %, power 80 %, from the spread of
@@ -149,10 +147,11 @@ def main() -> int:
             [one for one in chosen.values() if len(epochs_of(one)) < options.epochs],
             options.workers,
         )
-    known = {(r.width, r.unit, r.seed): r for r in read_rows(options.out / "scenes.csv", Training)}
+    known = {
+        (r.width, r.unit, r.seed): r for r in read_rows(options.out / "trainings.csv", Training)
+    }
     curves = {
-        (r.width, r.unit, r.seed, r.epoch): r
-        for r in read_rows(options.out / "scenes_curves.csv", Epoch)
+        (r.width, r.unit, r.seed, r.epoch): r for r in read_rows(options.out / "curves.csv", Epoch)
     }
     for (width, unit, seed), one in chosen.items():
         curves |= {(r.width, r.unit, r.seed, r.epoch): r for r in curve(one, width, unit, seed)}
@@ -163,12 +162,12 @@ def main() -> int:
     trainings = [known[key] for key in sorted(known)]
     epochs = [curves[key] for key in sorted(curves)]
     summaries = list(summarise(trainings))
-    write_rows(options.out / "scenes.csv", trainings)
-    write_rows(options.out / "scenes_curves.csv", epochs)
-    write_rows(options.out / "scenes_summary.csv", summaries)
+    write_rows(options.out / "trainings.csv", trainings)
+    write_rows(options.out / "curves.csv", epochs)
+    write_rows(options.out / "summary.csv", summaries)
     write_machine(options.out)
     lines = table(trainings, summaries)
-    (options.out / "scenes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (options.out / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
     draw(epochs).write_html(options.work / "curves.html")
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,23 +15,34 @@ if TYPE_CHECKING:
     from nas.cost import Budgets
     from nas.front import Front, FrontPoint
     from nas.searching import SearchConfig
-    from nas.searching.confirm import ConfirmedFront
 
 MODELS = (".yaml", ".yml", ".pt", ".ckpt")
 """Endings of files that name a network."""
 KNEE, EXPECTED, NOT_WORSE = "knee", "expected", "not-worse"
 PICKS = (KNEE, EXPECTED, NOT_WORSE)
-"""Names of points of a front."""
+"""Ways to pick a network that have a name."""
 
 
-def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> FrontPoint:
-    """The point of the ``front`` of ``run`` that is asked for: within budgets, or by name.
+@dataclass(frozen=True)
+class Choice:
+    """The network that is asked for.
+
+    Attributes:
+        point: It; a network of least expected error may be behind the front.
+        why: What is known of it, in a sentence; None: the front says it all.
+    """
+
+    point: FrontPoint
+    why: str | None = None
+
+
+def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> Choice:
+    """The network of ``run`` that is asked for: within budgets, or by name.
 
     Args:
         run: The run.
         front: Its front.
-        pick: ``knee``; or ``expected`` or ``not-worse``, which budgets may go with; see the functions of
-            these names.
+        pick: ``knee``; or ``expected`` or ``not-worse``, which budgets may go with.
         budgets: Alone, the point of least error within them is taken.
 
     Raises:
@@ -40,26 +51,23 @@ def choose(run: RunFolder, front: Front, pick: str | None, budgets: Budgets) -> 
     from nas.front import pick_knee, pick_within
 
     if pick == NOT_WORSE:
-        return not_worse(run, front, budgets)[0]
+        return _not_worse(run, front, budgets)
     if pick == EXPECTED:
-        return expected(run, front, budgets)[0]
+        return _expected(run, front, budgets)
     if pick not in (None, KNEE):
         raise InvalidInput(f"{option('how', pick)}: allowed: {', '.join(PICKS)}")
     if budgets.is_empty:
-        return pick_knee(front)
+        return Choice(pick_knee(front))
     if pick is not None:
         raise InvalidInput(f"give either {option('how')} or a budget, not both")
-    return pick_within(front, budgets, _bounded(run, budgets).costs)
+    return Choice(pick_within(front, budgets, _bounded(run, budgets).costs))
 
 
-def expected(run: RunFolder, front: Front, budgets: Budgets) -> tuple[FrontPoint, float]:
+def _expected(run: RunFolder, front: Front, budgets: Budgets) -> Choice:
     """The trained network of least expected error within budgets, on the front or behind it.
 
     The network with the least error of many trainings was lucky, too. Each error is weighed against
     those of networks like it; see ``nas.searching.forecast.expected_errors``.
-
-    Returns:
-        That network, and its expected error.
 
     Raises:
         InvalidInput: No trained network keeps the budgets.
@@ -70,35 +78,32 @@ def expected(run: RunFolder, front: Front, budgets: Budgets) -> tuple[FrontPoint
     from nas.searching.confirm.stored import confirmed_records, stored_costs, trained
     from nas.searching.forecast.expected_errors import expected_errors
     from nas.training import read_metrics
+    from nas.training.recipe import METRICS, metric_text
 
     config, records = read_run(run)
     known = {one.key: one for one in trained(confirmed_records(run, config, records))}
     points = (FrontPoint(one.number, key, one.spec, one.values) for key, one in known.items())
     every = replace(front, points=tuple(sorted(points, key=lambda point: point.values[::-1])))
     fitting = points_within(every, budgets, _bounded(run, budgets).costs)
-    error = front.objectives.index(ERROR)
-    images = config.acquisition.images
-    if images is None and known:  # a run of before the search kept it
-        epochs = read_metrics(run.trial(fitting[0].trial))
-        images = epochs[-1].val_images if epochs else None
+    column, metric = front.objectives.index(ERROR), config.recipe.metric
+    epochs = read_metrics(run.trial(fitting[0].trial))
     errors = expected_errors(
         {key: one.spec for key, one in known.items()},
         {key: stored_costs(config, one) for key, one in known.items()},
-        {key: one.values[error] for key, one in known.items()},
-        images if config.recipe.metric == "error" else None,
+        {key: one.values[column] for key, one in known.items()},
+        epochs[-1].val_images if epochs and metric == "error" else None,
         config.recipe.worst,
     )
     best = min(fitting, key=lambda point: (errors[point.key], point.values[::-1]))
-    return best, errors[best.key]
+    return Choice(
+        best,
+        f"trial {best.trial} has the least expected {METRICS[metric]}: "
+        f"{metric_text(metric, errors[best.key])}; observed {metric_text(metric, best.values[column])}",
+    )
 
 
-def not_worse(
-    run: RunFolder, front: Front, budgets: Budgets
-) -> tuple[FrontPoint, FrontPoint, ConfirmedFront]:
+def _not_worse(run: RunFolder, front: Front, budgets: Budgets) -> Choice:
     """The cheapest point within budgets that is not worse than the best of them, at 95 %.
-
-    Returns:
-        That point, the best one, and what ``nas confirm`` has found out.
 
     Raises:
         InvalidInput: The run was not confirmed, or no point keeps the budgets.
@@ -116,7 +121,8 @@ def not_worse(
     fitting = points_within(front, budgets, _bounded(run, budgets).costs)
     error = front.objectives.index(ERROR)
     best = min(fitting, key=lambda point: point.values[error])
-    return confirmed.not_worse(best, fitting), best, confirmed
+    picked = confirmed.not_worse(best, fitting)
+    return Choice(picked, confirmed.worse_by(picked, best))
 
 
 def _bounded(run: RunFolder, budgets: Budgets) -> SearchConfig:
@@ -150,7 +156,7 @@ def chosen_trial(run: RunFolder, trial: int | None, pick: str | None, budgets: B
     from nas.searching import read_front, read_run
 
     if trial is None:
-        return choose(run, read_front(run), pick, budgets).trial
+        return choose(run, read_front(run), pick, budgets).point.trial
     if pick is not None or not budgets.is_empty:
         raise InvalidInput(f"give one of {option('trial')}, {option('how')} and a budget")
     if trial >= 0 and run.trial(trial).checkpoint.is_file():

@@ -139,7 +139,7 @@ class Run:
         """
         from nas.api.limits import budgets_of
 
-        return choose(self.folder, self.front, how, budgets_of(limits))
+        return choose(self.folder, self.front, how, budgets_of(limits)).point
 
     def to_dataframe(self) -> pandas.DataFrame:
         """All trials as a table of pandas, one row per trial.

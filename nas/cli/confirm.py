@@ -94,7 +94,7 @@ def confirm(
         import torch  # noqa: F401  # what follows imports it
         from rich.console import Console
 
-        from nas.api.choosing import NOT_WORSE, choose, not_worse
+        from nas.api.choosing import NOT_WORSE, choose
         from nas.api.confirming import carry_out
         from nas.cli.front_table import front_document, picked_document, print_front
         from nas.searching import read_front
@@ -116,14 +116,14 @@ def confirm(
     if as_json:
         document = front_document(front, uncertainty)
         if picked is not None:
-            document["pick"] = picked_document(front, document, picked)
+            document["pick"] = picked_document(front, document, picked.point)
         print_json(document)
         return
     print_front(front, uncertainty)
     if picked is not None:
-        if pick == NOT_WORSE:
-            _, best, confirmed = not_worse(folder, front, budgets)
-            say(confirmed.worse_by(picked, best))
-        say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
+        if picked.why is not None:
+            say(picked.why)
+        number = picked.point.trial
+        say(f"take trial {number}: nas train {folder.name} --trial {number}")
     else:
         say(f"next: nas pareto {folder.name} --pick not-worse")

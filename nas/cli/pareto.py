@@ -49,7 +49,7 @@ def pareto(
     )
     folder = RunFolder.existing(run)
     with importing():
-        from nas.api.choosing import EXPECTED, NOT_WORSE, choose, expected, not_worse
+        from nas.api.choosing import choose
         from nas.cli.front_table import (
             best_within_document,
             front_document,
@@ -57,10 +57,9 @@ def pareto(
             print_best_within,
             print_front,
         )
-        from nas.runs import ERROR, write_text
+        from nas.runs import write_text
         from nas.searching import read_front
         from nas.searching.uncertainty import front_uncertainty
-        from nas.training.recipe import METRICS, metric_text
     front = read_front(folder)
     wants_pick = pick is not None or not budgets.is_empty
     picked = choose(folder, front, pick, budgets) if wants_pick else None
@@ -72,22 +71,15 @@ def pareto(
         if within:
             document["best_within"] = best_within_document(front)
         if picked is not None:
-            document["pick"] = picked_document(front, document, picked)
+            document["pick"] = picked_document(front, document, picked.point)
         print_json(document)
         return
     print_front(front, uncertainty)
     if within:
         print_best_within(front, uncertainty)
     if picked is not None:
-        if pick == NOT_WORSE:
-            _, best, confirmed = not_worse(folder, front, budgets)
-            say(confirmed.worse_by(picked, best))
-        if pick == EXPECTED:
-            error, metric = expected(folder, front, budgets)[1], uncertainty.metric
-            seen = picked.values[front.objectives.index(ERROR)]
-            say(
-                f"trial {picked.trial} has the least expected {METRICS[metric]}: "
-                f"{metric_text(metric, error)}; observed {metric_text(metric, seen)}"
-            )
-        say(f"take trial {picked.trial}: nas train {folder.name} --trial {picked.trial}")
-        say(picked.spec.to_yaml().rstrip())
+        if picked.why is not None:
+            say(picked.why)
+        number = picked.point.trial
+        say(f"take trial {number}: nas train {folder.name} --trial {number}")
+        say(picked.point.spec.to_yaml().rstrip())

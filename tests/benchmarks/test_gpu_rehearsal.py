@@ -36,7 +36,7 @@ def test_every_step_ends_well(step: str, tmp_path: Path) -> None:
     written = {
         "select": ["select.csv"],
         "sweep": ["runs/gpu/trials/0001/checkpoint.pt"],
-        "table4": ["table4/scenes.csv", "table4/scenes_curves.csv"],
+        "table4": ["table4/trainings.csv", "table4/curves.csv"],
         "curves": ["curves/curves.csv.gz", "curves/networks.json"],
     }
     for name in written.get(step, []):
